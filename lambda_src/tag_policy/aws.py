@@ -1,0 +1,54 @@
+"""The one place that makes AWS clients: lazily, with time limits, retries and our user agent."""
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from tag_policy import __version__
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.client import CloudTrailClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_sns.client import SNSClient
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    user_agent_extra=f"tag-policy-engine/{__version__}",
+)
+
+# At DEBUG these two log signed requests, credentials included; at INFO nothing that helps.
+for _name in ("botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Clients:
+    """The clients of one run, each made when it is first asked for.
+
+    Region, credentials and endpoint come from the environment, as the Lambda runtime sets it.
+    """
+
+    @cached_property
+    def ec2(self) -> "EC2Client":
+        """EC2: instances, tags, VPCs."""
+        return boto3.client("ec2", config=_CONFIG)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """DynamoDB: the rules table."""
+        return boto3.client("dynamodb", config=_CONFIG)
+
+    @cached_property
+    def cloudtrail(self) -> "CloudTrailClient":
+        """CloudTrail: the event history."""
+        return boto3.client("cloudtrail", config=_CONFIG)
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """SNS: the report."""
+        return boto3.client("sns", config=_CONFIG)

@@ -1,0 +1,234 @@
+"""The entry point: which trigger, which scope; wires the rest and returns the summary."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tag_policy import inventory, notify, policy, rules
+from tag_policy import report as reporting
+from tag_policy.attribution import Known, Nobody, NotKnownYet, attribute
+from tag_policy.aws import Clients
+from tag_policy.enforcement import enforce
+from tag_policy.events import Scope, read_event
+from tag_policy.model import (
+    Finding,
+    InstanceRef,
+    Outcome,
+    Remedy,
+    Result,
+    Rule,
+    TagPolicyError,
+)
+from tag_policy.report import Report
+from tag_policy.settings import Settings
+
+log = logging.getLogger(__name__)
+# The log is where every finding is to be found, so INFO is the least that is logged.
+logging.getLogger("tag_policy").setLevel(logging.INFO)
+
+_MARGIN_SECONDS = 120.0
+"""Kept for the last call with its retries (see aws.py) and for the report."""
+
+
+class RunError(TagPolicyError):
+    """The run could not do what it was to do. What it did do is in the report and in the log."""
+
+
+class Context(Protocol):
+    """What the function uses of Lambda's context object.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    aws_request_id: str
+    invoked_function_arn: str
+    log_group_name: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends this invocation."""
+
+
+def lambda_handler(event: object, context: Context) -> dict[str, Any]:
+    """Sweep the configured VPCs once and return the summary of what was done.
+
+    ``event`` is a scheduled event of EventBridge, ``{}``, or an object that narrows the sweep:
+    ``{"vpc_ids": ["vpc-0a1b2c3d"], "mode": "audit"}``.
+
+    Raises SettingsError for a bad environment, EventError for a bad event, and RunError when the
+    rules or the instances cannot be read, or the report cannot be published.
+    """
+    settings = Settings.from_env(os.environ)
+    return run(event, context, settings, Clients(), datetime.now(UTC))
+
+
+def run(
+    event: object, context: Context, settings: Settings, clients: Clients, now: datetime
+) -> dict[str, Any]:
+    """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
+    scope = read_event(event, settings)
+    report = _sweep(scope, context, settings, clients, now)
+    for outcome in report.outcomes:
+        record = reporting.as_record(outcome)
+        log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
+    for error in report.rule_errors:
+        log.error("%s", error)
+    for problem in report.problems:
+        log.error("%s", problem)
+    summary = reporting.summary(report)
+    log.info("summary", extra={"summary": summary})
+    _tell(report, settings.topic_arn, clients)
+    if report.failed:
+        raise RunError("; ".join(report.problems))
+    return summary
+
+
+class _Deadline:
+    """Tells when too little time is left to start another call, and remembers having said so."""
+
+    def __init__(self, context: Context, reserved_seconds: float) -> None:
+        self._context = context
+        self._reserved_millis = reserved_seconds * 1000
+        self.passed = False
+
+    def __call__(self) -> bool:
+        if self._context.get_remaining_time_in_millis() < self._reserved_millis:
+            self.passed = True
+        return self.passed
+
+
+def _sweep(
+    scope: Scope, context: Context, settings: Settings, clients: Clients, now: datetime
+) -> Report:
+    """Read the rules, judge every instance, act, and return the report of it all."""
+    _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
+    report = Report(
+        mode=scope.mode,
+        trigger=scope.trigger,
+        vpc_ids=scope.vpc_ids,
+        region=region,
+        account_id=account_id,
+        time=now,
+        log_group=context.log_group_name,
+        request_id=context.aws_request_id,
+    )
+    try:
+        valid, errors = rules.parse(rules.scan(clients.dynamodb, settings.rules_table))
+    except (ClientError, BotoCoreError) as error:
+        problem = f"the rules table {settings.rules_table} cannot be read: {error}"
+        return replace(report, problems=[problem], failed=True)
+    report = replace(report, rules=len(valid), rule_errors=errors)
+    if not valid:
+        problem = f"the rules table {settings.rules_table} has no valid rule; nothing was checked"
+        return replace(report, problems=[problem], failed=True)
+
+    seconds = context.get_remaining_time_in_millis() / 1000
+    margin = min(_MARGIN_SECONDS, seconds / 3)
+    deadline = _Deadline(context, margin)
+    report, findings = _judge(report, valid, settings, clients, now, deadline)
+
+    # Looking up creators may take half of the time, so that some is left to act on what is known.
+    lookup_deadline = _Deadline(context, margin + (seconds - margin) / 2)
+    findings, deferred = _with_creators(findings, clients, now, lookup_deadline)
+
+    def look_again(instances: Sequence[InstanceRef]) -> Iterable[Finding]:
+        ids = [instance.instance_id for instance in instances]
+        for instance in inventory.instances_by_id(clients.ec2, ids, scope.vpc_ids):
+            yield from policy.evaluate(instance, valid, settings, now)
+
+    outcomes = enforce(
+        findings,
+        mode=scope.mode,
+        ec2=clients.ec2,
+        look_again=look_again,
+        out_of_time=deadline,
+    )
+    report = replace(report, outcomes=[*outcomes, *deferred])
+    if deadline.passed or lookup_deadline.passed:
+        problem = "the time of this run was up; the next run goes on with what is left"
+        report = replace(report, problems=[*report.problems, problem])
+    return report
+
+
+def _judge(
+    report: Report,
+    valid: Sequence[Rule],
+    settings: Settings,
+    clients: Clients,
+    now: datetime,
+    out_of_time: Callable[[], bool],
+) -> tuple[Report, list[Finding]]:
+    """Judge every instance of the VPCs; return the report with the counts, and the findings."""
+    instances = compliant = 0
+    findings: list[Finding] = []
+    problems: list[str] = []
+    failed = False
+    try:
+        missing = inventory.missing_vpcs(clients.ec2, report.vpc_ids)
+        problems += [f"{vpc_id} does not exist in this account and region" for vpc_id in missing]
+        for instance in inventory.instances_of_vpcs(clients.ec2, report.vpc_ids):
+            found = policy.evaluate(instance, valid, settings, now)
+            instances += 1
+            compliant += not found
+            findings += found
+            if out_of_time():
+                break
+    except (ClientError, BotoCoreError) as error:
+        problems.append(f"the instances could not all be listed: {error}")
+        failed = True
+    violations = sum(finding.violation for finding in findings)
+    judged = replace(
+        report,
+        instances=instances,
+        compliant=compliant,
+        violations=violations,
+        problems=problems,
+        failed=failed,
+    )
+    return judged, findings
+
+
+def _with_creators(
+    findings: Sequence[Finding], clients: Clients, now: datetime, out_of_time: Callable[[], bool]
+) -> tuple[list[Finding], list[Outcome]]:
+    """Give a value to each finding that waits for a creator; return the rest as deferred.
+
+    An instance is looked up once, however many of its tags are to hold its creator.
+    """
+    wanted = {f.instance.instance_id: f.instance for f in findings if _waits_for_creator(f)}
+    answers = dict(attribute(clients.cloudtrail, wanted.values(), now, out_of_time))
+    ready: list[Finding] = []
+    deferred: list[Outcome] = []
+    for finding in findings:
+        if not _waits_for_creator(finding):
+            ready.append(finding)
+            continue
+        match answers[finding.instance.instance_id]:
+            case Known(creator, event_id):
+                evidence = {"instance_id": finding.instance.instance_id, "event_id": event_id}
+                log.info("creator %s", creator, extra=evidence)
+                ready.append(replace(finding, value=creator))
+            case Nobody(why):
+                reason = f"{finding.reason}; creator not to be found, {why}"
+                ready.append(replace(finding, value=finding.fallback, reason=reason))
+            case NotKnownYet(why, code):
+                deferred.append(Outcome(finding, Result.DEFERRED, why, code))
+    return ready, deferred
+
+
+def _waits_for_creator(finding: Finding) -> bool:
+    return finding.remedy is Remedy.TAG and finding.value is None
+
+
+def _tell(report: Report, topic_arn: str, clients: Clients) -> None:
+    if not report.has_something_to_say:
+        return
+    try:
+        notify.publish(clients.sns, topic_arn, report)
+    except (ClientError, BotoCoreError) as error:
+        log.error("the report could not be published", extra={"report": reporting.text(report)})
+        raise RunError(f"the report could not be published to {topic_arn}: {error}") from error

@@ -1,0 +1,132 @@
+"""The vocabulary of the engine: what flows from one module to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class TagPolicyError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class Mode(StrEnum):
+    """Whether the run acts on its decisions."""
+
+    ENFORCE = "enforce"
+    AUDIT = "audit"
+
+
+class Action(StrEnum):
+    """How a rule finds the value of its tag. Spelled as in the rules table."""
+
+    UPDATE = "Update"
+    USER_LOOKUP = "UserLookup"
+    FUNCTION = "Function"
+
+
+class UntaggedAction(StrEnum):
+    """What happens to an instance that has no tags at all."""
+
+    TERMINATE = "terminate"
+    STOP = "stop"
+    NOTIFY = "notify"
+    REMEDIATE = "remediate"
+
+
+class Remedy(StrEnum):
+    """What a finding asks for."""
+
+    TAG = "tag"
+    TERMINATE = "terminate"
+    STOP = "stop"
+    NOTIFY = "notify"
+
+
+class Result(StrEnum):
+    """What became of a finding. In audit mode: what would have become of it."""
+
+    TERMINATED = "terminated"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    NOTIFIED = "notified"
+    TAGGED = "tagged"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One valid item of the rules table.
+
+    ``default`` is the value for ``Update``, the call for ``Function`` and the fallback for
+    ``UserLookup``; it is never blank.
+    """
+
+    rule_id: int
+    tag_key: str
+    action: Action
+    required: bool
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleError:
+    """An item of the rules table that cannot be used, and what would make it right."""
+
+    rule_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"rule {self.rule_id}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRef:
+    """What a finding needs to know of its instance: enough to name it and to ask who launched it.
+
+    Tags are left behind on purpose, so that a run over 100,000 instances does not hold the tags of
+    all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
+    """
+
+    instance_id: str
+    vpc_id: str
+    name: str
+    created_at: datetime
+    autoscaling_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An EC2 instance as ``DescribeInstances`` tells of it."""
+
+    ref: InstanceRef
+    state: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as the rules say, and the remedy that they ask for.
+
+    ``tag_key`` and ``value`` belong to ``Remedy.TAG``. A ``value`` of None is the launching user,
+    still to be looked up; ``fallback`` is what is written when there is none to be found.
+    ``violation`` is False when a tag is filled that nobody requires.
+    """
+
+    instance: InstanceRef
+    remedy: Remedy
+    reason: str
+    violation: bool = True
+    tag_key: str = ""
+    value: str | None = None
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a finding; ``detail`` says why it was not remedied, ``code`` is AWS's own."""
+
+    finding: Finding
+    result: Result
+    detail: str = ""
+    code: str = ""

@@ -1,0 +1,28 @@
+"""The report to SNS, in one publish."""
+
+from typing import TYPE_CHECKING
+
+from tag_policy.report import Report, attributes, message, subject
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+
+def publish(sns: "SNSClient", topic_arn: str, report: Report) -> None:
+    """Publish the report: text for e-mail, JSON for machines, attributes to filter on.
+
+    Raises botocore's ClientError or BotoCoreError when it cannot be published.
+    """
+    sns.publish(
+        TopicArn=topic_arn,
+        Subject=subject(report),
+        Message=message(report),
+        MessageStructure="json",
+        MessageAttributes={name: _attribute(value) for name, value in attributes(report).items()},
+    )
+
+
+def _attribute(value: str | int) -> "MessageAttributeValueTypeDef":
+    kind = "Number" if isinstance(value, int) else "String"
+    return {"DataType": kind, "StringValue": str(value)}

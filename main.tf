@@ -1,0 +1,94 @@
+# The function: its log group, the Lambda, where it says that an invocation failed.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  shipped_package = "${path.module}/dist/tag_policy.zip"
+  package_file    = var.package == null ? local.shipped_package : var.package.filename
+  package_hash    = local.package_file == null ? var.package.source_code_hash : filebase64sha256(local.package_file)
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long a log is kept is the user's decision: function.log_retention_days.
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; kms_key_arn adds the user's key.
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.function.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:X-Ray would cost and tell little: a run is a plain sequence of calls, all in the log.
+  #checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; function.reserved_concurrency does it.
+  #checkov:skip=CKV_AWS_116:A failed invocation is sent to the topic, where people see it.
+  #checkov:skip=CKV_AWS_117:The function calls public AWS APIs only and reaches nothing inside a VPC.
+  #checkov:skip=CKV_AWS_173:The environment holds names and choices, no secret.
+  #checkov:skip=CKV_AWS_272:A signed package is the user's choice: package.
+  function_name = var.name
+  description   = "Tag Policy Engine (${var.mode}; untagged: ${var.untagged_action}) for ${join(", ", var.vpc_ids)}"
+  role          = aws_iam_role.this.arn
+
+  filename         = local.package_file
+  s3_bucket        = try(var.package.s3_bucket, null)
+  s3_key           = try(var.package.s3_key, null)
+  source_code_hash = local.package_hash
+
+  handler                        = "tag_policy.handler.lambda_handler"
+  runtime                        = var.function.runtime
+  architectures                  = [var.function.architecture]
+  memory_size                    = var.function.memory_mb
+  timeout                        = var.function.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.function.reserved_concurrency, -1)
+
+  environment {
+    variables = {
+      TAG_POLICY_RULES_TABLE     = local.rules_table_name
+      TAG_POLICY_TOPIC_ARN       = local.topic_arn
+      TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
+      TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
+      TAG_POLICY_MODE            = var.mode
+    }
+  }
+
+  logging_config {
+    log_group             = aws_cloudwatch_log_group.this.name
+    log_format            = "JSON"
+    application_log_level = var.function.log_level
+    system_log_level      = "INFO"
+  }
+
+  tags = var.tags
+
+  # The function may do nothing before its role may do it, and no longer.
+  depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = var.mode == "audit" || length(local.writable_tag_keys) > 0
+      error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
+    }
+
+    precondition {
+      condition     = var.topic_arn == null || length(var.email_subscriptions) == 0
+      error_message = "email_subscriptions are for the topic that the module makes; subscribe to topic_arn where that topic is declared."
+    }
+  }
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name = aws_lambda_function.this.function_name
+
+  # The schedule is the retry: a repetition a minute later would find the same cause and tell it twice.
+  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = 3600
+
+  destination_config {
+    on_failure {
+      destination = local.topic_arn
+    }
+  }
+}

@@ -1,0 +1,74 @@
+output "function_name" {
+  description = "The name of the function; invoke it by this name."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "function_arn" {
+  description = "The ARN of the function."
+  value       = aws_lambda_function.this.arn
+}
+
+output "role_name" {
+  description = "The name of the function's role."
+  value       = aws_iam_role.this.name
+}
+
+output "role_arn" {
+  description = "The ARN of the function's role."
+  value       = aws_iam_role.this.arn
+}
+
+output "role_policy_json" {
+  description = "The policy of the role, for reviewers."
+  value       = data.aws_iam_policy_document.this.json
+}
+
+output "rules_table_name" {
+  description = "The name of the rules table, made or given; another instantiation's `rules_table_name`."
+  value       = local.rules_table_name
+}
+
+output "rules_table_arn" {
+  description = "The ARN of the rules table, made or given."
+  value       = local.rules_table_arn
+}
+
+output "topic_name" {
+  description = "The name of the topic, made or given."
+  value       = element(split(":", local.topic_arn), 5)
+}
+
+output "topic_arn" {
+  description = "The ARN of the topic, made or given; subscribe to it."
+  value       = local.topic_arn
+}
+
+output "log_group_name" {
+  description = "The name of the log group, which holds every finding."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "log_group_arn" {
+  description = "The ARN of the log group."
+  value       = aws_cloudwatch_log_group.this.arn
+}
+
+output "schedule_rule_name" {
+  description = "The name of the EventBridge rule of the schedule; null when there is none."
+  value       = one(aws_cloudwatch_event_rule.schedule[*].name)
+}
+
+output "schedule_rule_arn" {
+  description = "The ARN of the EventBridge rule of the schedule; null when there is none."
+  value       = one(aws_cloudwatch_event_rule.schedule[*].arn)
+}
+
+output "error_alarm_name" {
+  description = "The name of the alarm on failed runs."
+  value       = aws_cloudwatch_metric_alarm.errors.alarm_name
+}
+
+output "error_alarm_arn" {
+  description = "The ARN of the alarm on failed runs."
+  value       = aws_cloudwatch_metric_alarm.errors.arn
+}

@@ -1,0 +1,69 @@
+# The rules table and its seeded items.
+
+locals {
+  creates_table    = var.rules_table_name == null
+  rules_table_name = local.creates_table ? aws_dynamodb_table.this[0].name : var.rules_table_name
+  rules_table_arn = local.creates_table ? aws_dynamodb_table.this[0].arn : (
+    "arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:table/${var.rules_table_name}"
+  )
+
+  seeded_items = local.creates_table ? {
+    for id, rule in var.rules : id => jsonencode(merge(
+      {
+        RuleId   = { N = id }
+        TagKey   = { S = rule.tag_key }
+        Action   = { S = rule.action }
+        Required = { S = rule.required ? "Y" : "N" }
+      },
+      rule.default == null ? {} : { Default = { S = rule.default } },
+    ))
+  } : {}
+}
+
+resource "aws_dynamodb_table" "this" {
+  #checkov:skip=CKV2_AWS_16:On demand by choice; autoscaling is for provisioned tables.
+  count = local.creates_table ? 1 : 0
+
+  name         = "${var.name}-rules"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "RuleId"
+
+  attribute {
+    name = "RuleId"
+    type = "N"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  # With no key given, AWS's own DynamoDB key, which costs nothing.
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+
+  tags = var.tags
+}
+
+# An item is one or the other, because Terraform decides on ignore_changes before it reads a variable.
+
+resource "aws_dynamodb_table_item" "terraform_owned" {
+  for_each = var.rules_owner == "terraform" ? local.seeded_items : {}
+
+  table_name = local.rules_table_name
+  hash_key   = "RuleId"
+  item       = each.value
+}
+
+resource "aws_dynamodb_table_item" "table_owned" {
+  for_each = var.rules_owner == "table" ? local.seeded_items : {}
+
+  table_name = local.rules_table_name
+  hash_key   = "RuleId"
+  item       = each.value
+
+  lifecycle {
+    ignore_changes = [item]
+  }
+}

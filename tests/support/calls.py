@@ -1,0 +1,145 @@
+"""Sees every call that reaches the embedded AWS: records it, or answers it with an error.
+
+Works below HTTP, at the one method of moto that all services share, so that it makes no difference
+whether a call came from Terraform, from a test or from the deployed function.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+from moto.iam.models import iam_backends
+from moto.sts.models import AssumedRole, sts_backends
+
+from tests.support.extensions import replace
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call, as AWS would see it."""
+
+    service: str
+    action: str
+    parameters: Mapping[str, Any]
+    region: str
+    account_id: str
+    access_key: str
+
+    @property
+    def assumed_role(self) -> AssumedRole | None:
+        """The session of a role that made the call, if one did."""
+        sts = sts_backends[self.account_id]["aws"]
+        return sts.get_assumed_role_from_access_key(self.access_key)
+
+    @property
+    def role_name(self) -> str | None:
+        """The name of the role that made the call, if one did."""
+        role = self.assumed_role
+        return role.role_arn.rsplit("/", 1)[-1] if role else None
+
+    @property
+    def user_name(self) -> str | None:
+        """The name of the IAM user that made the call, if one did."""
+        iam = iam_backends[self.account_id]["aws"]
+        user = iam.get_user_from_access_key_id(self.access_key)
+        return user.name if user else None
+
+
+@dataclass(frozen=True)
+class AwsError(Exception):
+    """An error for the embedded AWS to answer with."""
+
+    code: str
+    message: str = "refused by the test"
+    status: int = 400
+
+
+Listener = Callable[[Call], None]
+
+_listeners: list[Listener] = []
+_current = threading.local()
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Have ``listener`` see every call before it is carried out; it may raise an ``AwsError``."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+@contextmanager
+def recording() -> Iterator[list[Call]]:
+    """Record every call that is made in the meantime."""
+    calls: list[Call] = []
+    with listening(calls.append):
+        yield calls
+
+
+@contextmanager
+def failing(
+    action: str, error: AwsError, when: Callable[[Call], bool] = lambda call: True
+) -> Iterator[None]:
+    """Answer the calls of an action with an error, or those of them that ``when`` picks."""
+
+    def refuse(call: Call) -> None:
+        if call.action == action and when(call):
+            raise error
+
+    with listening(refuse):
+        yield
+
+
+def current_call() -> Call | None:
+    """Return the call that this thread is carrying out."""
+    call: Call | None = getattr(_current, "call", None)
+    return call
+
+
+def extend() -> None:
+    """Let every response of moto pass by the listeners."""
+    replace(BaseResponse, "call_action", _make_call_action)
+
+
+def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[BaseResponse], Any]:
+    def call_action(self: BaseResponse) -> Any:
+        call = Call(
+            service=self.boto3_service_name,
+            action=self._get_action(),
+            parameters=_parameters(self),
+            region=self.region,
+            account_id=self.current_account,
+            access_key=self.access_key,
+        )
+        try:
+            for listener in list(_listeners):
+                listener(call)
+        except AwsError as error:
+            answer = ServiceException(error.code, error.message)
+            _, headers, body = self.serialized(ActionResult(answer))
+            headers["status"] = str(error.status)
+            return error.status, headers, body
+        previous, _current.call = current_call(), call
+        try:
+            return original(self)
+        finally:
+            _current.call = previous
+
+    return call_action
+
+
+def _parameters(response: BaseResponse) -> Mapping[str, Any]:
+    if response.automated_parameter_parsing:
+        return dict(response.params)
+    try:
+        body = json.loads(response.body)
+    except (TypeError, ValueError):
+        return response._get_params()
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,18 @@
+"""Puts what moto lacks into moto's own classes, once a process."""
+
+from functools import cache
+from typing import Any
+
+
+@cache
+def install() -> None:
+    """Install all extensions; they serve moto's server and ``mock_aws`` alike."""
+    from tests.support import calls, moto_cloudtrail, moto_ec2, moto_lambda, moto_sns
+
+    for module in (calls, moto_cloudtrail, moto_ec2, moto_lambda, moto_sns):
+        module.extend()
+
+
+def replace(owner: type, name: str, make: Any) -> None:
+    """Replace a method by what ``make`` returns when it is given the method."""
+    setattr(owner, name, make(getattr(owner, name)))

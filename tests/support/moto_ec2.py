@@ -1,0 +1,34 @@
+"""EC2's real answer to a TerminateInstances call with a protected instance in it.
+
+The instances of that instance's zone are not terminated, those of other zones are, and the call
+reports an error; moto ends those before the protected one, whatever their zone.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.ec2.exceptions import OperationNotPermitted4
+from moto.ec2.models.instances import InstanceBackend
+
+from tests.support.extensions import replace
+
+
+def extend() -> None:
+    """Refuse by zone."""
+    replace(InstanceBackend, "terminate_instances", _make_terminate_instances)
+
+
+def _make_terminate_instances(original: Callable[..., Any]) -> Callable[..., Any]:
+    def terminate_instances(self: Any, instance_ids: list[str]) -> Any:
+        instances = self.get_multi_instances_by_id(instance_ids) if instance_ids else []
+        protected = [i for i in instances if i.disable_api_termination is True]
+        if not protected:
+            return original(self, instance_ids)
+        zones = {instance.placement for instance in protected}
+        elsewhere = [instance.id for instance in instances if instance.placement not in zones]
+        if elsewhere:
+            original(self, elsewhere)
+        raise OperationNotPermitted4(protected[0].id)
+
+    return terminate_instances

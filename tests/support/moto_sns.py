@@ -1,0 +1,45 @@
+"""E-mail from SNS, which moto drops: kept by address, as the subscriber would get it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from moto.sns.models import SNSBackend, Subscription
+
+from tests.support.extensions import replace
+
+
+@dataclass(frozen=True)
+class Email:
+    """One e-mail that a topic sent."""
+
+    address: str
+    subject: str
+    text: str
+
+
+def extend() -> None:
+    """Keep what is published to subscriptions of the protocol email."""
+    replace(Subscription, "publish", _make_publish)
+
+
+def emails_of(backend: SNSBackend) -> list[Email]:
+    """Return the e-mails sent in one account and region; gone with the backend's reset."""
+    emails: list[Email] = backend.__dict__.setdefault("emails", [])
+    return emails
+
+
+def _make_publish(original: Callable[..., None]) -> Callable[..., None]:
+    def publish(self: Subscription, message: str, message_id: str, **kwargs: Any) -> None:
+        matcher = self._filter_policy_matcher
+        attributes = kwargs.get("message_attributes")
+        if self.protocol != "email":
+            original(self, message, message_id, **kwargs)
+        elif matcher is None or matcher.matches(attributes, message):
+            if kwargs.get("message_structure") == "json":
+                message = self._parse_message_structure(message, "email")
+            # SNS puts a subject of its own where none is given.
+            subject = kwargs.get("subject") or "AWS Notification Message"
+            emails_of(self.topic.sns_backend).append(Email(self.endpoint, subject, message))
+
+    return publish

@@ -1,0 +1,336 @@
+# What it watches, and what it may do
+
+variable "vpc_ids" {
+  description = "The VPCs whose instances are kept tagged, such as `[\"vpc-0a1b2c3d4e5f67890\"]`. Instances outside them are never touched."
+  type        = set(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.vpc_ids) > 0
+    error_message = "vpc_ids is empty; give at least one VPC id, such as [\"vpc-0a1b2c3d4e5f67890\"]."
+  }
+
+  validation {
+    condition     = alltrue([for id in var.vpc_ids : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
+    error_message = "Each of vpc_ids must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"."
+  }
+}
+
+variable "untagged_action" {
+  description = "What happens to an instance that has no tags at all: `terminate`, `stop`, `notify` (report it, touch nothing) or `remediate` (apply the rules to it). Required, so that nobody terminates instances by leaving a field out."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(["terminate", "stop", "notify", "remediate"], var.untagged_action)
+    error_message = "untagged_action must be \"terminate\", \"stop\", \"notify\" or \"remediate\"; \"notify\" is the safe one to start with."
+  }
+}
+
+variable "mode" {
+  description = "`enforce` acts; `audit` decides and reports everything, changes nothing, and gets a role that could not."
+  type        = string
+  default     = "enforce"
+  nullable    = false
+
+  validation {
+    condition     = contains(["enforce", "audit"], var.mode)
+    error_message = "mode must be \"enforce\" or \"audit\"."
+  }
+}
+
+variable "name" {
+  description = "Prefix of every name. Two instantiations with different names live side by side in one account and region."
+  type        = string
+  default     = "tag-policy"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9_-]{0,39}$", var.name))
+    error_message = "name must start with a letter, hold only letters, digits, hyphens and underscores, and have at most 40 characters, such as \"tag-policy\"."
+  }
+}
+
+# The rules
+
+variable "rules" {
+  description = <<-EOT
+    The rules, by RuleId; they apply in ascending order.
+
+    - `tag_key`: the tag that the rule is about. Tag keys are case-sensitive.
+    - `action`: `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
+    - `required`: whether a missing tag is a violation. An `Update` that is not required leaves a missing tag alone.
+    - `default`: for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`).
+  EOT
+  type = map(object({
+    tag_key  = string
+    action   = string
+    required = optional(bool, true)
+    default  = optional(string)
+  }))
+  default = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
+  nullable = false
+
+  validation {
+    condition     = alltrue([for id in keys(var.rules) : can(regex("^[1-9][0-9]{0,14}$", id))])
+    error_message = "Each key of rules is a RuleId, a positive whole number, such as 10."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : contains(["Update", "UserLookup", "Function"], rule.action)])
+    error_message = "Each rule's action must be \"Update\", \"UserLookup\" or \"Function\"."
+  }
+
+  validation {
+    condition     = length(distinct([for rule in values(var.rules) : rule.tag_key])) == length(var.rules)
+    error_message = "Each tag_key may have one rule only; a second one would never apply. Give every rule its own tag_key, such as \"ProjectCode\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in values(var.rules) :
+      length(rule.tag_key) <= 127 && trimspace(rule.tag_key) != "" && !startswith(lower(rule.tag_key), "aws:")
+    ])
+    error_message = "Each rule's tag_key must have 1 to 127 characters and not start with \"aws:\", which AWS keeps for itself; \"ProjectCode\" would do."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.action != "Update" || rule.default != null])
+    error_message = "A rule with action \"Update\" needs the value to set as its default, such as \"Proj007\"."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.action != "Function" || can(regex("^today\\(\\)$", rule.default))])
+    error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\"."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : rule.default == null || try(trimspace(rule.default) != "" && length(rule.default) <= 256, false)])
+    error_message = "Each rule's default must have 1 to 256 characters that are not all blank, such as \"Proj007\"; leave it out of a \"UserLookup\" for \"Undefined\"."
+  }
+}
+
+variable "rules_owner" {
+  description = "`terraform`: Terraform restores an item that someone edited. `table`: Terraform seeds each item once, and edits in the table stay."
+  type        = string
+  default     = "terraform"
+  nullable    = false
+
+  validation {
+    condition     = contains(["terraform", "table"], var.rules_owner)
+    error_message = "rules_owner must be \"terraform\" or \"table\"."
+  }
+}
+
+variable "rules_table_name" {
+  description = "The name of an existing rules table in this account and region, such as another instantiation's output `rules_table_name`. Then no table is made and no item is seeded."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.rules_table_name == null || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.rules_table_name))
+    error_message = "rules_table_name must be the name of a DynamoDB table, not its ARN, such as \"tag-policy-rules\"."
+  }
+}
+
+variable "writable_tag_keys" {
+  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table_name`, or `rules_owner = \"table\"`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key in var.writable_tag_keys :
+      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
+    ])
+    error_message = "Each of writable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"CostCenter\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.writable_tag_keys : !can(regex("[*?]", key))])
+    error_message = "Each of writable_tag_keys must be one tag key, without wildcards, such as \"CostCenter\"."
+  }
+}
+
+# Who is told
+
+variable "topic_arn" {
+  description = "An existing SNS topic for the reports, instead of making one. Its policy must let CloudWatch alarms publish, for the alarm on errors."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.topic_arn == null || can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.topic_arn))
+    error_message = "topic_arn must be the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:reports\"."
+  }
+}
+
+variable "email_subscriptions" {
+  description = "E-mail addresses that are subscribed to the topic that is made; each has to confirm."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for address in var.email_subscriptions : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", address))])
+    error_message = "Each of email_subscriptions must be an e-mail address, such as \"cloud-admins@example.com\"."
+  }
+}
+
+# When it runs
+
+variable "schedule_expression" {
+  description = "When every instance is looked at, as EventBridge writes it: `rate(…)` or `cron(…)`, in UTC. Null for no schedule."
+  type        = string
+  default     = "rate(1 hour)"
+
+  validation {
+    condition = var.schedule_expression == null || can(regex(
+      "^(rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)|cron\\(\\S+( \\S+){5}\\))$",
+      var.schedule_expression
+    ))
+    error_message = "schedule_expression must be a rate such as \"rate(1 hour)\" or \"rate(30 minutes)\", a cron of six fields such as \"cron(0 6 * * ? *)\", or null for no schedule."
+  }
+}
+
+# How it is built
+
+variable "function" {
+  description = <<-EOT
+    The Lambda function.
+
+    - `runtime`: a Python runtime of Lambda, 3.11 or newer.
+    - `architecture`: `arm64` or `x86_64`.
+    - `memory_mb`: 128 to 10240.
+    - `timeout_seconds`: 60 to 900. What does not fit into one run is done by the next.
+    - `log_retention_days`: as CloudWatch Logs accepts; 0 keeps the log for ever.
+    - `log_level`: `INFO` or `DEBUG`; nothing less, because the log holds every finding.
+    - `reserved_concurrency`: none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping.
+  EOT
+  type = object({
+    runtime              = optional(string, "python3.13")
+    architecture         = optional(string, "arm64")
+    memory_mb            = optional(number, 256)
+    timeout_seconds      = optional(number, 900)
+    log_retention_days   = optional(number, 30)
+    log_level            = optional(string, "INFO")
+    reserved_concurrency = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^python3\\.(1[1-9]|[2-9][0-9])$", var.function.runtime))
+    error_message = "function.runtime must be a Python runtime of Lambda, 3.11 or newer, such as \"python3.13\"."
+  }
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.function.architecture)
+    error_message = "function.architecture must be \"arm64\" or \"x86_64\"."
+  }
+
+  validation {
+    condition     = var.function.memory_mb >= 128 && var.function.memory_mb <= 10240 && floor(var.function.memory_mb) == var.function.memory_mb
+    error_message = "function.memory_mb must be a whole number from 128 to 10240, such as 256."
+  }
+
+  validation {
+    condition     = var.function.timeout_seconds >= 60 && var.function.timeout_seconds <= 900 && floor(var.function.timeout_seconds) == var.function.timeout_seconds
+    error_message = "function.timeout_seconds must be a whole number from 60 to 900, such as 900."
+  }
+
+  validation {
+    condition = contains(
+      [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.function.log_retention_days
+    )
+    error_message = "function.log_retention_days must be one that CloudWatch Logs accepts, such as 30, 90 or 365; 0 keeps the log for ever."
+  }
+
+  validation {
+    condition     = contains(["INFO", "DEBUG"], var.function.log_level)
+    error_message = "function.log_level must be \"INFO\" or \"DEBUG\"; with less, the log would not hold every finding."
+  }
+
+  validation {
+    condition     = var.function.reserved_concurrency == null || try(var.function.reserved_concurrency >= 1 && floor(var.function.reserved_concurrency) == var.function.reserved_concurrency, false)
+    error_message = "function.reserved_concurrency must be a whole number from 1, such as 1, or left out for none."
+  }
+}
+
+variable "package" {
+  description = <<-EOT
+    Another package than the one shipped, for an organisation that builds or signs its own. Either
+
+    - `filename`: a zip on this machine, or
+    - `s3_bucket`, `s3_key` and `source_code_hash` (the base64 of its SHA-256): a zip in S3.
+  EOT
+  type = object({
+    filename         = optional(string)
+    s3_bucket        = optional(string)
+    s3_key           = optional(string)
+    source_code_hash = optional(string)
+  })
+  default = null
+
+  validation {
+    condition = var.package == null || try(
+      var.package.filename != null
+      ? var.package.s3_bucket == null && var.package.s3_key == null && var.package.source_code_hash == null
+      : var.package.s3_bucket != null && var.package.s3_key != null && var.package.source_code_hash != null,
+      false
+    )
+    error_message = "package must be either { filename = \"build/tag_policy.zip\" } or { s3_bucket = \"my-packages\", s3_key = \"tag_policy.zip\", source_code_hash = \"<base64 of the SHA-256>\" }."
+  }
+
+  validation {
+    condition     = try(var.package.filename, null) == null || try(fileexists(var.package.filename), false)
+    error_message = "package.filename names no file; build it first, or write the path from the root module, such as \"$${path.root}/build/tag_policy.zip\"."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "A KMS key that encrypts the table, the topic and the log group. Its key policy must let CloudWatch Logs and CloudWatch alarms use it (see docs/operations.md)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "The IAM policy that bounds the role, where the organisation demands one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, such as \"arn:aws:iam::123456789012:policy/boundary\"."
+  }
+}
+
+variable "iam_path" {
+  description = "The IAM path of the role."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-.0-~]+/)*$", var.iam_path))
+    error_message = "iam_path must begin and end with a slash, such as \"/\" or \"/tag-policy/\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can have them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
