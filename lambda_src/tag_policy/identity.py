@@ -28,8 +28,9 @@ def creator_of(user_identity: Mapping[str, Any], autoscaling_group: str = "") ->
     ``aws:autoscaling:groupName`` tag, or empty. ``invokedBy`` alone is no proof of a service: a
     person's console session can carry ``signin.amazonaws.com``.
     """
-    name = _name(user_identity, autoscaling_group)
-    return _fit(name) if name else None
+    name = _name(user_identity, autoscaling_group) or ""
+    printable = "".join(character for character in name if character.isprintable()).strip()
+    return _fit(printable) if printable else None
 
 
 def _name(user_identity: Mapping[str, Any], autoscaling_group: str) -> str | None:

@@ -77,10 +77,10 @@ def _order(item: Mapping[str, "AttributeValueTypeDef"]) -> float:
 
 
 def _rule(item: Mapping[str, "AttributeValueTypeDef"]) -> Rule:
-    action = _action(item)
+    rule_id, tag_key, action = _rule_id(item), _tag_key(item), _action(item)
     return Rule(
-        rule_id=_rule_id(item),
-        tag_key=_tag_key(item),
+        rule_id=rule_id,
+        tag_key=tag_key,
         action=action,
         required=_required(item),
         default=_default(item, action),
@@ -118,11 +118,10 @@ def _tag_key(item: Mapping[str, "AttributeValueTypeDef"]) -> str:
 
 def _action(item: Mapping[str, "AttributeValueTypeDef"]) -> Action:
     text = _text(item, "Action")
-    try:
-        return Action(text or "")
-    except ValueError:
-        known = ", ".join(Action)
-        raise _ItemError(f"Action is {text!r}; it must be one of {known}") from None
+    if text not in list(Action):
+        what = "missing" if text is None else repr(text)
+        raise _ItemError(f"Action is {what}; it must be one of {', '.join(Action)}")
+    return Action(text)
 
 
 def _required(item: Mapping[str, "AttributeValueTypeDef"]) -> bool:

@@ -50,13 +50,12 @@ class Call:
         return user.name if user else None
 
 
-@dataclass(frozen=True)
-class AwsError(Exception):
-    """An error for the embedded AWS to answer with."""
+class AwsError(ServiceException):
+    """An error for the embedded AWS to answer with, in the protocol of the service."""
 
-    code: str
-    message: str = "refused by the test"
-    status: int = 400
+    def __init__(self, code: str, message: str = "refused by the test", status: int = 400) -> None:
+        super().__init__(code, message)
+        self.status = status
 
 
 Listener = Callable[[Call], None]
@@ -79,8 +78,11 @@ def listening(listener: Listener) -> Iterator[None]:
 def recording() -> Iterator[list[Call]]:
     """Record every call that is made in the meantime."""
     calls: list[Call] = []
-    with listening(calls.append):
+    _listeners.insert(0, calls.append)  # first, to see the calls that another one refuses
+    try:
         yield calls
+    finally:
+        _listeners.remove(calls.append)
 
 
 @contextmanager
@@ -119,11 +121,9 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             access_key=self.access_key,
         )
         try:
-            for listener in list(_listeners):
-                listener(call)
+            _tell_listeners(call)
         except AwsError as error:
-            answer = ServiceException(error.code, error.message)
-            _, headers, body = self.serialized(ActionResult(answer))
+            _, headers, body = self.serialized(ActionResult(error))
             headers["status"] = str(error.status)
             return error.status, headers, body
         previous, _current.call = current_call(), call
@@ -133,6 +133,17 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             _current.call = previous
 
     return call_action
+
+
+def _tell_listeners(call: Call) -> None:
+    if getattr(_current, "telling", False):
+        return  # a call that a listener makes in its turn is nobody's concern
+    _current.telling = True
+    try:
+        for listener in list(_listeners):
+            listener(call)
+    finally:
+        _current.telling = False
 
 
 def _parameters(response: BaseResponse) -> Mapping[str, Any]:

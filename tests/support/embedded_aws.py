@@ -68,6 +68,7 @@ class EmbeddedAws:
         extensions.install()
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
+        self._clients: dict[tuple[str, str], Any] = {}
         self.endpoint = ""
 
     def __enter__(self) -> Self:
@@ -133,9 +134,12 @@ class EmbeddedAws:
             "aws_secret_access_key": _KEYS["AWS_SECRET_ACCESS_KEY"],
             "aws_session_token": _KEYS["AWS_SESSION_TOKEN"],
         }
-        return boto3.Session().client(
-            service, region_name=REGION, endpoint_url=self.endpoint, **given
-        )
+        key = (service, given["aws_access_key_id"])
+        if key not in self._clients:
+            self._clients[key] = boto3.client(
+                service, region_name=REGION, endpoint_url=self.endpoint, **given
+            )
+        return self._clients[key]
 
     def root_module(self, source: Path | str, **variables: object) -> RootModule:
         """Make a root module ready to be applied to this AWS.

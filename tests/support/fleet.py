@@ -39,7 +39,7 @@ def create_vpc(aws: Aws) -> Vpc:
     zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
     first, second = (
         ec2.create_subnet(
-            VpcId=vpc_id, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zones[number]
+            VpcId=vpc_id, CidrBlock=f"10.0.{16 * number}.0/20", AvailabilityZone=zones[number]
         )["Subnet"]["SubnetId"]
         for number in range(2)
     )

@@ -1,0 +1,233 @@
+"""The function against moto, in process: the handler is called, every AWS call is moto's."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+from moto.cloudtrail.models import cloudtrail_backends
+from moto.ec2.models import ec2_backends
+from moto.sns.models import sns_backends
+
+from tag_policy import aws as aws_clients
+from tag_policy import handler
+from tag_policy.aws import Clients
+from tag_policy.settings import Settings
+from tests.support import extensions, fleet, moto_cloudtrail
+from tests.support.calls import Call, recording
+from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
+from tests.support.iam import allows, requests_of
+from tests.support.moto_sns import Email, emails_of
+from tests.support.policies import VARIANTS, render
+
+DEFAULT_ITEMS = {
+    1: {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
+    2: {"TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"},
+    3: {"TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"},
+}
+
+
+@cache
+def _client(service: str, credentials: tuple[tuple[str, str], ...]) -> Any:
+    """Make a client once: what it talks to is decided by ``mock_aws``, call by call."""
+    return boto3.client(service, region_name=REGION, **dict(credentials))  # type: ignore[call-overload]
+
+
+@cache
+def _clients() -> Clients:
+    """The clients of the function, without the retries and waits that are botocore's affair."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
+        clients = Clients()
+        _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
+    return clients
+
+
+@dataclass
+class FakeContext:
+    """Lambda's context, with a clock that a test may run down."""
+
+    aws_request_id: str = "11111111-2222-3333-4444-555555555555"
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:tag-policy"
+    log_group_name: str = "/aws/lambda/tag-policy"
+    remaining_millis: list[int] = field(default_factory=lambda: [900_000])
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the next of ``remaining_millis``; the last one for ever."""
+        return self.remaining_millis.pop(0) if len(self.remaining_millis) > 1 else (
+            self.remaining_millis[0]
+        )
+
+
+@dataclass
+class Engine:
+    """The engine of one variant (see ``tests.support.policies``), with its table and its topic."""
+
+    variant: str
+    untagged_action: str
+    mode: str
+    vpc: fleet.Vpc
+    calls: list[Call] = field(default_factory=list)
+
+    def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
+        """Make a client that acts as somebody, or as the administrator."""
+        return _client(service, tuple((credentials or {}).items()))
+
+    @property
+    def table(self) -> str:
+        """The name of the rules table, as Terraform gives it."""
+        return f"{self.variant}-rules"
+
+    @property
+    def topic_arn(self) -> str:
+        """The ARN of the topic, as Terraform gives it."""
+        return f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{self.variant}-reports"
+
+    def set_rules(self, items: Mapping[Any, Mapping[str, str]]) -> None:
+        """Make these the items of the rules table."""
+        dynamodb = self.client("dynamodb")
+        for item in dynamodb.scan(TableName=self.table)["Items"]:
+            dynamodb.delete_item(TableName=self.table, Key={"RuleId": item["RuleId"]})
+        for rule_id, attributes in items.items():
+            item = {"RuleId": {"N": str(rule_id)}} | {k: {"S": v} for k, v in attributes.items()}
+            dynamodb.put_item(TableName=self.table, Item=item)
+
+    def run(
+        self,
+        event: object = None,
+        *,
+        context: FakeContext | None = None,
+        now: datetime | None = None,
+        clients: Clients | None = None,
+        vpc_ids: str = "",
+    ) -> dict[str, Any]:
+        """Call the handler, record its calls, and return its summary."""
+        settings = Settings.from_env(
+            {
+                "TAG_POLICY_RULES_TABLE": self.table,
+                "TAG_POLICY_TOPIC_ARN": self.topic_arn,
+                "TAG_POLICY_VPC_IDS": vpc_ids or self.vpc.vpc_id,
+                "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
+                "TAG_POLICY_MODE": self.mode,
+            }
+        )
+        with recording() as calls:
+            try:
+                return handler.run(
+                    {} if event is None else event,
+                    context or FakeContext(),
+                    settings,
+                    clients or _clients(),
+                    now or datetime.now(UTC),
+                )
+            finally:
+                self.calls += calls
+
+    def actions(self) -> list[str]:
+        """Return the actions that the engine has called so far, in order."""
+        return [call.action for call in self.calls]
+
+    def changes(self) -> list[str]:
+        """Return those of the actions that change something other than SNS."""
+        reads = ("Describe", "Scan", "Lookup", "Publish")
+        return [action for action in self.actions() if not action.startswith(reads)]
+
+    def emails(self) -> list[Email]:
+        """Return the e-mails sent so far."""
+        return list(emails_of(sns_backends[ACCOUNT_ID][REGION]))
+
+    def launch(self, tags: Mapping[str, str] | None = None, **options: Any) -> str:
+        """Launch one instance in the engine's VPC and return its id."""
+        (instance_id,) = fleet.launch(self, self.vpc, tags, **options)
+        return instance_id
+
+    def tags(self, instance_id: str) -> dict[str, str]:
+        """Return the tags of an instance."""
+        return fleet.tags_of(self, instance_id)
+
+    def state(self, instance_id: str) -> str:
+        """Return the state of an instance."""
+        return fleet.state_of(self, instance_id)
+
+    def backdate(self, instance_id: str, age: timedelta) -> None:
+        """Make an instance and its launch event older."""
+        then = datetime.now(UTC) - age
+        instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
+        instance.launch_time = then
+        for interface in instance.nics.values():
+            interface.attach_time = then
+        for event in self.history():
+            if any(r["ResourceName"] == instance_id for r in event["Resources"]):
+                event["EventTime"] = then
+
+    def history(self) -> list[moto_cloudtrail.Event]:
+        """Return the event history of CloudTrail, for a test to change."""
+        return moto_cloudtrail.events_of(cloudtrail_backends[ACCOUNT_ID][REGION])
+
+
+@pytest.fixture(scope="session")
+def policies() -> dict[str, dict[str, Any]]:
+    """The policy of the role, rendered by Terraform, for each variant."""
+    with EmbeddedAws() as aws:
+        return render(aws)
+
+
+@pytest.fixture(autouse=True)
+def _in_process_aws(
+    policies: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Moto in process, empty for each test; ``policies`` first, because it uses moto's server."""
+    extensions.install()
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def make_engine(policies: dict[str, dict[str, Any]]) -> Iterator[Any]:
+    """Make engines; at the end, every call of theirs must be allowed by their role's policy."""
+    engines: list[Engine] = []
+
+    def make(variant: str) -> Engine:
+        inputs = VARIANTS[variant]
+        engine = Engine(
+            variant,
+            inputs["untagged_action"],
+            inputs.get("mode", "enforce"),
+            vpc=fleet.Vpc("", ("", "")),
+        )
+        engine.vpc = fleet.create_vpc(engine)
+        engine.client("dynamodb").create_table(
+            TableName=engine.table,
+            KeySchema=[{"AttributeName": "RuleId", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "RuleId", "AttributeType": "N"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        engine.set_rules(DEFAULT_ITEMS)
+        sns = engine.client("sns")
+        sns.create_topic(Name=f"{variant}-reports")
+        sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
+        engines.append(engine)
+        return engine
+
+    yield make
+
+    for engine in engines:
+        for call in engine.calls:
+            for request in requests_of(call):
+                assert allows(policies[engine.variant], request), (
+                    f"the role of {engine.variant} does not allow {request}"
+                )
+
+
+@pytest.fixture
+def engine(make_engine: Any) -> Engine:
+    """An engine that terminates untagged instances."""
+    made: Engine = make_engine("terminate")
+    return made
+

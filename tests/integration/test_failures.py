@@ -1,0 +1,253 @@
+"""What goes wrong on AWS's side: each is told, and none stops what has nothing to do with it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+
+from tag_policy.aws import Clients
+from tag_policy.handler import RunError
+from tests.integration.conftest import Engine, FakeContext
+from tests.support import fleet
+from tests.support.calls import AwsError, Call, failing, listening
+
+
+def touches(instance_id: str) -> Callable[[Call], bool]:
+    def does(call: Call) -> bool:
+        parameters = call.parameters
+        ids = parameters.get("Resources", []) + parameters.get("InstanceIds", [])
+        return instance_id in ids
+
+    return does
+
+
+def test_a_protected_instance_does_not_keep_others_alive(engine: Engine) -> None:
+    protected = engine.launch(protected=True)
+    in_its_zone = [engine.launch() for _ in range(4)]
+    in_another_zone = [engine.launch(zone=1) for _ in range(3)]
+
+    summary = engine.run()
+
+    assert engine.state(protected) == "running"
+    for instance in in_its_zone + in_another_zone:
+        assert engine.state(instance) == "terminated"
+    assert summary["outcomes"]["terminated"] == 7
+    assert summary["outcomes"]["failed"] == 1
+    assert "OperationNotPermitted" in engine.emails()[0].text
+
+
+def test_an_instance_with_50_tags_does_not_keep_others_untagged(engine: Engine) -> None:
+    full = engine.launch({f"k{number}": "v" for number in range(50)})
+    others = [engine.launch({"Name": "web"}) for _ in range(5)]
+
+    summary = engine.run()
+
+    assert len(engine.tags(full)) == 50
+    assert all(engine.tags(other)["ProjectCode"] == "Proj007" for other in others)
+    assert summary["outcomes"]["failed"] == 3
+    assert "TagLimitExceeded" in engine.emails()[0].text
+
+
+def test_an_instance_that_ends_between_listing_and_tagging_is_left_alone(engine: Engine) -> None:
+    ending, staying = engine.launch({"Name": "a"}), engine.launch({"Name": "b"})
+    done = False
+
+    def end_it(call: Call) -> None:
+        nonlocal done
+        if call.action == "LookupEvents" and not done:
+            done = True
+            engine.client("ec2").terminate_instances(InstanceIds=[ending])
+
+    with listening(end_it):
+        summary = engine.run()
+
+    assert engine.tags(ending) == {"Name": "a"}
+    assert engine.tags(staying)["ProjectCode"] == "Proj007"
+    assert summary["outcomes"]["deferred"] == 3
+    assert summary["outcomes"]["tagged"] == 3
+
+
+def test_an_instance_that_is_gone_when_the_call_arrives_fails_alone(engine: Engine) -> None:
+    gone, staying = engine.launch({"Name": "a"}), engine.launch({"Name": "b"})
+
+    with failing("CreateTags", AwsError("InvalidInstanceID.NotFound"), touches(gone)):
+        summary = engine.run()
+
+    assert engine.tags(staying)["ProjectCode"] == "Proj007"
+    assert summary["outcomes"]["failed"] == 3
+    assert "InvalidInstanceID.NotFound" in engine.emails()[0].text
+
+
+def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    def owner_tags(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.client("ec2").create_tags(
+                Resources=[instance], Tags=[{"Key": "ProjectCode", "Value": "Apollo"}]
+            )
+
+    with listening(owner_tags):
+        summary = engine.run()
+
+    assert engine.tags(instance)["ProjectCode"] == "Apollo"
+    assert summary["outcomes"]["deferred"] == 3
+    assert "changed while the run was under way" in engine.emails()[0].text
+
+
+def test_an_instance_that_gets_its_first_tag_while_the_run_is_under_way_lives(
+    engine: Engine,
+) -> None:
+    engine.launch({"Name": "web"})
+    untagged = engine.launch()
+
+    def owner_tags(call: Call) -> None:
+        if call.action == "CreateTags" and untagged not in call.parameters["Resources"]:
+            engine.client("ec2").create_tags(
+                Resources=[untagged], Tags=[{"Key": "Name", "Value": "mine"}]
+            )
+
+    with listening(owner_tags):
+        engine.run()
+
+    assert engine.state(untagged) == "running"
+
+
+@pytest.mark.parametrize(
+    ("action", "variant"),
+    [
+        ("CreateTags", "remediate"),
+        ("TerminateInstances", "terminate"),
+        ("StopInstances", "stop"),
+    ],
+)
+def test_what_aws_refuses_is_reported_with_its_code(
+    make_engine: Any, action: str, variant: str
+) -> None:
+    engine: Engine = make_engine(variant)
+    refused, others = engine.launch(), [engine.launch() for _ in range(2)]
+    error = AwsError("UnauthorizedOperation", "You are not authorized.", 403)
+
+    with failing(action, error, touches(refused)):
+        summary = engine.run()
+
+    assert (engine.state(refused), engine.tags(refused)) == ("running", {})
+    for other in others:
+        assert (engine.state(other), engine.tags(other)) != ("running", {})
+    assert summary["outcomes"]["failed"] == (3 if variant == "remediate" else 1)
+    assert "UnauthorizedOperation" in engine.emails()[0].text
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_throttled_call_is_left_for_the_next_run_and_not_split(
+    engine: Engine, status: int
+) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=8)
+    error = AwsError("RequestLimitExceeded" if status == 400 else "Strange", status=status)
+
+    with failing("CreateTags", error):
+        summary = engine.run()
+
+    assert summary["outcomes"]["deferred"] == 24
+    assert engine.actions().count("CreateTags") == 1
+    assert engine.run()["outcomes"]["tagged"] == 24
+
+
+def test_a_call_that_times_out_is_left_for_the_next_run(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = engine.launch({"Name": "web"})
+    clients = Clients()
+    monkeypatch.setattr("tag_policy.aws._CONFIG", Config(retries={"total_max_attempts": 1}))
+
+    def time_out(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/")
+
+    clients.ec2.meta.events.register_first("before-send.ec2.CreateTags", time_out)
+
+    summary = engine.run(clients=clients)
+
+    assert engine.tags(instance) == {"Name": "web"}
+    assert summary["outcomes"]["deferred"] == 3
+    assert "Read timeout" in engine.emails()[0].text
+
+
+def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.ec2.models.instances import InstanceBackend
+
+    engine.launch()
+    monkeypatch.setattr(InstanceBackend, "terminate_instances", lambda self, ids: [])
+
+    summary = engine.run()
+
+    assert summary["outcomes"]["terminated"] == 0
+    assert summary["outcomes"]["failed"] == 1
+    assert "NotConfirmed" in engine.emails()[0].text
+
+
+def test_a_listing_that_breaks_off_is_told_and_fails_the_run(engine: Engine) -> None:
+    engine.launch({"Name": "web"})
+
+    with (
+        failing("DescribeInstances", AwsError("UnauthorizedOperation", status=403)),
+        pytest.raises(RunError, match="could not all be listed"),
+    ):
+        engine.run()
+
+    assert engine.changes() == []
+    assert "INCOMPLETE" in engine.emails()[0].subject
+
+
+def test_a_report_that_cannot_be_published_is_in_the_log_and_fails_the_run(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    with (
+        failing("Publish", AwsError("AuthorizationError", status=403)),
+        pytest.raises(RunError, match="could not be published"),
+    ):
+        engine.run()
+
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    (record,) = [r for r in caplog.records if "could not be published" in r.message]
+    assert instance in json.dumps(record.__dict__, default=str)
+
+
+def test_when_the_time_is_up_before_enforcement_nothing_is_changed(engine: Engine) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
+    engine.launch()
+
+    # What is left: all of it when the run starts and while it lists, then nothing.
+    summary = engine.run(context=FakeContext(remaining_millis=[900_000] * 5 + [100_000]))
+
+    assert not summary["complete"]
+    assert summary["outcomes"]["deferred"] == 10
+    assert engine.changes() == []
+    assert "the time of this run was up" in engine.emails()[0].text
+    assert engine.run()["complete"]
+
+
+def test_when_the_time_is_up_between_two_batches_the_next_run_goes_on(engine: Engine) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=210)
+    context = FakeContext()
+
+    def run_down(call: Call) -> None:
+        if call.action == "CreateTags":
+            context.remaining_millis = [100_000]
+
+    with listening(run_down):
+        first = engine.run(context=context)
+
+    assert engine.changes() == ["CreateTags"]
+    assert first["outcomes"] == first["outcomes"] | {"tagged": 600, "deferred": 30}
+    assert not first["complete"]
+
+    second = engine.run()
+    assert second["outcomes"]["tagged"] == 30
+    assert second["complete"]

@@ -1,0 +1,124 @@
+"""The role, both ways, against the policy that Terraform renders.
+
+That each call which the function makes is allowed is asserted of every test in this folder, by the
+fixture ``make_engine``. Here: that nothing is allowed which is never made, and what must not be.
+"""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Engine
+from tests.support.iam import Request, allowed_actions, allows
+from tests.support.policies import VARIANTS
+
+INSTANCE = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
+
+# Made by Lambda itself, with the function's role; the test of the deployed function sees them.
+BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+# Made by DynamoDB and SNS on behalf of the role, when the key is used through them.
+BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
+    make_engine: Any, policies: dict[str, dict[str, Any]], variant: str
+) -> None:
+    engine: Engine = make_engine(variant)
+    if variant == "no-lookup":
+        engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"}})
+    engine.launch()
+    engine.launch({"Name": "web"})
+
+    engine.run()
+
+    made = {f"{call.service}:{call.action}" for call in engine.calls}
+    unused = allowed_actions(policies[variant]) - made - BY_LAMBDA - BY_OTHER_SERVICES
+    assert unused == set()
+
+
+CHANGES = ("ec2:CreateTags", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:DeleteTags")
+
+
+def allowed_changes(policy: dict[str, Any]) -> set[str]:
+    context = {"aws:TagKeys": ["ProjectCode"]}
+    return {a for a in CHANGES if allows(policy, Request(a, INSTANCE, context))}
+
+
+@pytest.mark.parametrize(
+    ("variant", "changes"),
+    [
+        ("terminate", {"ec2:CreateTags", "ec2:TerminateInstances"}),
+        ("stop", {"ec2:CreateTags", "ec2:StopInstances"}),
+        ("notify", {"ec2:CreateTags"}),
+        ("remediate", {"ec2:CreateTags"}),
+        ("audit", set()),
+    ],
+)
+def test_the_role_may_change_what_its_inputs_ask_for_and_nothing_else(
+    policies: dict[str, dict[str, Any]], variant: str, changes: set[str]
+) -> None:
+    assert allowed_changes(policies[variant]) == changes
+
+
+def test_only_the_tags_of_the_rules_may_be_written(policies: dict[str, dict[str, Any]]) -> None:
+    of_the_rules = ["ProjectCode", "CreatedBy", "Expires"]
+    for size in (1, 2, 3):
+        for keys in itertools.combinations(of_the_rules, size):
+            request = Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": keys})
+            assert allows(policies["terminate"], request)
+
+    for other in (["Name"], ["ProjectCode", "Name"], ["*"], []):
+        request = Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": other} if other else {})
+        assert not allows(policies["terminate"], request)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:ec2:eu-west-1:123456789012:volume/vol-0123456789abcdef0",
+        "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
+        "arn:aws:ec2:eu-west-1:999999999999:instance/i-0123456789abcdef0",
+    ],
+)
+def test_only_instances_of_this_account_and_region_may_be_changed(
+    policies: dict[str, dict[str, Any]], resource: str
+) -> None:
+    for action in CHANGES:
+        request = Request(action, resource, {"aws:TagKeys": ["ProjectCode"]})
+        assert not allows(policies["terminate"], request)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:Scan", "arn:aws:dynamodb:eu-west-1:123456789012:table/other"),
+        ("dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/terminate-rules"),
+        ("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/terminate-rules"),
+        ("sns:Publish", "arn:aws:sns:eu-west-1:123456789012:other"),
+        ("sns:Subscribe", "arn:aws:sns:eu-west-1:123456789012:terminate-reports"),
+        ("logs:CreateLogGroup", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/x"),
+        ("iam:PassRole", "*"),
+    ],
+)
+def test_what_nobody_needs_is_not_allowed(
+    policies: dict[str, dict[str, Any]], action: str, resource: str
+) -> None:
+    assert not allows(policies["terminate"], Request(action, resource))
+
+
+def test_without_a_rule_that_looks_users_up_cloudtrail_is_not_read(
+    policies: dict[str, dict[str, Any]],
+) -> None:
+    assert "cloudtrail:LookupEvents" not in allowed_actions(policies["no-lookup"])
+    assert "cloudtrail:LookupEvents" in allowed_actions(policies["notify"])
+
+
+def test_a_key_is_used_through_the_services_alone(policies: dict[str, dict[str, Any]]) -> None:
+    key = str(VARIANTS["encrypted"]["kms_key_arn"])
+    for service, allowed in (("dynamodb", True), ("sns", True), ("s3", False)):
+        via = {"kms:ViaService": [f"{service}.eu-west-1.amazonaws.com"]}
+        assert allows(policies["encrypted"], Request("kms:Decrypt", key, via)) is allowed
+    assert not allows(policies["encrypted"], Request("kms:Decrypt", key))

@@ -1,0 +1,126 @@
+"""The rules table in all the states that people get it into."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tag_policy.handler import RunError
+from tests.integration.conftest import DEFAULT_ITEMS, Engine
+from tests.support.calls import AwsError, failing
+
+BAD = {
+    4: {"Action": "Update", "Default": "x"},
+    5: {"TagKey": "A", "Action": "Delete"},
+    6: {"TagKey": "B", "Action": "UserLookup", "Required": "maybe"},
+    7: {"TagKey": "C", "Action": "Function", "Default": "tomorrow()"},
+    8: {"TagKey": "ProjectCode", "Action": "Update", "Default": "other"},
+}
+
+
+def test_bad_items_are_skipped_and_reported_and_the_rest_go_on(engine: Engine) -> None:
+    engine.set_rules(DEFAULT_ITEMS | BAD)
+    instance = engine.launch({"Name": "web"})
+
+    summary = engine.run()
+
+    assert (summary["rules"], summary["rule_errors"]) == (3, 5)
+    assert summary["complete"]
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    text = engine.emails()[0].text
+    for problem in ("rule 4: TagKey", "rule 5: Action", "rule 6: Required", "rule 7: Default"):
+        assert problem in text
+    assert "rule 8: TagKey 'ProjectCode' is already the subject of rule 1" in text
+
+
+def test_bad_items_are_reported_even_when_every_instance_is_compliant(engine: Engine) -> None:
+    engine.set_rules(DEFAULT_ITEMS | BAD)
+
+    engine.run()
+
+    assert "5 bad rules" in engine.emails()[0].subject
+
+
+@pytest.mark.parametrize("items", [{}, BAD | {8: {}}], ids=["empty", "nothing valid"])
+def test_without_a_valid_rule_nothing_is_changed_and_the_run_fails(
+    engine: Engine, items: dict[int, dict[str, str]]
+) -> None:
+    engine.set_rules(items)
+    untagged, tagged = engine.launch(), engine.launch({"Name": "web"})
+
+    with pytest.raises(RunError, match="has no valid rule"):
+        engine.run()
+
+    assert engine.changes() == []
+    assert engine.state(untagged) == "running"
+    assert engine.tags(tagged) == {"Name": "web"}
+    assert "has no valid rule" in engine.emails()[0].text
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"]
+)
+def test_a_table_that_cannot_be_read_changes_nothing_and_fails_the_run(
+    engine: Engine, code: str
+) -> None:
+    untagged = engine.launch()
+
+    with failing("Scan", AwsError(code)), pytest.raises(RunError, match="cannot be read"):
+        engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert engine.actions() == ["Scan", "Publish"]
+    assert code in engine.emails()[0].text
+
+
+def test_every_page_of_the_table_is_read(engine: Engine) -> None:
+    padding = "x" * 300_000
+    engine.set_rules(
+        {
+            number: {
+                "TagKey": f"Key{number}",
+                "Action": "Update",
+                "Default": "v",
+                "Comment": padding,
+            }
+            for number in range(1, 9)
+        }
+    )
+
+    summary = engine.run()
+
+    assert summary["rules"] == 8
+    assert engine.actions().count("Scan") > 1
+
+
+def test_a_vpc_that_does_not_exist_is_named_and_the_others_go_on(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    summary = engine.run(vpc_ids=f"vpc-0bad0bad,{engine.vpc.vpc_id}")
+
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    assert not summary["complete"]
+    assert "vpc-0bad0bad does not exist" in engine.emails()[0].text
+
+
+def test_one_message_goes_out_in_both_forms_with_attributes(engine: Engine) -> None:
+    sqs, sns = engine.client("sqs"), engine.client("sns")
+    queue = sqs.create_queue(QueueName="reports")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(
+        TopicArn=engine.topic_arn,
+        Protocol="sqs",
+        Endpoint=arn["QueueArn"],
+        Attributes={"FilterPolicy": json.dumps({"tagged": [{"numeric": [">", 0]}]})},
+    )
+    engine.launch({"Name": "web"})
+
+    engine.run()
+
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    envelope: dict[str, Any] = json.loads(message["Body"])
+    assert json.loads(envelope["Message"])["summary"]["outcomes"]["tagged"] == 3
+    assert envelope["MessageAttributes"]["mode"]["Value"] == "enforce"
+    (email,) = engine.emails()
+    assert "TAGGED (3)" in email.text
+    assert engine.actions().count("Publish") == 1

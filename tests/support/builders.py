@@ -1,0 +1,79 @@
+"""Small makers of the engine's own objects, for tests that care about one field of them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tag_policy.model import (
+    Action,
+    Finding,
+    Instance,
+    InstanceRef,
+    Mode,
+    Outcome,
+    Remedy,
+    Result,
+    Rule,
+)
+from tag_policy.report import Report
+from tag_policy.settings import Settings
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+PROJECT_CODE = Rule(1, "ProjectCode", Action.UPDATE, required=True, default="Proj007")
+CREATED_BY = Rule(2, "CreatedBy", Action.USER_LOOKUP, required=True, default="Undefined")
+EXPIRES = Rule(3, "Expires", Action.FUNCTION, required=False, default="today()")
+DEFAULT_RULES = (PROJECT_CODE, CREATED_BY, EXPIRES)
+
+ENVIRONMENT = {
+    "TAG_POLICY_RULES_TABLE": "tag-policy-rules",
+    "TAG_POLICY_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
+    "TAG_POLICY_VPC_IDS": "vpc-abc123c1,vpc-0def",
+    "TAG_POLICY_UNTAGGED_ACTION": "terminate",
+    "TAG_POLICY_MODE": "enforce",
+}
+
+
+def settings(**changes: str) -> Settings:
+    """Make settings; ``untagged_action="stop"`` changes ``TAG_POLICY_UNTAGGED_ACTION``."""
+    changed = {f"TAG_POLICY_{name.upper()}": value for name, value in changes.items()}
+    return Settings.from_env(ENVIRONMENT | changed)
+
+
+def ref(instance_id: str = "i-0123456789abcdef0", name: str = "", group: str = "") -> InstanceRef:
+    """Make a reference to an instance."""
+    return InstanceRef(instance_id, "vpc-abc123c1", name, NOW, group)
+
+
+def instance(tags: Mapping[str, str], state: str = "running") -> Instance:
+    """Make an instance with some tags."""
+    return Instance(ref(), state, dict(tags))
+
+
+def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
+    """Make an outcome, of a missing ProjectCode where nothing else is said."""
+    values: dict[str, Any] = {
+        "instance": ref(),
+        "remedy": Remedy.TAG,
+        "reason": "required tag missing",
+        "tag_key": "ProjectCode",
+        "value": "Proj007",
+    }
+    detail, code = changes.pop("detail", ""), changes.pop("code", "")
+    return Outcome(Finding(**(values | changes)), result, detail, code)
+
+
+def report(**changes: Any) -> Report:
+    """Make a report of a run that found nothing."""
+    values: dict[str, Any] = {
+        "mode": Mode.ENFORCE,
+        "trigger": "schedule",
+        "vpc_ids": ("vpc-abc123c1",),
+        "region": "eu-west-1",
+        "account_id": "123456789012",
+        "time": NOW,
+        "log_group": "/aws/lambda/tag-policy",
+        "request_id": "00000000-0000-0000-0000-000000000000",
+        "rules": 3,
+    }
+    return Report(**(values | changes))

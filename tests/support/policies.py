@@ -1,0 +1,52 @@
+"""The role's policy as Terraform renders it, for every shape that the inputs can give it."""
+
+import json
+from typing import Any
+
+from tests.support.embedded_aws import EmbeddedAws
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "terminate": {"untagged_action": "terminate"},
+    "stop": {"untagged_action": "stop"},
+    "notify": {"untagged_action": "notify"},
+    "remediate": {"untagged_action": "remediate"},
+    "audit": {"untagged_action": "terminate", "mode": "audit"},
+    "no-lookup": {
+        "untagged_action": "notify",
+        "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},
+    },
+    "encrypted": {
+        "untagged_action": "notify",
+        "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    },
+}
+
+_MODULE = """
+module "{name}" {{
+  source  = "../.."
+  name    = "{name}"
+  vpc_ids = ["vpc-0a1b2c3d4e5f67890"]
+{inputs}
+}}
+
+output "{name}" {{
+  value = module.{name}.role_policy_json
+}}
+"""
+
+
+def render(aws: EmbeddedAws) -> dict[str, dict[str, Any]]:
+    """Return the role's policy for each variant, by its name.
+
+    Applies no more than the policies need: the table, the topic and the log group that they name.
+    """
+    text = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
+    for name, inputs in VARIANTS.items():
+        lines = "\n".join(f"  {key} = {json.dumps(value)}" for key, value in inputs.items())
+        text += _MODULE.format(name=name, inputs=lines)
+    module = aws.root_module(text)
+    targets = [f"-target=module.{name}.data.aws_iam_policy_document.this" for name in VARIANTS]
+    module.run("init", "-input=false")
+    module.run("apply", "-input=false", "-auto-approve", *targets)
+    outputs = module.outputs
+    return {name: json.loads(outputs[name]) for name in VARIANTS}

@@ -1,0 +1,195 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tag_policy import report as reporting
+from tag_policy.model import Mode, Remedy, Result, RuleError
+from tests.support.builders import outcome, ref, report
+
+ONE_OF_EACH = [
+    outcome(Result.TAGGED),
+    outcome(Result.NOTIFIED, remedy=Remedy.NOTIFY, tag_key="", value=None),
+    outcome(Result.DEFERRED, value=None, detail="its event may be on its way"),
+    outcome(Result.FAILED, code="TagLimitExceeded", detail="too many tags"),
+    outcome(Result.STOPPED, remedy=Remedy.STOP, tag_key="", value=None),
+    outcome(Result.TERMINATED, remedy=Remedy.TERMINATE, tag_key="", value=None),
+]
+
+
+def parts(of: reporting.Report) -> tuple[str, dict[str, Any]]:
+    message = json.loads(reporting.message(of))
+    return message["email"], json.loads(message["default"])
+
+
+def test_the_summary_counts_findings_by_outcome() -> None:
+    summary = reporting.summary(
+        report(instances=1000, compliant=490, violations=1010, outcomes=ONE_OF_EACH)
+    )
+
+    assert summary == {
+        "mode": "enforce",
+        "trigger": "schedule",
+        "vpc_ids": ["vpc-abc123c1"],
+        "rules": 3,
+        "rule_errors": 0,
+        "instances": 1000,
+        "compliant": 490,
+        "violations": 1010,
+        "complete": True,
+        "outcomes": {
+            "tagged": 1,
+            "terminated": 1,
+            "stopped": 1,
+            "notified": 1,
+            "deferred": 1,
+            "failed": 1,
+        },
+    }
+
+
+def test_a_run_that_found_nothing_has_nothing_to_say() -> None:
+    assert not report().has_something_to_say
+    assert report(outcomes=ONE_OF_EACH[:1]).has_something_to_say
+    assert report(rule_errors=[RuleError("7", "bad")]).has_something_to_say
+    assert report(problems=["no time"]).has_something_to_say
+
+
+def test_the_subject_begins_with_the_counts_that_matter() -> None:
+    subject = reporting.subject(report(outcomes=ONE_OF_EACH))
+
+    assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 deferred")
+
+
+def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
+    text, _ = parts(report(outcomes=ONE_OF_EACH))
+
+    headings = [line for line in text.splitlines() if line.endswith("(1)")]
+    assert headings == [
+        "TERMINATED (1)",
+        "STOPPED (1)",
+        "FAILED (1)",
+        "LEFT FOR THE NEXT RUN (1)",
+        "UNTAGGED, NOT TOUCHED (1)",
+        "TAGGED (1)",
+    ]
+
+
+def test_a_failure_tells_the_instance_the_tag_and_the_code_of_aws_in_one_line() -> None:
+    text, _ = parts(report(outcomes=[ONE_OF_EACH[3]]))
+
+    (line,) = [line for line in text.splitlines() if "TagLimitExceeded" in line]
+    assert "i-0123456789abcdef0" in line
+    assert 'ProjectCode = "Proj007"' in line
+    assert "required tag missing" in line
+
+
+def test_the_head_tells_where_and_when() -> None:
+    text, machine = parts(report(outcomes=ONE_OF_EACH))
+
+    for expected in ("eu-west-1", "123456789012", "vpc-abc123c1", "2026-11-23 08:00:00 UTC"):
+        assert expected in text
+    assert machine["region"] == "eu-west-1"
+    assert machine["time"] == "2026-11-23T08:00:00+00:00"
+
+
+def test_an_audit_cannot_be_mistaken_for_something_done() -> None:
+    audit = report(mode=Mode.AUDIT, outcomes=ONE_OF_EACH)
+    text, machine = parts(audit)
+
+    assert text.startswith("AUDIT: NOTHING WAS CHANGED")
+    for heading in [line for line in text.splitlines() if line.endswith("(1)")]:
+        assert "WOULD" in heading
+    assert reporting.subject(audit).startswith("Tag policy: AUDIT, nothing done")
+    assert machine["summary"]["mode"] == "audit"
+
+
+def test_an_incomplete_run_and_bad_rules_are_told_before_the_findings() -> None:
+    text, machine = parts(
+        report(
+            outcomes=ONE_OF_EACH,
+            problems=["vpc-0bad does not exist"],
+            rule_errors=[RuleError("7", "TagKey is missing")],
+        )
+    )
+
+    assert text.index("vpc-0bad does not exist") < text.index("TERMINATED")
+    assert text.index("rule 7: TagKey is missing") < text.index("TERMINATED")
+    assert not machine["summary"]["complete"]
+
+
+def test_a_message_over_the_limit_is_cut_at_a_line_and_says_so() -> None:
+    many = [outcome(instance=ref(f"i-{number:017x}")) for number in range(5000)]
+    tagged_and_terminated = [*many, ONE_OF_EACH[-1]]
+
+    text, machine = parts(report(outcomes=tagged_and_terminated))
+
+    lines = [line for line in text.splitlines() if line.startswith("  i-")]
+    assert all(line.endswith("required tag missing") for line in lines)
+    left_out = machine["findings_left_out"]
+    assert left_out > 0
+    assert len(lines) == len(machine["findings"]) == len(tagged_and_terminated) - left_out
+    assert f"{left_out:,} lines left out" in text
+    assert "/aws/lambda/tag-policy" in text
+    assert machine["findings"][0]["result"] == "terminated", "the worst is never left out first"
+    assert machine["summary"]["outcomes"]["tagged"] == 5000, "the counts are whole"
+
+
+def test_machines_get_json_people_get_text() -> None:
+    message = json.loads(reporting.message(report(outcomes=ONE_OF_EACH)))
+
+    assert set(message) == {"default", "email", "sms"}
+    assert len(json.loads(message["default"])["findings"]) == len(ONE_OF_EACH)
+
+
+def test_there_are_no_more_attributes_than_sns_delivers() -> None:
+    assert len(reporting.attributes(report())) <= 10
+
+
+strangers_text = st.text(max_size=300)
+results = st.sampled_from(list(Result))
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda result, name, value, detail: outcome(
+                result, instance=ref(name=name), value=value, detail=detail
+            ),
+            results,
+            strangers_text,
+            strangers_text,
+            strangers_text,
+        ),
+        max_size=6,
+    ),
+    st.lists(strangers_text, max_size=3),
+    st.sampled_from(list(Mode)),
+)
+def test_whatever_strangers_write_each_finding_is_one_line_and_the_subject_is_plain(
+    outcomes: list[Any], problems: list[str], mode: Mode
+) -> None:
+    subject_of = report(outcomes=outcomes, problems=problems, mode=mode)
+    text, machine = parts(subject_of)
+    subject = reporting.subject(subject_of)
+
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert 0 < len(subject) <= 99
+    assert len([line for line in text.split("\n") if line.startswith("  i-")]) == len(outcomes)
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert len(machine["findings"]) == len(outcomes)
+
+
+@pytest.mark.parametrize("character", ["é", "漢", "\U0001f600", '"', "\\", "\x00"])
+@pytest.mark.parametrize("number", [900, 20_000])
+def test_no_message_is_larger_than_sns_takes(character: str, number: int) -> None:
+    value = character * 256
+    many = [outcome(value=value, detail=value, instance=ref(name=value)) for _ in range(number)]
+
+    message = reporting.message(report(outcomes=many))
+
+    assert len(message.encode()) <= 262_144 - 1_024
+    assert json.loads(json.loads(message)["default"])["findings_left_out"] > 0

@@ -1,0 +1,58 @@
+import pytest
+
+from tag_policy.model import Mode, UntaggedAction
+from tag_policy.settings import Settings, SettingsError
+from tests.support.builders import ENVIRONMENT
+
+
+def test_a_whole_environment_is_read() -> None:
+    settings = Settings.from_env(ENVIRONMENT)
+
+    assert settings == Settings(
+        rules_table="tag-policy-rules",
+        topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
+        vpc_ids=("vpc-abc123c1", "vpc-0def"),
+        untagged_action=UntaggedAction.TERMINATE,
+        mode=Mode.ENFORCE,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+def test_a_missing_variable_is_named(name: str) -> None:
+    for absent in ({}, {name: " "}):
+        environment = {k: v for k, v in ENVIRONMENT.items() if k != name} | absent
+        with pytest.raises(SettingsError, match=f"{name} is not set; expected, for example"):
+            Settings.from_env(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("TAG_POLICY_TOPIC_ARN", "reports", "the ARN of a topic"),
+        ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,web", "VPC ids separated by commas"),
+        ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,,vpc-0def", "VPC ids separated by commas"),
+        ("TAG_POLICY_UNTAGGED_ACTION", "kill", "'terminate', 'stop', 'notify', 'remediate'"),
+        ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
+    ],
+)
+def test_a_malformed_variable_is_named_with_what_would_be_right(
+    name: str, value: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(ENVIRONMENT | {name: value})
+
+    assert name in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_one_error_names_all_that_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({})
+
+    assert all(name in str(caught.value) for name in ENVIRONMENT)
+
+
+def test_spaces_and_repetitions_in_the_list_of_vpcs_do_not_matter() -> None:
+    environment = ENVIRONMENT | {"TAG_POLICY_VPC_IDS": "vpc-0def, vpc-0abc,vpc-0def"}
+
+    assert Settings.from_env(environment).vpc_ids == ("vpc-0def", "vpc-0abc")
