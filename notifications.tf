@@ -26,7 +26,8 @@ data "aws_iam_policy_document" "topic" {
   count = local.creates_topic ? 1 : 0
 
   statement {
-    sid       = "TheAlarmTellsTheTopic"
+    # Of any alarm of this account and region, so that engines may share the topic.
+    sid       = "AlarmsTellTheTopic"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.this[0].arn]
 
@@ -36,9 +37,9 @@ data "aws_iam_policy_document" "topic" {
     }
 
     condition {
-      test     = "ArnEquals"
+      test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.error_alarm_arn]
+      values   = ["arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:alarm:*"]
     }
 
     condition {

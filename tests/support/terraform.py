@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,7 @@ class RootModule:
 
     def plan(self) -> list[str]:
         """Plan again and return the changes that Terraform would make, a line each."""
-        self.run("plan", "-input=false", "-no-color", "-out=plan")
-        plan = json.loads(self.run("show", "-json", "plan"))
-        return [
-            f"{change['address']}: {', '.join(change['change']['actions'])}"
-            for change in plan.get("resource_changes", [])
-            if change["change"]["actions"] not in (["no-op"], ["read"])
-        ]
+        return changes_of_plan(self.folder, self.environment)
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -118,7 +113,30 @@ class RootModule:
         return self.run("destroy", "-input=false", "-no-color", "-auto-approve")
 
 
-def run_terraform(folder: Path, arguments: Iterable[str], environment: Mapping[str, str]) -> str:
+def changes_of_plan(
+    folder: Path | str, environment: Mapping[str, str], *options: str
+) -> list[str]:
+    """Return the changes that a plan would make, outputs included, a line each."""
+    with tempfile.TemporaryDirectory() as plans:
+        file = f"{plans}/plan"
+        arguments = ("plan", "-input=false", f"-out={file}", *options)
+        run_terraform(folder, arguments, environment)
+        plan = json.loads(run_terraform(folder, ("show", "-json", file), environment))
+    resources = plan.get("resource_changes", [])
+    outputs = [
+        {"address": f"output.{name}", "change": change}
+        for name, change in plan.get("output_changes", {}).items()
+    ]
+    return [
+        f"{changed['address']}: {', '.join(changed['change']['actions'])}"
+        for changed in resources + outputs
+        if changed["change"]["actions"] not in (["no-op"], ["read"])
+    ]
+
+
+def run_terraform(
+    folder: Path | str, arguments: Iterable[str], environment: Mapping[str, str]
+) -> str:
     """Run Terraform in a folder and return its standard output; raises TerraformError."""
     done = subprocess.run(
         ["terraform", *arguments],

@@ -1,0 +1,230 @@
+"""examples/minimal: what it makes in AWS, and what the deployed function then does."""
+
+import json
+from typing import Any
+
+import pytest
+from pytest_terraform import terraform
+
+from tests.support import fleet
+from tests.support.calls import recording
+from tests.support.embedded_aws import ACCOUNT_ID, EmbeddedAws
+from tests.support.iam import allowed_actions, allows, requests_of
+from tests.terraform.conftest import rules_in, second_plan
+
+MINIMAL = terraform("minimal", scope="session", replay=False)
+
+DEFAULT_RULES = {
+    "1": {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
+    "2": {"TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"},
+    "3": {"TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"},
+}
+
+
+@pytest.fixture(scope="session")
+def engine(minimal: Any) -> dict[str, Any]:
+    """The outputs of the module."""
+    outputs: dict[str, Any] = minimal.outputs["tag_policy"]["value"]
+    return outputs
+
+
+@MINIMAL
+def test_a_second_plan_is_empty(minimal: Any) -> None:
+    assert second_plan(minimal) == []
+
+
+def test_the_table_holds_the_default_rules(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    table = engine["rules_table_name"]
+    dynamodb = embedded_aws.client("dynamodb")
+    description = dynamodb.describe_table(TableName=table)["Table"]
+    backups = dynamodb.describe_continuous_backups(TableName=table)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+
+    assert rules_in(embedded_aws, table) == DEFAULT_RULES
+    assert description["KeySchema"] == [{"AttributeName": "RuleId", "KeyType": "HASH"}]
+    assert description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert description["SSEDescription"]["Status"] == "ENABLED"
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_the_function_is_told_what_to_do(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    configuration = embedded_aws.client("lambda").get_function_configuration(
+        FunctionName=engine["function_name"]
+    )
+
+    assert configuration["Environment"]["Variables"] == {
+        "TAG_POLICY_RULES_TABLE": engine["rules_table_name"],
+        "TAG_POLICY_TOPIC_ARN": engine["topic_arn"],
+        "TAG_POLICY_VPC_IDS": vpcs["minimal"].vpc_id,
+        "TAG_POLICY_UNTAGGED_ACTION": "terminate",
+        "TAG_POLICY_MODE": "enforce",
+    }
+    assert configuration["Handler"] == "tag_policy.handler.lambda_handler"
+    assert configuration["Runtime"] == "python3.13"
+    assert configuration["Architectures"] == ["arm64"]
+    assert (configuration["MemorySize"], configuration["Timeout"]) == (256, 900)
+    assert configuration["Role"] == engine["role_arn"]
+    assert configuration["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": "INFO",
+        "LogGroup": engine["log_group_name"],
+    }
+
+
+def test_the_schedule_wakes_the_function_and_may(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    events = embedded_aws.client("events")
+    rule = events.describe_rule(Name=engine["schedule_rule_name"])
+    targets = events.list_targets_by_rule(Rule=engine["schedule_rule_name"])["Targets"]
+    policy = embedded_aws.client("lambda").get_policy(FunctionName=engine["function_name"])
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
+    assert [target["Arn"] for target in targets] == [engine["function_arn"]]
+    (statement,) = json.loads(policy["Policy"])["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": engine["schedule_rule_arn"]}}
+
+
+def test_only_lambda_assumes_the_role_and_its_one_policy_is_the_one_put_out(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    iam = embedded_aws.client("iam")
+    name = engine["role_name"]
+    (trust,) = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    (policy_name,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=name, PolicyName=policy_name)["PolicyDocument"]
+
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+    assert policy == json.loads(engine["role_policy_json"])
+
+
+def test_the_topic_lets_alarms_publish_and_has_its_subscriber(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    sns = embedded_aws.client("sns")
+    attributes = sns.get_topic_attributes(TopicArn=engine["topic_arn"])["Attributes"]
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=engine["topic_arn"])["Subscriptions"]
+
+    statements = {s["Sid"]: s for s in json.loads(attributes["Policy"])["Statement"]}
+    alarms = statements["AlarmsTellTheTopic"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
+    assert statements["NothingUnencrypted"]["Effect"] == "Deny"
+    endpoints = [(s["Protocol"], s["Endpoint"]) for s in subscriptions]
+    assert ("email", "ops@example.com") in endpoints
+
+
+def test_the_alarm_watches_the_errors_of_the_function_and_tells_the_topic(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    (alarm,) = embedded_aws.client("cloudwatch").describe_alarms(
+        AlarmNames=[engine["error_alarm_name"]]
+    )["MetricAlarms"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": engine["function_name"]}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0.0)
+    assert alarm["AlarmActions"] == [engine["topic_arn"]]
+
+
+def test_the_log_is_kept_for_30_days(embedded_aws: EmbeddedAws, engine: dict[str, Any]) -> None:
+    (group,) = embedded_aws.client("logs").describe_log_groups(
+        logGroupNamePrefix=engine["log_group_name"]
+    )["logGroups"]
+
+    assert group["retentionInDays"] == 30
+
+
+def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    aws, vpc = embedded_aws, vpcs["minimal"]
+    jane = fleet.role_session(aws, "AWSReservedSSO_Admin_0a1b", "jane@example.com")
+    (web,) = fleet.launch(aws, vpc, {"Name": "web", "ProjectCode": ""}, by=jane)
+    (fine,) = fleet.launch(aws, vpc, {"ProjectCode": "P1", "CreatedBy": "x", "Expires": "never"})
+    (untagged,) = fleet.launch(aws, vpc)
+    (protected,) = fleet.launch(aws, vpc, protected=True)
+    (member,) = fleet.launch_group(aws, vpc, "minimal-asg")
+    elsewhere = fleet.create_vpc(aws)
+    (foreign,) = fleet.launch(aws, elsewhere)
+    queue = aws.subscribe_queue(engine["topic_arn"])
+
+    with recording() as calls:
+        aws.fire_schedule(engine["schedule_rule_name"])
+
+    (delivery,) = aws.deliveries(queue)
+    machine = json.loads(delivery.message)
+    assert machine["summary"]["trigger"] == "schedule"
+    assert machine["summary"]["outcomes"] == {
+        "tagged": 6,
+        "terminated": 1,
+        "stopped": 0,
+        "notified": 0,
+        "deferred": 0,
+        "failed": 1,
+    }
+    assert delivery.attributes["terminated"] == "1"
+    tags = fleet.tags_of(aws, web)
+    assert tags["ProjectCode"] == "Proj007"
+    assert tags["CreatedBy"] == "jane@example.com"
+    assert tags["Expires"] == machine["time"][:10]
+    assert fleet.tags_of(aws, fine) == {"ProjectCode": "P1", "CreatedBy": "x", "Expires": "never"}
+    assert fleet.tags_of(aws, member)["CreatedBy"] == "autoscaling:minimal-asg"
+    assert fleet.state_of(aws, untagged) == "terminated"
+    assert fleet.state_of(aws, protected) == "running"
+    assert fleet.state_of(aws, foreign) == "running"
+    assert fleet.tags_of(aws, foreign) == {}
+    email = aws.emails()[-1]
+    assert email.subject == delivery.subject
+    assert "OperationNotPermitted" in email.text
+
+    # The role, both ways, of the function as it runs.
+    policy = json.loads(engine["role_policy_json"])
+    made = [call for call in calls if call.role_name == engine["role_name"]]
+    for request in [request for call in made for request in requests_of(call)]:
+        assert allows(policy, request), request
+    assert {f"{call.service}:{call.action}" for call in made} == allowed_actions(policy)
+
+
+def test_the_log_holds_every_finding_as_json_and_no_key(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    lines = embedded_aws.log_lines(engine["log_group_name"])
+
+    findings = [line for line in lines if "result" in line]
+    assert len(findings) == 8
+    assert {"tagged", "terminated", "failed"} == {finding["result"] for finding in findings}
+    (summary,) = [line["summary"] for line in lines if "summary" in line]
+    assert sum(summary["outcomes"].values()) == len(findings)
+    assert "AWS4-HMAC" not in json.dumps(lines)
+
+
+def test_a_second_run_changes_nothing(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    answer = embedded_aws.invoke(engine["function_name"])
+
+    assert not answer.failed
+    assert answer.payload["outcomes"] == answer.payload["outcomes"] | {
+        "tagged": 0,
+        "terminated": 0,
+        "failed": 1,
+    }
+
+
+def test_an_event_that_is_none_of_its_own_fails_and_says_what_would_do(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    answer = embedded_aws.invoke(engine["function_name"], {"Records": []})
+
+    assert answer.failed
+    assert answer.payload["errorType"] == "EventError"
+    assert "accepted are an EventBridge scheduled event" in answer.payload["errorMessage"]
