@@ -73,7 +73,12 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = var.topic_arn == null || length(var.email_subscriptions) == 0
+      condition     = local.creates_topic == (var.topic_arn == null)
+      error_message = "Either the module makes the topic, or topic_arn names one: create_topic = true goes without topic_arn, and create_topic = false with it."
+    }
+
+    precondition {
+      condition     = local.creates_topic || length(var.email_subscriptions) == 0
       error_message = "email_subscriptions are for the topic that the module makes; subscribe to topic_arn where that topic is declared."
     }
   }

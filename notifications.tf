@@ -1,7 +1,8 @@
 # The topic that the reports and the alarm go to, its policy, its subscriptions.
 
 locals {
-  creates_topic = var.topic_arn == null
+  # Not coalesce(): it would ask for topic_arn, which may be known only after apply.
+  creates_topic = var.create_topic == null ? var.topic_arn == null : var.create_topic
   topic_arn     = local.creates_topic ? aws_sns_topic.this[0].arn : var.topic_arn
 }
 

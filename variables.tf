@@ -170,6 +170,12 @@ variable "topic_arn" {
   }
 }
 
+variable "create_topic" {
+  description = "Whether the module makes the topic. By default it does where `topic_arn` is null. Say `false` where the topic of `topic_arn` is made in the same apply, because Terraform has to know at plan how many topics there are."
+  type        = bool
+  default     = null
+}
+
 variable "email_subscriptions" {
   description = "E-mail addresses that are subscribed to the topic that is made; each has to confirm."
   type        = set(string)

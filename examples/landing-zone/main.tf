@@ -25,6 +25,7 @@ module "tag_policy" {
   rules           = local.rules
 
   topic_arn           = aws_sns_topic.reports.arn
+  create_topic        = false # the topic is made in this apply
   schedule_expression = "rate(30 minutes)"
 
   tags = { Purpose = "tag-policy" }

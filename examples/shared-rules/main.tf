@@ -9,7 +9,7 @@ provider "aws" {
 module "production" {
   source = "../.."
 
-  name            = "tag-policy-production"
+  name            = "shared-rules-production"
   vpc_ids         = [var.production_vpc_id]
   untagged_action = "notify"
 
@@ -21,7 +21,7 @@ module "production" {
 module "sandbox" {
   source = "../.."
 
-  name            = "tag-policy-sandbox"
+  name            = "shared-rules-sandbox"
   vpc_ids         = [var.sandbox_vpc_id]
   untagged_action = "stop"
 
@@ -29,5 +29,6 @@ module "sandbox" {
   writable_tag_keys = var.further_tag_keys
 
   topic_arn           = module.production.topic_arn
+  create_topic        = false # the topic is made in this apply
   schedule_expression = "cron(0 19 * * ? *)"
 }

@@ -1,0 +1,83 @@
+"""examples/landing-zone: two engines side by side, one set of rules, one topic, different modes."""
+
+import json
+from typing import Any
+
+import pytest
+from pytest_terraform import terraform
+
+from tests.support import fleet
+from tests.support.embedded_aws import EmbeddedAws
+from tests.terraform.conftest import rules_in, second_plan
+
+LANDING_ZONE = terraform("landing-zone", scope="session", replay=False, name="landing_zone")
+
+RULES = {
+    "10": {"TagKey": "CostCenter", "Action": "Update", "Required": "Y", "Default": "unassigned"},
+    "20": {"TagKey": "Owner", "Action": "UserLookup", "Required": "Y", "Default": "platform-team"},
+    "30": {"TagKey": "FirstSeen", "Action": "Function", "Required": "N", "Default": "today()"},
+}
+
+
+@pytest.fixture(scope="session")
+def engines(landing_zone: Any) -> dict[str, dict[str, Any]]:
+    """The outputs of the module, by VPC."""
+    outputs: dict[str, dict[str, Any]] = landing_zone.outputs["engines"]["value"]
+    return outputs
+
+
+@LANDING_ZONE
+def test_a_second_plan_is_empty(landing_zone: Any) -> None:
+    assert second_plan(landing_zone) == []
+
+
+def test_the_engines_share_nothing_but_the_topic(engines: dict[str, dict[str, Any]]) -> None:
+    production, sandbox = engines["production"], engines["sandbox"]
+
+    shared = {name for name in production if production[name] == sandbox[name]}
+    assert shared == {"topic_arn", "topic_name"}
+
+
+def test_each_has_the_rules_of_the_landing_zone(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]]
+) -> None:
+    for engine in engines.values():
+        assert rules_in(embedded_aws, engine["rules_table_name"]) == RULES
+
+
+def test_a_new_vpc_is_audited_and_the_other_is_put_right(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    aws = embedded_aws
+    launched: dict[str, tuple[str, str]] = {}
+    for name in ("production", "sandbox"):
+        (tagged,), (untagged,) = (
+            fleet.launch(aws, vpcs[name], tags) for tags in ({"Name": "web"}, None)
+        )
+        launched[name] = (tagged, untagged)
+    queue = aws.subscribe_queue(engines["sandbox"]["topic_arn"])
+
+    for name in ("production", "sandbox"):
+        aws.fire_schedule(engines[name]["schedule_rule_name"])
+
+    tagged, untagged = launched["production"]
+    assert fleet.tags_of(aws, tagged) == {"Name": "web"}
+    assert (fleet.state_of(aws, untagged), fleet.tags_of(aws, untagged)) == ("running", {})
+    tagged, untagged = launched["sandbox"]
+    assert fleet.tags_of(aws, tagged)["CostCenter"] == "unassigned"
+    assert fleet.tags_of(aws, tagged)["Owner"] == "root"
+    assert fleet.state_of(aws, untagged) == "terminated"
+    modes = sorted(delivery.attributes["mode"] for delivery in aws.deliveries(queue))
+    assert modes == ["audit", "enforce"]
+
+
+def test_what_is_deployed_to_audit_has_a_role_that_could_not_change_anything(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]]
+) -> None:
+    for name, may_change in (("production", False), ("sandbox", True)):
+        iam = embedded_aws.client("iam")
+        (policy_name,) = iam.list_role_policies(RoleName=engines[name]["role_name"])["PolicyNames"]
+        policy = iam.get_role_policy(RoleName=engines[name]["role_name"], PolicyName=policy_name)
+        text = json.dumps(policy["PolicyDocument"])
+        assert ("ec2:CreateTags" in text) is may_change
+        assert ("ec2:TerminateInstances" in text) is may_change

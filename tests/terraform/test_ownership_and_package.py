@@ -1,0 +1,241 @@
+"""What is no example: who owns the rules, other packages, and a function that fails."""
+
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import fleet
+from tests.support.embedded_aws import EmbeddedAws
+from tests.support.terraform import ROOT, RootModule, TerraformError
+from tests.terraform.conftest import rules_in
+
+_PROVIDER = """
+provider "aws" {
+  region = "eu-west-1"
+}
+"""
+
+_OWNERS = (
+    _PROVIDER
+    + """
+variable "rules_owner" {
+  type = string
+}
+
+module "owned" {
+  source          = "../.."
+  name            = "tag-policy-owned"
+  vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
+  untagged_action = "notify"
+  rules_owner     = var.rules_owner
+}
+
+output "table" {
+  value = module.owned.rules_table_name
+}
+"""
+)
+
+
+@pytest.fixture
+def vpc(embedded_aws: EmbeddedAws) -> fleet.Vpc:
+    """A VPC of the test's own."""
+    return fleet.create_vpc(embedded_aws)
+
+
+def edit(aws: EmbeddedAws, table: str) -> None:
+    item = {"TagKey": "ProjectCode", "Action": "Update", "Default": "Edited", "Required": "Y"}
+    aws.client("dynamodb").put_item(
+        TableName=table,
+        Item={"RuleId": {"N": "1"}} | {name: {"S": value} for name, value in item.items()},
+    )
+
+
+def test_terraform_restores_what_it_owns_and_keeps_what_the_table_owns_and_lets_go_of_it(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    module = aws.root_module(_OWNERS, rules_owner="terraform")
+    module.apply()
+    table = module.outputs["table"]
+    try:
+        # Terraform owns the items: an edit is seen and undone.
+        edit(aws, table)
+        assert any("terraform_owned" in change for change in module.plan())
+        module.apply()
+        assert rules_in(aws, table)["1"]["Default"] == "Proj007"
+        assert module.plan() == []
+
+        # Handed over as docs/operations.md says: nothing is destroyed, and edits stay.
+        items = "module.owned.aws_dynamodb_table_item"
+        module.run("state", "mv", f"{items}.terraform_owned", f"{items}.table_owned")
+        module.environment["TF_VAR_rules_owner"] = "table"
+        edit(aws, table)
+        assert module.plan() == []
+        module.apply()
+        assert rules_in(aws, table)["1"]["Default"] == "Edited"
+        assert len(rules_in(aws, table)) == 3
+    finally:
+        module.destroy()
+
+
+_PACKAGE = (
+    _PROVIDER
+    + """
+variable "vpc_id" {
+  type = string
+}
+
+variable "package" {
+  type = object({
+    filename         = optional(string)
+    s3_bucket        = optional(string)
+    s3_key           = optional(string)
+    source_code_hash = optional(string)
+  })
+}
+
+module "packaged" {
+  source          = "../.."
+  name            = "tag-policy-packaged"
+  vpc_ids         = [var.vpc_id]
+  untagged_action = "notify"
+  package         = var.package
+}
+
+output "function_name" {
+  value = module.packaged.function_name
+}
+"""
+)
+
+
+def test_a_package_of_ones_own_comes_from_a_file_or_from_s3(
+    embedded_aws: EmbeddedAws, vpc: fleet.Vpc, tmp_path: Any
+) -> None:
+    aws = embedded_aws
+    shipped = (ROOT / "dist" / "tag_policy.zip").read_bytes()
+    local = tmp_path / "own.zip"
+    local.write_bytes(shipped)
+    module = aws.root_module(_PACKAGE, vpc_id=vpc.vpc_id, package={"filename": str(local)})
+    module.apply()
+    try:
+        assert not aws.invoke(module.outputs["function_name"]).failed
+
+        other = with_a_file_more(shipped)
+        digest = base64.b64encode(hashlib.sha256(other).digest()).decode()
+        s3 = aws.client("s3")
+        s3.create_bucket(
+            Bucket="packages", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        s3.put_object(Bucket="packages", Key="own.zip", Body=other)
+        package = {"s3_bucket": "packages", "s3_key": "own.zip", "source_code_hash": digest}
+        module.environment["TF_VAR_package"] = json.dumps(package)
+        module.apply()
+
+        function = aws.client("lambda").get_function(FunctionName=module.outputs["function_name"])
+        assert function["Configuration"]["CodeSha256"] == digest
+        assert not aws.invoke(module.outputs["function_name"]).failed
+    finally:
+        module.destroy()
+
+
+def with_a_file_more(package: bytes) -> bytes:
+    buffer = io.BytesIO(package)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("signed-by", "the organisation")
+    return buffer.getvalue()
+
+
+_BARE = (
+    _PROVIDER
+    + """
+variable "vpc_id" {
+  type = string
+}
+
+variable "rules" {
+  type = any
+}
+
+module "bare" {
+  source              = "../.."
+  name                = "tag-policy-bare"
+  vpc_ids             = [var.vpc_id]
+  untagged_action     = "notify"
+  rules               = var.rules
+  writable_tag_keys   = ["CostCenter"]
+  schedule_expression = "rate(1 hour)"
+
+  function = {
+    timeout_seconds = 60
+    memory_mb       = 128
+    runtime         = "python3.12"
+    architecture    = "x86_64"
+    log_level       = "DEBUG"
+  }
+}
+
+output "bare" {
+  value = module.bare
+}
+"""
+)
+
+
+@pytest.fixture
+def bare(embedded_aws: EmbeddedAws, vpc: fleet.Vpc) -> Iterator[RootModule]:
+    """An engine whose rules table is empty."""
+    module = embedded_aws.root_module(_BARE, vpc_id=vpc.vpc_id, rules={})
+    module.apply()
+    yield module
+    module.destroy()
+
+
+def test_a_run_without_rules_fails_and_says_so_once_by_each_way(
+    embedded_aws: EmbeddedAws, bare: RootModule, vpc: fleet.Vpc
+) -> None:
+    aws, engine = embedded_aws, bare.outputs["bare"]
+    (instance,) = fleet.launch(aws, vpc, {"Name": "web"})
+    queue = aws.subscribe_queue(engine["topic_arn"])
+
+    aws.fire_schedule(engine["schedule_rule_name"])
+
+    report, failure = aws.deliveries(queue)
+    assert "INCOMPLETE" in report.subject
+    record = json.loads(failure.message)
+    assert record["requestContext"]["approximateInvokeCount"] == 1, "no retry repeats the report"
+    assert record["responsePayload"]["errorType"] == "RunError"
+    assert "has no valid rule" in record["responsePayload"]["errorMessage"]
+    assert fleet.tags_of(aws, instance) == {"Name": "web"}
+
+    answer = aws.invoke(engine["function_name"])
+    assert answer.failed
+    assert answer.payload["errorType"] == "RunError"
+
+
+def test_the_log_at_debug_holds_no_credentials(
+    embedded_aws: EmbeddedAws, bare: RootModule
+) -> None:
+    aws, engine = embedded_aws, bare.outputs["bare"]
+    aws.invoke(engine["function_name"])
+
+    log = json.dumps(aws.log_lines(engine["log_group_name"]))
+    assert "has no valid rule" in log
+    for secret in ("AWS4-HMAC", "Signature=", "SecretAccessKey", "x-amz-security-token"):
+        assert secret.lower() not in log.lower()
+
+
+def test_no_tag_key_at_all_is_refused_at_plan(embedded_aws: EmbeddedAws, vpc: fleet.Vpc) -> None:
+    text = _BARE.replace('["CostCenter"]', "[]")
+    module = embedded_aws.root_module(text, vpc_id=vpc.vpc_id, rules={})
+    module.run("init", "-input=false")
+
+    with pytest.raises(TerraformError, match="there is no tag key that the role may write"):
+        module.run("plan", "-input=false", "-no-color")
