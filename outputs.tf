@@ -35,7 +35,7 @@ output "rules_table_arn" {
 
 output "topic_name" {
   description = "The name of the topic, made or given."
-  value       = element(split(":", local.topic_arn), 5)
+  value       = local.creates_topic ? aws_sns_topic.this[0].name : try(element(split(":", var.topic_arn), 5), null)
 }
 
 output "topic_arn" {

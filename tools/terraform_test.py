@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.support.terraform import ROOT, write_cli_config
 
+TESTS = "tests/module"
+
 
 def main() -> int:
     """Run the tests and return Terraform's exit status."""
@@ -22,7 +24,7 @@ def main() -> int:
         for path in ROOT.glob("*.tf"):
             shutil.copy(path, folder)
         shutil.copytree(ROOT / "dist", folder / "dist")
-        shutil.copytree(ROOT / "tests" / "module", folder / "tests")
+        shutil.copytree(ROOT / TESTS, folder / TESTS)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_"))}
         environment["TF_CLI_CONFIG_FILE"] = str(write_cli_config(Path(scratch)))
         initialised = subprocess.run(
@@ -34,7 +36,13 @@ def main() -> int:
         )
         if initialised.returncode != 0:
             return initialised.returncode
-        return subprocess.run(["terraform", "test"], cwd=folder, env=environment, check=False).returncode
+        tested = subprocess.run(
+            ["terraform", "test", f"-test-directory={TESTS}"],
+            cwd=folder,
+            env=environment,
+            check=False,
+        )
+        return tested.returncode
 
 
 if __name__ == "__main__":

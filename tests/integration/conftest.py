@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -22,6 +21,7 @@ from tests.support import extensions, fleet, moto_cloudtrail
 from tests.support.calls import Call, recording
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.iam import allows, requests_of
+from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.policies import VARIANTS, render
 
@@ -35,7 +35,7 @@ DEFAULT_ITEMS = {
 @cache
 def _client(service: str, credentials: tuple[tuple[str, str], ...]) -> Any:
     """Make a client once: what it talks to is decided by ``mock_aws``, call by call."""
-    return boto3.client(service, region_name=REGION, **dict(credentials))  # type: ignore[call-overload]
+    return connect(service, region_name=REGION, **dict(credentials))
 
 
 @cache
@@ -59,8 +59,10 @@ class FakeContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the next of ``remaining_millis``; the last one for ever."""
-        return self.remaining_millis.pop(0) if len(self.remaining_millis) > 1 else (
-            self.remaining_millis[0]
+        return (
+            self.remaining_millis.pop(0)
+            if len(self.remaining_millis) > 1
+            else (self.remaining_millis[0])
         )
 
 
@@ -170,18 +172,19 @@ class Engine:
         return moto_cloudtrail.events_of(cloudtrail_backends[ACCOUNT_ID][REGION])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def policies() -> dict[str, dict[str, Any]]:
-    """The policy of the role, rendered by Terraform, for each variant."""
+    """The policy of the role, rendered by Terraform, for each variant.
+
+    Before any test, because it uses moto's server, and ``mock_aws`` would empty that.
+    """
     with EmbeddedAws() as aws:
         return render(aws)
 
 
 @pytest.fixture(autouse=True)
-def _in_process_aws(
-    policies: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Moto in process, empty for each test; ``policies`` first, because it uses moto's server."""
+def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Moto in process, empty for each test."""
     extensions.install()
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     with mock_aws():
@@ -230,4 +233,3 @@ def engine(make_engine: Any) -> Engine:
     """An engine that terminates untagged instances."""
     made: Engine = make_engine("terminate")
     return made
-

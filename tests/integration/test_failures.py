@@ -181,7 +181,7 @@ def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
     from moto.ec2.models.instances import InstanceBackend
 
     engine.launch()
-    monkeypatch.setattr(InstanceBackend, "terminate_instances", lambda self, ids: [])
+    monkeypatch.setattr(InstanceBackend, "terminate_instances", lambda *_: [])
 
     summary = engine.run()
 

@@ -1,6 +1,8 @@
 # Each validation refuses what it should, at plan.
 
-mock_provider "aws" {}
+mock_provider "aws" {
+  source = "./tests/module/mocks"
+}
 
 variables {
   vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
@@ -9,8 +11,525 @@ variables {
 
 run "refuses_no_vpc" {
   command = plan
+
   variables {
     vpc_ids = []
   }
+
   expect_failures = [var.vpc_ids]
+}
+
+run "refuses_what_is_no_vpc_id" {
+  command = plan
+
+  variables {
+    vpc_ids = ["subnet-0a1b2c3d4e5f67890"]
+  }
+
+  expect_failures = [var.vpc_ids]
+}
+
+run "refuses_a_vpc_id_in_capitals" {
+  command = plan
+
+  variables {
+    vpc_ids = ["vpc-0A1B2C3D"]
+  }
+
+  expect_failures = [var.vpc_ids]
+}
+
+run "refuses_an_unknown_untagged_action" {
+  command = plan
+
+  variables {
+    untagged_action = "delete"
+  }
+
+  expect_failures = [var.untagged_action]
+}
+
+run "refuses_an_unknown_mode" {
+  command = plan
+
+  variables {
+    mode = "dry-run"
+  }
+
+  expect_failures = [var.mode]
+}
+
+run "refuses_a_name_with_a_space" {
+  command = plan
+
+  variables {
+    name = "tag policy"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_a_name_of_41_characters" {
+  command = plan
+
+  variables {
+    name = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_an_unknown_action" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Delete", default = "x" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_rule_id_that_is_no_number" {
+  command = plan
+
+  variables {
+    rules = { first = { tag_key = "A", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_rule_id_zero" {
+  command = plan
+
+  variables {
+    rules = { 0 = { tag_key = "A", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_negative_rule_id" {
+  command = plan
+
+  variables {
+    rules = { "-1" = { tag_key = "A", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_rule_id_that_is_no_whole_number" {
+  command = plan
+
+  variables {
+    rules = { "1.5" = { tag_key = "A", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_tag_key_used_twice" {
+  command = plan
+
+  variables {
+    rules = {
+      1 = { tag_key = "A", action = "UserLookup" }
+      2 = { tag_key = "A", action = "Update", default = "x" }
+    }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_tag_key_of_aws" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "aws:A", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_tag_key_of_128_characters" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_blank_tag_key" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = " ", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_an_update_without_a_default" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Update" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_blank_default" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Update", default = " " } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_function_without_a_default" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Function" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_an_unknown_function" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Function", default = "tomorrow()" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_value_of_257_characters" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "A", action = "Update", default = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_an_unknown_owner_of_the_rules" {
+  command = plan
+
+  variables {
+    rules_owner = "dynamodb"
+  }
+
+  expect_failures = [var.rules_owner]
+}
+
+run "refuses_the_arn_of_a_table" {
+  command = plan
+
+  variables {
+    rules_table_name = "arn:aws:dynamodb:eu-west-1:123456789012:table/rules"
+  }
+
+  expect_failures = [var.rules_table_name]
+}
+
+run "refuses_a_writable_tag_key_of_aws" {
+  command = plan
+
+  variables {
+    writable_tag_keys = ["aws:x"]
+  }
+
+  expect_failures = [var.writable_tag_keys]
+}
+
+run "refuses_a_writable_tag_key_with_a_wildcard" {
+  command = plan
+
+  variables {
+    writable_tag_keys = ["Cost*"]
+  }
+
+  expect_failures = [var.writable_tag_keys]
+}
+
+run "refuses_the_name_of_a_topic" {
+  command = plan
+
+  variables {
+    topic_arn = "reports"
+  }
+
+  expect_failures = [var.topic_arn]
+}
+
+run "refuses_a_fifo_topic" {
+  command = plan
+
+  variables {
+    topic_arn = "arn:aws:sns:eu-west-1:123456789012:reports.fifo"
+  }
+
+  expect_failures = [var.topic_arn]
+}
+
+run "refuses_what_is_no_email_address" {
+  command = plan
+
+  variables {
+    email_subscriptions = ["ops"]
+  }
+
+  expect_failures = [var.email_subscriptions]
+}
+
+run "refuses_a_rate_of_1_hours" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(1 hours)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "refuses_a_rate_of_5_minute" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(5 minute)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "refuses_a_cron_of_five_fields" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0 6 * * *)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "refuses_words_for_a_schedule" {
+  command = plan
+
+  variables {
+    schedule_expression = "every hour"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "refuses_an_old_runtime" {
+  command = plan
+
+  variables {
+    function = { runtime = "python3.9" }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_another_runtime" {
+  command = plan
+
+  variables {
+    function = { runtime = "nodejs22.x" }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_an_unknown_architecture" {
+  command = plan
+
+  variables {
+    function = { architecture = "arm" }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_too_little_memory" {
+  command = plan
+
+  variables {
+    function = { memory_mb = 64 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_too_short_a_timeout" {
+  command = plan
+
+  variables {
+    function = { timeout_seconds = 30 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_too_long_a_timeout" {
+  command = plan
+
+  variables {
+    function = { timeout_seconds = 901 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_a_retention_that_logs_do_not_know" {
+  command = plan
+
+  variables {
+    function = { log_retention_days = 31 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_a_log_level_that_loses_findings" {
+  command = plan
+
+  variables {
+    function = { log_level = "WARN" }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_a_reserved_concurrency_of_none" {
+  command = plan
+
+  variables {
+    function = { reserved_concurrency = 0 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_an_empty_package" {
+  command = plan
+
+  variables {
+    package = {}
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_a_package_from_both_places" {
+  command = plan
+
+  variables {
+    package = { filename = "dist/tag_policy.zip", s3_bucket = "b", s3_key = "k", source_code_hash = "h" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_a_package_in_s3_without_its_hash" {
+  command = plan
+
+  variables {
+    package = { s3_bucket = "b", s3_key = "k" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_a_package_that_is_not_there" {
+  command = plan
+
+  variables {
+    package = { filename = "dist/nothing.zip" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "refuses_the_alias_of_a_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/tags"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/x"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "refuses_a_path_without_slashes" {
+  command = plan
+
+  variables {
+    iam_path = "tag-policy"
+  }
+
+  expect_failures = [var.iam_path]
+}
+
+run "refuses_no_tag_key_to_write" {
+  command = plan
+
+  variables {
+    rules = {}
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_subscribers_to_a_topic_of_somebody_else" {
+  command = plan
+
+  variables {
+    topic_arn           = "arn:aws:sns:eu-west-1:123456789012:reports"
+    email_subscriptions = ["ops@example.com"]
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_to_create_a_topic_and_to_use_one" {
+  command = plan
+
+  variables {
+    topic_arn    = "arn:aws:sns:eu-west-1:123456789012:reports"
+    create_topic = true
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_neither_to_create_a_topic_nor_to_use_one" {
+  command = plan
+
+  variables {
+    create_topic = false
+  }
+
+  expect_failures = [aws_lambda_function.this]
 }

@@ -87,7 +87,7 @@ def recording() -> Iterator[list[Call]]:
 
 @contextmanager
 def failing(
-    action: str, error: AwsError, when: Callable[[Call], bool] = lambda call: True
+    action: str, error: AwsError, when: Callable[[Call], bool] = lambda _: True
 ) -> Iterator[None]:
     """Answer the calls of an action with an error, or those of them that ``when`` picks."""
 
@@ -140,7 +140,7 @@ def _tell_listeners(call: Call) -> None:
         return  # a call that a listener makes in its turn is nobody's concern
     _current.telling = True
     try:
-        for listener in list(_listeners):
+        for listener in _listeners:
             listener(call)
     finally:
         _current.telling = False

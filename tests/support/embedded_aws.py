@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 from moto.sns.models import sns_backends
 
 from tests.support import extensions, moto_lambda
+from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.terraform import RootModule, write_cli_config
 
@@ -128,7 +128,7 @@ class EmbeddedAws:
         }
 
     def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
-        """Make a boto3 client, as the administrator or with credentials of ``person`` or ``role``."""
+        """Make a boto3 client that acts as somebody, or as the administrator."""
         given = credentials or {
             "aws_access_key_id": _KEYS["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": _KEYS["AWS_SECRET_ACCESS_KEY"],
@@ -136,7 +136,7 @@ class EmbeddedAws:
         }
         key = (service, given["aws_access_key_id"])
         if key not in self._clients:
-            self._clients[key] = boto3.client(
+            self._clients[key] = connect(
                 service, region_name=REGION, endpoint_url=self.endpoint, **given
             )
         return self._clients[key]
@@ -205,9 +205,7 @@ class EmbeddedAws:
         sns: SNSClient = self.client("sns")
         url = sqs.create_queue(QueueName=f"reports-{uuid.uuid4()}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        sns.subscribe(
-            TopicArn=topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
-        )
+        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
         return url
 
     def deliveries(self, queue_url: str) -> list[Delivery]:
@@ -236,7 +234,7 @@ class EmbeddedAws:
 
 
 def _lets_rule_invoke(statement: Mapping[str, Any], rule_arn: str) -> bool:
-    return (
+    return bool(
         statement["Effect"] == "Allow"
         and statement["Action"] == "lambda:InvokeFunction"
         and statement["Principal"] == {"Service": "events.amazonaws.com"}

@@ -77,7 +77,9 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
     if unknown:
         raise NotImplementedError(f"elements {unknown} of a statement")
     return (
-        any(_like(pattern.lower(), request.action.lower()) for pattern in _list(statement["Action"]))
+        any(
+            _like(pattern.lower(), request.action.lower()) for pattern in _list(statement["Action"])
+        )
         and any(_like(pattern, request.resource) for pattern in _list(statement["Resource"]))
         and all(
             _OPERATORS[operator](_list(values), request.context.get(key))

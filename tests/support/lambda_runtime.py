@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 
@@ -58,7 +57,7 @@ class _RuntimeApi(ThreadingHTTPServer):
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
     server: _RuntimeApi
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_GET(self) -> None:
         invocation = self.server.invocation
         if self.server.handed_out:
             threading.Event().wait()  # as Lambda does: the process is frozen until the next event
@@ -73,7 +72,7 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(invocation.event)
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.payload = body
         self.server.failed = self.path.endswith("/error")

@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_sns.client import SNSClient
 
+connect: Callable[..., Any] = boto3.client
+"""``boto3.client`` for services that are not literals, which its 400 overloads do not know."""
+
 endpoint = ""
 """Where functions find the embedded AWS; set while its server runs."""
 
 _LOG_TAIL_BYTES = 4096  # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-_DEFAULT_RETRIES = 2  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+_DEFAULT_RETRIES = (
+    2  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+)
 
 
 def extend() -> None:
@@ -159,7 +164,7 @@ def _write_log(function: Any, session: AssumedRole, stream: str, answer: Answer)
 
 def _client(service: Any, function: Any, session: AssumedRole) -> Any:
     """Make a client that acts with the function's role."""
-    return boto3.client(
+    return connect(
         service,
         region_name=function.region,
         endpoint_url=endpoint,

@@ -17,7 +17,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "encrypted": {
         "untagged_action": "notify",
-        "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",
     },
 }
 

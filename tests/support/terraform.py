@@ -1,6 +1,5 @@
 """Real Terraform: where its provider is, and root modules that are applied in a folder apart."""
 
-import glob
 import json
 import os
 import shutil
@@ -41,8 +40,8 @@ def _candidates() -> Iterator[Path]:
         yield Path(named)
         yield Path(named).parent  # the folder registry.terraform.io itself was named
     for pattern in _MIRRORS:
-        for folder in sorted(glob.glob(str(Path(pattern).expanduser()))):
-            yield Path(folder)
+        path = Path(pattern).expanduser()
+        yield from sorted(path.parent.glob(path.name))
 
 
 def write_cli_config(folder: Path) -> Path:
@@ -73,7 +72,7 @@ class TerraformError(Exception):
 
 
 class RootModule:
-    """A root module in a copy of its own, beside a copy of the module that it finds at ``../..``."""
+    """A root module in a folder of its own, below a copy of the module that it finds there."""
 
     def __init__(self, folder: Path, source: Path | str, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
@@ -113,9 +112,7 @@ class RootModule:
         return self.run("destroy", "-input=false", "-no-color", "-auto-approve")
 
 
-def changes_of_plan(
-    folder: Path | str, environment: Mapping[str, str], *options: str
-) -> list[str]:
+def changes_of_plan(folder: Path | str, environment: Mapping[str, str], *options: str) -> list[str]:
     """Return the changes that a plan would make, outputs included, a line each."""
     with tempfile.TemporaryDirectory() as plans:
         file = f"{plans}/plan"

@@ -27,9 +27,7 @@ def vpcs(started_aws: EmbeddedAws) -> dict[str, fleet.Vpc]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def embedded_aws(
-    started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]
-) -> Iterator[EmbeddedAws]:
+def embedded_aws(started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]) -> Iterator[EmbeddedAws]:
     """The embedded AWS, and an environment in which pytest-terraform's Terraform uses it.
 
     pytest-terraform takes its variables from the environment, so they are all set here. When the
@@ -100,6 +98,5 @@ def rules_in(aws: EmbeddedAws, table: str) -> dict[str, dict[str, str]]:
     """Return the items of a rules table by RuleId, without their types."""
     items = aws.client("dynamodb").scan(TableName=table)["Items"]
     return {
-        item["RuleId"]["N"]: {k: v["S"] for k, v in item.items() if k != "RuleId"}
-        for item in items
+        item["RuleId"]["N"]: {k: v["S"] for k, v in item.items() if k != "RuleId"} for item in items
     }

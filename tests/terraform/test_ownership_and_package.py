@@ -220,9 +220,7 @@ def test_a_run_without_rules_fails_and_says_so_once_by_each_way(
     assert answer.payload["errorType"] == "RunError"
 
 
-def test_the_log_at_debug_holds_no_credentials(
-    embedded_aws: EmbeddedAws, bare: RootModule
-) -> None:
+def test_the_log_at_debug_holds_no_credentials(embedded_aws: EmbeddedAws, bare: RootModule) -> None:
     aws, engine = embedded_aws, bare.outputs["bare"]
     aws.invoke(engine["function_name"])
 

@@ -23,9 +23,7 @@ def test_a_second_plan_is_empty(shared_rules: Any) -> None:
     assert second_plan(shared_rules) == []
 
 
-def test_there_is_one_table(
-    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]]
-) -> None:
+def test_there_is_one_table(embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]]) -> None:
     tables = embedded_aws.client("dynamodb").list_tables()["TableNames"]
 
     assert engines["sandbox"]["rules_table_arn"] == engines["production"]["rules_table_arn"]

@@ -33,7 +33,10 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item(7, TagKey=" ", Action="Update", Default="x"), "TagKey is missing"),
         (item(7, TagKey="k" * 128, Action="Update", Default="x"), "longer than 127"),
         (item(7, TagKey="aws:x", Action="Update", Default="x"), "starts with 'aws:'"),
-        (item(7, TagKey="K", Default="x"), "Action is missing; it must be one of Update, UserLookup"),
+        (
+            item(7, TagKey="K", Default="x"),
+            "Action is missing; it must be one of Update, UserLookup",
+        ),
         (item(7, TagKey="K", Action="Delete", Default="x"), "Action is 'Delete'; it must be one"),
         (item(7, TagKey="K", Action="update", Default="x"), "Action is 'update'; it must be one"),
         (

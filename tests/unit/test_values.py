@@ -19,7 +19,9 @@ def test_today_is_the_date_in_utc_wherever_the_clock_is() -> None:
     assert values.parse("today()")(late_in_new_york) == "2026-11-23"
 
 
-@pytest.mark.parametrize("call", ["tomorrow()", "today", "2026-11-23", "", "today() + 1", "eval(x)"])
+@pytest.mark.parametrize(
+    "call", ["tomorrow()", "today", "2026-11-23", "", "today() + 1", "eval(x)"]
+)
 def test_anything_but_a_call_of_a_known_function_is_refused_and_the_known_one_named(
     call: str,
 ) -> None:

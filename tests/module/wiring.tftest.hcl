@@ -1,0 +1,289 @@
+# Names, switches and wiring do what the inputs say.
+
+mock_provider "aws" {
+  source = "./tests/module/mocks"
+}
+
+variables {
+  vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
+  untagged_action = "notify"
+}
+
+run "names_begin_with_the_name" {
+  command = apply
+
+  variables {
+    name = "prod"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_dynamodb_table.this[0].name == "prod-rules",
+      aws_sns_topic.this[0].name == "prod-reports",
+      aws_lambda_function.this.function_name == "prod",
+      aws_cloudwatch_log_group.this.name == "/aws/lambda/prod",
+      aws_iam_role.this.name == "prod-eu-west-1",
+      aws_cloudwatch_event_rule.schedule[0].name == "prod-schedule",
+      aws_cloudwatch_metric_alarm.errors.alarm_name == "prod-errors",
+    ])
+    error_message = "A name does not begin with var.name."
+  }
+}
+
+run "the_function_is_told_what_the_inputs_say" {
+  command = apply
+
+  variables {
+    vpc_ids         = ["vpc-0a1b2c3d4e5f67890", "vpc-11111111"]
+    untagged_action = "stop"
+    mode            = "audit"
+  }
+
+  assert {
+    condition = aws_lambda_function.this.environment[0].variables == tomap({
+      TAG_POLICY_RULES_TABLE     = "tag-policy-rules"
+      TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:mock-reports"
+      TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
+      TAG_POLICY_UNTAGGED_ACTION = "stop"
+      TAG_POLICY_MODE            = "audit"
+    })
+    error_message = "The environment is not what the inputs say."
+  }
+}
+
+run "an_item_is_what_its_rule_says" {
+  command = plan
+
+  variables {
+    rules = {
+      7 = { tag_key = "Team", action = "Update", required = false, default = "none" }
+      8 = { tag_key = "Owner", action = "UserLookup" }
+    }
+  }
+
+  assert {
+    condition = jsondecode(aws_dynamodb_table_item.terraform_owned["7"].item) == {
+      RuleId   = { N = "7" }
+      TagKey   = { S = "Team" }
+      Action   = { S = "Update" }
+      Required = { S = "N" }
+      Default  = { S = "none" }
+    }
+    error_message = "Item 7 is not its rule."
+  }
+
+  assert {
+    condition     = !contains(keys(jsondecode(aws_dynamodb_table_item.terraform_owned["8"].item)), "Default")
+    error_message = "A rule without a default has an item with one."
+  }
+}
+
+run "the_table_owns_the_items" {
+  command = plan
+
+  variables {
+    rules_owner = "table"
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table_item.table_owned) == 3 && length(aws_dynamodb_table_item.terraform_owned) == 0
+    error_message = "The items are not the table's."
+  }
+}
+
+run "an_existing_table_is_used_and_not_seeded" {
+  command = plan
+
+  variables {
+    rules_table_name = "shared-rules"
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this) == 0 && length(aws_dynamodb_table_item.terraform_owned) == 0
+    error_message = "A table or an item is made beside the existing table."
+  }
+
+  assert {
+    condition = alltrue([
+      output.rules_table_name == "shared-rules",
+      output.rules_table_arn == "arn:aws:dynamodb:eu-west-1:123456789012:table/shared-rules",
+    ])
+    error_message = "The existing table is not put out."
+  }
+}
+
+run "an_existing_topic_is_used" {
+  command = apply
+
+  variables {
+    topic_arn = "arn:aws:sns:eu-west-1:123456789012:admins"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.this) == 0 && length(aws_sns_topic_policy.this) == 0
+    error_message = "A topic is made beside the existing one."
+  }
+
+  assert {
+    condition = alltrue([
+      output.topic_name == "admins",
+      aws_cloudwatch_metric_alarm.errors.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:admins"]),
+      aws_lambda_function.this.environment[0].variables.TAG_POLICY_TOPIC_ARN == "arn:aws:sns:eu-west-1:123456789012:admins",
+    ])
+    error_message = "The existing topic is not told."
+  }
+}
+
+run "subscribers_are_subscribed" {
+  command = plan
+
+  variables {
+    email_subscriptions = ["a@example.com", "b@example.com"]
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 2
+    error_message = "Not every address is subscribed."
+  }
+}
+
+run "no_schedule_where_none_is_wanted" {
+  command = apply
+
+  variables {
+    schedule_expression = null
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_event_rule.schedule) == 0,
+      length(aws_cloudwatch_event_target.schedule) == 0,
+      length(aws_lambda_permission.schedule) == 0,
+      output.schedule_rule_name == null,
+    ])
+    error_message = "Something of a schedule is made."
+  }
+}
+
+run "a_cron_is_a_schedule_too" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0/30 6-18 ? * MON-FRI *)"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.schedule[0].schedule_expression == "cron(0/30 6-18 ? * MON-FRI *)"
+    error_message = "The cron is not the schedule."
+  }
+}
+
+run "a_key_encrypts_table_topic_and_log" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_dynamodb_table.this[0].server_side_encryption[0].kms_key_arn == var.kms_key_arn,
+      aws_sns_topic.this[0].kms_master_key_id == var.kms_key_arn,
+      aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn,
+    ])
+    error_message = "Something is not encrypted with the key."
+  }
+}
+
+run "the_function_is_built_as_asked" {
+  command = plan
+
+  variables {
+    function = {
+      runtime              = "python3.12"
+      architecture         = "x86_64"
+      memory_mb            = 512
+      timeout_seconds      = 300
+      log_retention_days   = 365
+      log_level            = "DEBUG"
+      reserved_concurrency = 1
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this.runtime == "python3.12",
+      aws_lambda_function.this.architectures[0] == "x86_64",
+      aws_lambda_function.this.memory_size == 512,
+      aws_lambda_function.this.timeout == 300,
+      aws_lambda_function.this.reserved_concurrent_executions == 1,
+      aws_lambda_function.this.logging_config[0].application_log_level == "DEBUG",
+      aws_cloudwatch_log_group.this.retention_in_days == 365,
+    ])
+    error_message = "The function is not built as asked."
+  }
+}
+
+run "by_default_no_concurrency_is_reserved_and_nothing_is_retried" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
+    error_message = "Concurrency is reserved."
+  }
+
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 0
+    error_message = "A failed run is retried."
+  }
+}
+
+run "the_package_comes_from_s3" {
+  command = plan
+
+  variables {
+    package = {
+      s3_bucket        = "packages"
+      s3_key           = "tag_policy.zip"
+      source_code_hash = "aGFzaA=="
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this.filename == null,
+      aws_lambda_function.this.s3_bucket == "packages",
+      aws_lambda_function.this.s3_key == "tag_policy.zip",
+      aws_lambda_function.this.source_code_hash == "aGFzaA==",
+    ])
+    error_message = "The package does not come from S3."
+  }
+}
+
+run "the_role_is_bounded_and_has_its_path_and_all_have_the_tags" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    iam_path                 = "/governance/"
+    tags                     = { Owner = "platform" }
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && aws_iam_role.this.path == "/governance/"
+    error_message = "The role has no boundary, or not its path."
+  }
+
+  assert {
+    condition = alltrue([for tags in [
+      aws_dynamodb_table.this[0].tags,
+      aws_sns_topic.this[0].tags,
+      aws_iam_role.this.tags,
+      aws_cloudwatch_log_group.this.tags,
+      aws_lambda_function.this.tags,
+      aws_cloudwatch_event_rule.schedule[0].tags,
+      aws_cloudwatch_metric_alarm.errors.tags,
+    ] : tags == tomap({ Owner = "platform" })])
+    error_message = "A resource has not the tags."
+  }
+}

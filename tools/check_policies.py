@@ -1,0 +1,25 @@
+"""Lints the role's policy with parliament, in every shape that the inputs can give it."""
+
+import json
+import sys
+
+from parliament import analyze_policy_string
+from tests.support.embedded_aws import EmbeddedAws
+from tests.support.policies import render
+
+
+def main() -> int:
+    """Print what parliament finds; returns the exit status."""
+    with EmbeddedAws() as aws:
+        policies = render(aws)
+    found = 0
+    for name, policy in policies.items():
+        for finding in analyze_policy_string(json.dumps(policy)).findings:
+            print(f"{name}: {finding}")
+            found += 1
+    print(f"parliament: {len(policies)} policies, {found} findings")
+    return min(found, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
