@@ -48,6 +48,13 @@ _AUDIT_HEADINGS = {
 }
 
 
+_NOT_DONE = {
+    Remedy.TERMINATE: "not terminated",
+    Remedy.STOP: "not stopped",
+    Remedy.NOTIFY: "not reported",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All that one run has to tell.
@@ -266,8 +273,10 @@ def _line(outcome: Outcome) -> str:
     finding = outcome.finding
     name = _clean(finding.instance.name, _NAME_LIMIT)
     who = f"{finding.instance.instance_id} ({name})" if name else finding.instance.instance_id
-    why_not = (outcome.code, _clean(outcome.detail, _DETAIL_LIMIT))
-    why = ": ".join(part for part in (finding.reason, *why_not) if part)
+    why_not = ": ".join(
+        part for part in (outcome.code, _clean(outcome.detail, _DETAIL_LIMIT)) if part
+    )
+    why = f"{finding.reason} - {why_not}" if why_not else finding.reason
     return "  ".join(part for part in (who, _what(outcome), why) if part)
 
 
@@ -278,9 +287,7 @@ def _what(outcome: Outcome) -> str:
         if finding.value is None:
             return finding.tag_key
         return f'{finding.tag_key} = "{_clean(finding.value, MAX_TAG_VALUE_LENGTH)}"'
-    if outcome.result in (Result.FAILED, Result.DEFERRED):
-        return f"to {finding.remedy}"
-    return ""
+    return _NOT_DONE[finding.remedy] if outcome.result in (Result.FAILED, Result.DEFERRED) else ""
 
 
 def _tail(report: Report, left_out: int) -> Iterator[str]:
