@@ -4,6 +4,7 @@ import json
 import sys
 
 from parliament import analyze_policy_string
+
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.policies import render
 

@@ -194,9 +194,10 @@ def _show_answer(answer: Answer) -> None:
     outcomes = ", ".join(
         f"{number} {outcome}" for outcome, number in answer.payload["outcomes"].items() if number
     )
+    violations = answer.payload["violations"]
     console.print(
         f"  {answer.payload['instances']} instances, {answer.payload['compliant']} compliant, "
-        f"violations {answer.payload['violations']}: {outcomes or 'nothing to do'}\n"
+        f"{violations} violation{'' if violations == 1 else 's'}: {outcomes or 'nothing to do'}\n"
     )
 
 

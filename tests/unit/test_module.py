@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from tools.hcl import Output, Variable, outputs, variables
 
 from tag_policy.values import FUNCTIONS
 from tests.support.builders import DEFAULT_RULES
+from tools.hcl import Output, Variable, outputs, variables
 
 VARIABLES = variables()
 
