@@ -60,6 +60,8 @@ class NotKnownYet:
 
 Answer = Known | Nobody | NotKnownYet
 
+_OUT_OF_TIME = NotKnownYet("the time of this run was up")
+
 
 def attribute(
     cloudtrail: "CloudTrailClient",
@@ -79,23 +81,31 @@ def attribute(
             yield instance.instance_id, denied
             continue
         if out_of_time():
-            yield instance.instance_id, NotKnownYet("the time of this run was up")
+            yield instance.instance_id, _OUT_OF_TIME
             continue
-        answer = _answer(cloudtrail, instance, now)
+        answer = _answer(cloudtrail, instance, now, out_of_time)
         if isinstance(answer, NotKnownYet) and answer.code in _DENIED:
             denied = answer
         yield instance.instance_id, answer
 
 
-def _answer(cloudtrail: "CloudTrailClient", instance: InstanceRef, now: datetime) -> Answer:
+def _answer(
+    cloudtrail: "CloudTrailClient",
+    instance: InstanceRef,
+    now: datetime,
+    out_of_time: Callable[[], bool],
+) -> Answer:
     age = now - instance.created_at
     if age > EVENT_HISTORY:
         return Nobody(f"as it was launched more than {EVENT_HISTORY.days} days ago")
     try:
-        for event in _events_naming(cloudtrail, instance.instance_id):
-            answer = _read(event, instance)
-            if answer is not None:
-                return answer
+        for events in _pages_naming(cloudtrail, instance.instance_id):
+            for event in events:
+                answer = _read(event, instance)
+                if answer is not None:
+                    return answer
+            if out_of_time():
+                return _OUT_OF_TIME
     except ClientError as error:
         code = error.response["Error"]["Code"]
         return NotKnownYet(f"CloudTrail refused to answer ({code})", code)
@@ -106,12 +116,14 @@ def _answer(cloudtrail: "CloudTrailClient", instance: InstanceRef, now: datetime
     return Nobody("as CloudTrail has no launch event that names it")
 
 
-def _events_naming(cloudtrail: "CloudTrailClient", instance_id: str) -> Iterator["EventTypeDef"]:
+def _pages_naming(
+    cloudtrail: "CloudTrailClient", instance_id: str
+) -> Iterator[list["EventTypeDef"]]:
     pages = cloudtrail.get_paginator("lookup_events").paginate(
         LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": instance_id}]
     )
     for page in pages:
-        yield from page["Events"]
+        yield page["Events"]
 
 
 def _read(event: "EventTypeDef", instance: InstanceRef) -> Answer | None:

@@ -71,12 +71,17 @@ def run(
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
     scope = read_event(event, settings)
-    report = _sweep(scope, context, settings, clients, now)
-    for outcome in report.outcomes:
-        record = reporting.as_record(outcome)
-        log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
-    for error in report.rule_errors:
-        log.error("%s", error)
+    report = _empty_report(scope, context, now)
+    done: list[Outcome] = []
+    try:
+        report = _sweep(report, context, settings, clients, done)
+    except Exception as error:
+        # Whatever it is, people are told what had been done by then.
+        log.exception("the run broke off")
+        problem = f"the run broke off: {type(error).__name__}: {error}"
+        report = replace(report, outcomes=done, problems=[problem], failed=True)
+    for rule_error in report.rule_errors:
+        log.error("%s", rule_error)
     for problem in report.problems:
         log.error("%s", problem)
     summary = reporting.summary(report)
@@ -85,6 +90,20 @@ def run(
     if report.failed:
         raise RunError("; ".join(report.problems))
     return summary
+
+
+def _empty_report(scope: Scope, context: Context, now: datetime) -> Report:
+    _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
+    return Report(
+        mode=scope.mode,
+        trigger=scope.trigger,
+        vpc_ids=scope.vpc_ids,
+        region=region,
+        account_id=account_id,
+        time=now,
+        log_group=context.log_group_name,
+        request_id=context.aws_request_id,
+    )
 
 
 class _Deadline:
@@ -102,20 +121,14 @@ class _Deadline:
 
 
 def _sweep(
-    scope: Scope, context: Context, settings: Settings, clients: Clients, now: datetime
+    report: Report, context: Context, settings: Settings, clients: Clients, done: list[Outcome]
 ) -> Report:
-    """Read the rules, judge every instance, act, and return the report of it all."""
-    _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
-    report = Report(
-        mode=scope.mode,
-        trigger=scope.trigger,
-        vpc_ids=scope.vpc_ids,
-        region=region,
-        account_id=account_id,
-        time=now,
-        log_group=context.log_group_name,
-        request_id=context.aws_request_id,
-    )
+    """Read the rules, judge every instance, act, and return the report of it all.
+
+    Every outcome is logged and added to ``done`` as it comes about, so that it is not lost when
+    something breaks later.
+    """
+    now = report.time
     try:
         valid, errors = rules.parse(rules.scan(clients.dynamodb, settings.rules_table))
     except (ClientError, BotoCoreError) as error:
@@ -129,25 +142,28 @@ def _sweep(
     seconds = context.get_remaining_time_in_millis() / 1000
     margin = min(_MARGIN_SECONDS, seconds / 3)
     deadline = _Deadline(context, margin)
-    report, findings = _judge(report, valid, settings, clients, now, deadline)
+    report, findings = _judge(report, valid, settings, clients, deadline)
 
     # Looking up creators may take half of the time, so that some is left to act on what is known.
     lookup_deadline = _Deadline(context, margin + (seconds - margin) / 2)
     findings, deferred = _with_creators(findings, clients, now, lookup_deadline)
+    for outcome in deferred:
+        _note(outcome, done)
 
     def look_again(instances: Sequence[InstanceRef]) -> Iterable[Finding]:
         ids = [instance.instance_id for instance in instances]
-        for instance in inventory.instances_by_id(clients.ec2, ids, scope.vpc_ids):
+        for instance in inventory.instances_by_id(clients.ec2, ids, report.vpc_ids):
             yield from policy.evaluate(instance, valid, settings, now)
 
-    outcomes = enforce(
+    for outcome in enforce(
         findings,
-        mode=scope.mode,
+        mode=report.mode,
         ec2=clients.ec2,
         look_again=look_again,
         out_of_time=deadline,
-    )
-    report = replace(report, outcomes=[*outcomes, *deferred])
+    ):
+        _note(outcome, done)
+    report = replace(report, outcomes=done)
     if deadline.passed or lookup_deadline.passed:
         problem = "the time of this run was up; the next run goes on with what is left"
         report = replace(report, problems=[*report.problems, problem])
@@ -159,7 +175,6 @@ def _judge(
     valid: Sequence[Rule],
     settings: Settings,
     clients: Clients,
-    now: datetime,
     out_of_time: Callable[[], bool],
 ) -> tuple[Report, list[Finding]]:
     """Judge every instance of the VPCs; return the report with the counts, and the findings."""
@@ -171,7 +186,7 @@ def _judge(
         missing = inventory.missing_vpcs(clients.ec2, report.vpc_ids)
         problems += [f"{vpc_id} does not exist in this account and region" for vpc_id in missing]
         for instance in inventory.instances_of_vpcs(clients.ec2, report.vpc_ids):
-            found = policy.evaluate(instance, valid, settings, now)
+            found = policy.evaluate(instance, valid, settings, report.time)
             instances += 1
             compliant += not found
             findings += found
@@ -222,6 +237,12 @@ def _with_creators(
 
 def _waits_for_creator(finding: Finding) -> bool:
     return finding.remedy is Remedy.TAG and finding.value is None
+
+
+def _note(outcome: Outcome, done: list[Outcome]) -> None:
+    record = reporting.as_record(outcome)
+    log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
+    done.append(outcome)
 
 
 def _tell(report: Report, topic_arn: str, clients: Clients) -> None:

@@ -190,6 +190,29 @@ def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
     assert "NotConfirmed" in engine.emails()[0].text
 
 
+def test_a_run_that_breaks_off_tells_what_it_had_done(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tag_policy import enforcement
+
+    tagged, untagged = engine.launch({"Name": "web"}), engine.launch()
+    confirm = enforcement._confirm
+
+    def break_off(*arguments: Any) -> None:
+        confirm(*arguments)
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(enforcement, "_confirm", break_off)
+
+    with pytest.raises(RunError, match="the run broke off: ZeroDivisionError"):
+        engine.run()
+
+    assert engine.state(untagged) == "terminated"
+    text = engine.emails()[0].text
+    assert "THIS RUN IS INCOMPLETE" in text
+    assert tagged in text
+
+
 def test_a_listing_that_breaks_off_is_told_and_fails_the_run(engine: Engine) -> None:
     engine.launch({"Name": "web"})
 
