@@ -213,7 +213,7 @@ variable "function" {
     - `runtime`: a Python runtime of Lambda, 3.11 or newer.
     - `architecture`: `arm64` or `x86_64`.
     - `memory_mb`: 128 to 10240.
-    - `timeout_seconds`: 60 to 900. What does not fit into one run is done by the next.
+    - `timeout_seconds`: 300 to 900. What does not fit into one run is done by the next.
     - `log_retention_days`: as CloudWatch Logs accepts; 0 keeps the log for ever.
     - `log_level`: `INFO` or `DEBUG`; nothing less, because the log holds every finding.
     - `reserved_concurrency`: none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping.
@@ -246,8 +246,8 @@ variable "function" {
   }
 
   validation {
-    condition     = var.function.timeout_seconds >= 60 && var.function.timeout_seconds <= 900 && floor(var.function.timeout_seconds) == var.function.timeout_seconds
-    error_message = "function.timeout_seconds must be a whole number from 60 to 900, such as 900."
+    condition     = var.function.timeout_seconds >= 300 && var.function.timeout_seconds <= 900 && floor(var.function.timeout_seconds) == var.function.timeout_seconds
+    error_message = "function.timeout_seconds must be a whole number from 300 to 900, such as 900; a run keeps two minutes for its last call and its report."
   }
 
   validation {

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from tag_policy.aws import AWS_ERRORS
 from tag_policy.identity import creator_of
 from tag_policy.model import InstanceRef
 
@@ -99,7 +100,7 @@ def _answer(
     if age > EVENT_HISTORY:
         return Nobody(f"as it was launched more than {EVENT_HISTORY.days} days ago")
     try:
-        for events in _pages_naming(cloudtrail, instance.instance_id):
+        for events in _pages_naming(cloudtrail, instance):
             for event in events:
                 answer = _read(event, instance)
                 if answer is not None:
@@ -109,7 +110,7 @@ def _answer(
     except ClientError as error:
         code = error.response["Error"]["Code"]
         return NotKnownYet(f"CloudTrail refused to answer ({code})", code)
-    except BotoCoreError as error:
+    except AWS_ERRORS as error:
         return NotKnownYet(f"CloudTrail did not answer ({type(error).__name__})")
     if age < EVENT_DELAY:
         return NotKnownYet("it is so new that its launch event may still be on its way")
@@ -117,10 +118,15 @@ def _answer(
 
 
 def _pages_naming(
-    cloudtrail: "CloudTrailClient", instance_id: str
+    cloudtrail: "CloudTrailClient", instance: InstanceRef
 ) -> Iterator[list["EventTypeDef"]]:
+    """Yield the pages of events that name the instance, newest first, from its creation back.
+
+    What happened to it later could be thousands of events, and its launch the last of them.
+    """
     pages = cloudtrail.get_paginator("lookup_events").paginate(
-        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": instance_id}]
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": instance.instance_id}],
+        EndTime=instance.created_at + timedelta(hours=1),
     )
     for page in pages:
         yield page["Events"]
@@ -160,6 +166,8 @@ def _launched(event: "EventTypeDef", record: Mapping[str, Any], instance_id: str
     for resource in event.get("Resources", []):
         if resource.get("ResourceName") == instance_id:
             return True
-    response = record.get("responseElements") or {}
-    items = (response.get("instancesSet") or {}).get("items") or []
-    return any(item.get("instanceId") == instance_id for item in items)
+    try:
+        items = record["responseElements"]["instancesSet"]["items"]
+        return any(item["instanceId"] == instance_id for item in items)
+    except (KeyError, TypeError):
+        return False

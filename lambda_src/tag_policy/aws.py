@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tag_policy import __version__
 
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_sns.client import SNSClient
 
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""Whatever a call may end with: AWS's refusal, no answer, or one that cannot be read."""
+
+# At worst a call takes 3 times 15 seconds and two waits of some seconds: about 50 seconds.
 _CONFIG = Config(
     connect_timeout=5,
-    read_timeout=15,
-    retries={"mode": "standard", "total_max_attempts": 5},
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
     user_agent_extra=f"tag-policy-engine/{__version__}",
 )
 

@@ -2,16 +2,20 @@
 
 Instances that need the same remedy share a call. Just before a call, its instances are looked at
 once more, because minutes may lie between listing them and acting: one that was put right, or
-ended, in between is left alone. A call that AWS refuses is split in two, down to the instance, so
-that one bad instance never stops another's remedy.
+ended, in between is left alone. A call that AWS refuses is split, by tag and then by instance, so
+that one bad tag or instance never stops another's remedy; the parts wait until every other call
+has had its turn.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from tag_policy.aws import AWS_ERRORS
+from tag_policy.inventory import states_by_id
 from tag_policy.model import Finding, InstanceRef, Mode, Outcome, Remedy, Result
 
 if TYPE_CHECKING:
@@ -45,6 +49,12 @@ _PASSING = frozenset(
 )
 """Codes of errors that pass by themselves: the call is left for the next run, not split."""
 
+_ENDED = {
+    Remedy.TERMINATE: ("shutting-down", "terminated"),
+    Remedy.STOP: ("stopping", "stopped"),
+}
+"""The states that confirm a remedy."""
+
 LookAgain = Callable[[Sequence[InstanceRef]], Iterable[Finding]]
 """Lists and evaluates some instances anew; see ``enforce``."""
 
@@ -69,12 +79,20 @@ class _NotConfirmedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """Instances that get the same remedy, in one call."""
+class _Call:
+    """A remedy for some instances, in one call; all of them need the same tags.
+
+    ``tried`` says that the instances were part of a call that failed. AWS may have carried out a
+    part of that, so that their state has to be asked for before anything is said of them.
+    """
 
     remedy: Remedy
-    tags: tuple[tuple[str, str], ...]
     findings: dict[str, list[Finding]]  # by instance id
+    tried: bool = False
+
+    def of(self, instance_ids: Iterable[str]) -> "_Call":
+        """Return the same for some of the instances."""
+        return replace(self, findings={i: self.findings[i] for i in instance_ids})
 
 
 def enforce(
@@ -85,7 +103,7 @@ def enforce(
     look_again: LookAgain,
     out_of_time: Callable[[], bool],
 ) -> Iterator[Outcome]:
-    """Apply the remedies and yield an outcome for every finding.
+    """Apply the remedies and yield an outcome for every finding, as it comes about.
 
     Every finding of ``Remedy.TAG`` must have its value. ``look_again`` returns what is found about
     some instances when they are looked at anew. ``out_of_time`` is asked before every call; what is
@@ -95,14 +113,43 @@ def enforce(
     if mode is Mode.AUDIT:
         yield from (Outcome(finding, _RESULT_OF[finding.remedy]) for finding in findings)
         return
-    for batch in _batches(findings):
-        if batch.remedy is Remedy.NOTIFY:
-            yield from _outcomes(batch, {})
+    waiting = deque(_calls(findings))
+    while waiting:
+        call = waiting.popleft()
+        if call.remedy is Remedy.NOTIFY:
+            yield from _done(call)
+        elif out_of_time():
+            yield from _refused(call, _OUT_OF_TIME, ec2)
         else:
-            yield from _outcomes(batch, _remedy(batch, ec2, look_again, out_of_time))
+            yield from _carry_out(call, ec2, look_again, waiting)
 
 
-def _batches(findings: Iterable[Finding]) -> Iterator[_Batch]:
+def _carry_out(
+    call: _Call, ec2: "EC2Client", look_again: LookAgain, waiting: deque[_Call]
+) -> Iterator[Outcome]:
+    """Make one call; put its parts at the end of ``waiting`` when AWS refuses it."""
+    try:
+        unchanged = _unchanged(call, look_again)
+    except AWS_ERRORS as error:
+        yield from _refused(call, _refusal(error), ec2)  # not looked at, so not touched
+        return
+    yield from _refused(call.of(i for i in call.findings if i not in unchanged), _CHANGED, ec2)
+    call = call.of(unchanged)
+    if not call.findings:
+        return
+    try:
+        _send(call, ec2)
+    except (*AWS_ERRORS, _NotConfirmedError) as error:
+        tried = replace(call, tried=True)
+        parts = [] if _passes(error) else _split(tried)
+        waiting.extend(parts)
+        if not parts:
+            yield from _refused(tried, _refusal(error), ec2)
+    else:
+        yield from _done(call)
+
+
+def _calls(findings: Iterable[Finding]) -> Iterator[_Call]:
     """Group by instance and remedy, then by the tags to write; what ends instances comes last."""
     by_instance: dict[tuple[Remedy, str], list[Finding]] = {}
     for finding in findings:
@@ -111,100 +158,99 @@ def _batches(findings: Iterable[Finding]) -> Iterator[_Batch]:
 
     groups: dict[tuple[Remedy, tuple[tuple[str, str], ...]], dict[str, list[Finding]]] = {}
     for (remedy, instance_id), some in by_instance.items():
-        tags = tuple((f.tag_key, f.value or "") for f in some) if remedy is Remedy.TAG else ()
-        groups.setdefault((remedy, tags), {})[instance_id] = some
+        groups.setdefault((remedy, _tags(some)), {})[instance_id] = some
 
     gentlest_first = (Remedy.NOTIFY, Remedy.TAG, Remedy.STOP, Remedy.TERMINATE)
-    for (remedy, tags), group in sorted(
+    for (remedy, _), group in sorted(
         groups.items(), key=lambda entry: gentlest_first.index(entry[0][0])
     ):
         ids = list(group)
         for start in range(0, len(ids), BATCH_SIZE):
-            some_ids = ids[start : start + BATCH_SIZE]
-            yield _Batch(remedy, tags, {i: group[i] for i in some_ids})
+            yield _Call(remedy, {i: group[i] for i in ids[start : start + BATCH_SIZE]})
 
 
-def _outcomes(batch: _Batch, refusals: dict[str, _Refusal]) -> Iterator[Outcome]:
-    for instance_id, findings in batch.findings.items():
-        refusal = refusals.get(instance_id)
+def _tags(findings: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
+    return tuple((f.tag_key, f.value or "") for f in findings if f.remedy is Remedy.TAG)
+
+
+def _split(call: _Call) -> list[_Call]:
+    """Return the parts of a refused call: a part a tag, else two halves; none of what is one."""
+    some = next(iter(call.findings.values()))
+    if len(some) > 1:
+        return [
+            replace(call, findings={i: [found[position]] for i, found in call.findings.items()})
+            for position in range(len(some))
+        ]
+    ids = list(call.findings)
+    middle = len(ids) // 2
+    return [call.of(ids[:middle]), call.of(ids[middle:])] if middle else []
+
+
+def _done(call: _Call) -> Iterator[Outcome]:
+    for findings in call.findings.values():
         for finding in findings:
-            if refusal is None:
-                yield Outcome(finding, _RESULT_OF[finding.remedy])
-            else:
+            yield Outcome(finding, _RESULT_OF[finding.remedy])
+
+
+def _refused(call: _Call, refusal: _Refusal, ec2: "EC2Client") -> Iterator[Outcome]:
+    """Yield the refusal for each finding, but not for an instance that is ending all the same."""
+    ending = _ending(call, ec2)
+    yield from _done(call.of(ending))
+    for instance_id, findings in call.findings.items():
+        if instance_id not in ending:
+            for finding in findings:
                 yield Outcome(finding, refusal.result, refusal.detail, refusal.code)
 
 
-def _remedy(
-    batch: _Batch, ec2: "EC2Client", look_again: LookAgain, out_of_time: Callable[[], bool]
-) -> dict[str, _Refusal]:
-    """Apply the remedy of a batch; return what was refused, by instance id."""
-    if out_of_time():
-        return dict.fromkeys(batch.findings, _OUT_OF_TIME)
+def _ending(call: _Call, ec2: "EC2Client") -> set[str]:
+    """Return those instances of a call that failed which AWS is ending nevertheless.
+
+    A call that reports an error may have ended the instances of other zones, and an answer that
+    was lost may have been a good one.
+    """
+    if not call.tried or call.remedy not in _ENDED:
+        return set()
     try:
-        unchanged = _unchanged(batch, look_again)
-    except (ClientError, BotoCoreError) as error:
-        # Not looked at, so not touched.
-        return dict.fromkeys(batch.findings, _refusal(error))
-
-    refusals = {i: _CHANGED for i in batch.findings if i not in unchanged}
-    refusals.update(_apply(batch, unchanged, ec2, out_of_time))
-    return refusals
+        states = states_by_id(ec2, list(call.findings))
+    except AWS_ERRORS:
+        return set()
+    return {i for i, state in states.items() if state in _ENDED[call.remedy]}
 
 
-def _unchanged(batch: _Batch, look_again: LookAgain) -> list[str]:
+def _unchanged(call: _Call, look_again: LookAgain) -> list[str]:
     """Return the ids of those instances of which everything that was found is still so."""
-    instances = [findings[0].instance for findings in batch.findings.values()]
+    instances = [findings[0].instance for findings in call.findings.values()]
     still = {(f.instance.instance_id, f.remedy, f.tag_key) for f in look_again(instances)}
     return [
         instance_id
-        for instance_id, findings in batch.findings.items()
+        for instance_id, findings in call.findings.items()
         if all((instance_id, f.remedy, f.tag_key) in still for f in findings)
     ]
 
 
-def _apply(
-    batch: _Batch, instance_ids: list[str], ec2: "EC2Client", out_of_time: Callable[[], bool]
-) -> dict[str, _Refusal]:
-    """Make the call for the instances; split them in two when AWS refuses."""
-    if not instance_ids:
-        return {}
-    if out_of_time():
-        return dict.fromkeys(instance_ids, _OUT_OF_TIME)
-    try:
-        _call(batch, instance_ids, ec2)
-    except (ClientError, BotoCoreError, _NotConfirmedError) as error:
-        if len(instance_ids) == 1 or _passes(error):
-            return dict.fromkeys(instance_ids, _refusal(error))
-        middle = len(instance_ids) // 2
-        first, second = instance_ids[:middle], instance_ids[middle:]
-        return _apply(batch, first, ec2, out_of_time) | _apply(batch, second, ec2, out_of_time)
-    return {}
-
-
-def _call(batch: _Batch, instance_ids: list[str], ec2: "EC2Client") -> None:
-    match batch.remedy:
+def _send(call: _Call, ec2: "EC2Client") -> None:
+    instance_ids = list(call.findings)
+    match call.remedy:
         case Remedy.TAG:
+            tags = _tags(next(iter(call.findings.values())))
             ec2.create_tags(
                 Resources=instance_ids,
-                Tags=[{"Key": key, "Value": value} for key, value in batch.tags],
+                Tags=[{"Key": key, "Value": value} for key, value in tags],
             )
         case Remedy.STOP:
-            answer = ec2.stop_instances(InstanceIds=instance_ids)["StoppingInstances"]
-            _confirm(instance_ids, answer, ("stopping", "stopped"))
+            stopping = ec2.stop_instances(InstanceIds=instance_ids)
+            _confirm(call, stopping["StoppingInstances"])
         case Remedy.TERMINATE:
-            answer = ec2.terminate_instances(InstanceIds=instance_ids)["TerminatingInstances"]
-            _confirm(instance_ids, answer, ("shutting-down", "terminated"))
+            terminating = ec2.terminate_instances(InstanceIds=instance_ids)
+            _confirm(call, terminating["TerminatingInstances"])
         case Remedy.NOTIFY:
             raise AssertionError("nothing is called for a remedy of notify")
 
 
-def _confirm(
-    instance_ids: Sequence[str],
-    answer: Iterable["InstanceStateChangeTypeDef"],
-    states: Sequence[str],
-) -> None:
+def _confirm(call: _Call, answer: Iterable["InstanceStateChangeTypeDef"]) -> None:
+    states = _ENDED[call.remedy]
     ending = {c["InstanceId"] for c in answer if c["CurrentState"]["Name"] in states}
-    left = [instance_id for instance_id in instance_ids if instance_id not in ending]
+    left = [instance_id for instance_id in call.findings if instance_id not in ending]
     if left:
         raise _NotConfirmedError(f"AWS does not confirm that {', '.join(left)} is {states[0]}")
 
@@ -214,7 +260,7 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in _PASSING or status >= 500
-    return isinstance(error, BotoCoreError)  # timeouts and broken connections
+    return isinstance(error, AWS_ERRORS)  # timeouts, broken connections, unreadable answers
 
 
 def _refusal(error: Exception) -> _Refusal:
@@ -222,8 +268,5 @@ def _refusal(error: Exception) -> _Refusal:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         return _Refusal(result, error.response["Error"].get("Message", ""), code)
-    return _Refusal(
-        result,
-        str(error),
-        "NotConfirmed" if isinstance(error, _NotConfirmedError) else type(error).__name__,
-    )
+    code = "NotConfirmed" if isinstance(error, _NotConfirmedError) else type(error).__name__
+    return _Refusal(result, str(error), code)

@@ -26,11 +26,13 @@ def read_event(event: object, settings: Settings) -> Scope:
     if not isinstance(event, Mapping):
         raise EventError(f"the event is a {type(event).__name__}; {_ACCEPTED}")
     if event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event":
-        return Scope("schedule", settings.vpc_ids, settings.mode)
-    unknown = sorted(str(key) for key in event if key not in ("vpc_ids", "mode"))
-    if unknown:
-        raise EventError(f"the event has {', '.join(map(repr, unknown))}; {_ACCEPTED}")
-    return Scope("manual", _event_vpc_ids(event, settings), _event_mode(event, settings))
+        trigger = "schedule"
+    else:
+        trigger = "manual"
+        unknown = sorted(str(key) for key in event if key not in ("vpc_ids", "mode"))
+        if unknown:
+            raise EventError(f"the event has {', '.join(map(repr, unknown))}; {_ACCEPTED}")
+    return Scope(trigger, _event_vpc_ids(event, settings), _event_mode(event, settings))
 
 
 _ACCEPTED = (

@@ -7,12 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tag_policy import inventory, notify, policy, rules
 from tag_policy import report as reporting
 from tag_policy.attribution import Known, Nobody, NotKnownYet, attribute
-from tag_policy.aws import Clients
+from tag_policy.aws import AWS_ERRORS, Clients
 from tag_policy.enforcement import enforce
 from tag_policy.events import Scope, read_event
 from tag_policy.model import (
@@ -32,7 +30,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("tag_policy").setLevel(logging.INFO)
 
 _MARGIN_SECONDS = 120.0
-"""Kept for the last call with its retries (see aws.py) and for the report."""
+"""Kept for the last call and for publishing the report, each with its retries (see aws.py)."""
 
 
 class RunError(TagPolicyError):
@@ -111,13 +109,17 @@ class _Deadline:
 
     def __init__(self, context: Context, reserved_seconds: float) -> None:
         self._context = context
-        self._reserved_millis = reserved_seconds * 1000
+        self._reserved_seconds = reserved_seconds
         self.passed = False
 
     def __call__(self) -> bool:
-        if self._context.get_remaining_time_in_millis() < self._reserved_millis:
+        if _seconds_left(self._context) < self._reserved_seconds:
             self.passed = True
         return self.passed
+
+
+def _seconds_left(context: Context) -> float:
+    return context.get_remaining_time_in_millis() / 1000
 
 
 def _sweep(
@@ -131,7 +133,7 @@ def _sweep(
     now = report.time
     try:
         valid, errors = rules.parse(rules.scan(clients.dynamodb, settings.rules_table))
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         problem = f"the rules table {settings.rules_table} cannot be read: {error}"
         return replace(report, problems=[problem], failed=True)
     report = replace(report, rules=len(valid), rule_errors=errors)
@@ -139,14 +141,13 @@ def _sweep(
         problem = f"the rules table {settings.rules_table} has no valid rule; nothing was checked"
         return replace(report, problems=[problem], failed=True)
 
-    seconds = context.get_remaining_time_in_millis() / 1000
-    margin = min(_MARGIN_SECONDS, seconds / 3)
-    deadline = _Deadline(context, margin)
-    report, findings = _judge(report, valid, settings, clients, deadline)
-
-    # Looking up creators may take half of the time, so that some is left to act on what is known.
-    lookup_deadline = _Deadline(context, margin + (seconds - margin) / 2)
-    findings, deferred = _with_creators(findings, clients, now, lookup_deadline)
+    # Listing may take half of the time, and looking up creators half of the rest, so that some is
+    # left to act on what is known by then.
+    margin = min(_MARGIN_SECONDS, _seconds_left(context) / 3)
+    listing = _Deadline(context, margin + (_seconds_left(context) - margin) / 2)
+    report, findings = _judge(report, valid, settings, clients, listing)
+    looking_up = _Deadline(context, margin + (_seconds_left(context) - margin) / 2)
+    findings, deferred = _with_creators(findings, clients, now, looking_up)
     for outcome in deferred:
         _note(outcome, done)
 
@@ -155,16 +156,17 @@ def _sweep(
         for instance in inventory.instances_by_id(clients.ec2, ids, report.vpc_ids):
             yield from policy.evaluate(instance, valid, settings, now)
 
+    acting = _Deadline(context, margin)
     for outcome in enforce(
         findings,
         mode=report.mode,
         ec2=clients.ec2,
         look_again=look_again,
-        out_of_time=deadline,
+        out_of_time=acting,
     ):
         _note(outcome, done)
     report = replace(report, outcomes=done)
-    if deadline.passed or lookup_deadline.passed:
+    if listing.passed or looking_up.passed or acting.passed:
         problem = "the time of this run was up; the next run goes on with what is left"
         report = replace(report, problems=[*report.problems, problem])
     return report
@@ -185,6 +187,9 @@ def _judge(
     try:
         missing = inventory.missing_vpcs(clients.ec2, report.vpc_ids)
         problems += [f"{vpc_id} does not exist in this account and region" for vpc_id in missing]
+    except AWS_ERRORS as error:
+        problems.append(f"whether the VPCs exist could not be asked: {error}")
+    try:
         for instance in inventory.instances_of_vpcs(clients.ec2, report.vpc_ids):
             found = policy.evaluate(instance, valid, settings, report.time)
             instances += 1
@@ -192,7 +197,7 @@ def _judge(
             findings += found
             if out_of_time():
                 break
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         problems.append(f"the instances could not all be listed: {error}")
         failed = True
     violations = sum(finding.violation for finding in findings)
@@ -216,6 +221,10 @@ def _with_creators(
     """
     wanted = {f.instance.instance_id: f.instance for f in findings if _waits_for_creator(f)}
     answers = dict(attribute(clients.cloudtrail, wanted.values(), now, out_of_time))
+    for instance_id, answer in answers.items():
+        if isinstance(answer, Known):
+            evidence = {"instance_id": instance_id, "event_id": answer.event_id}
+            log.info("creator %s", answer.creator, extra=evidence)
     ready: list[Finding] = []
     deferred: list[Outcome] = []
     for finding in findings:
@@ -223,9 +232,7 @@ def _with_creators(
             ready.append(finding)
             continue
         match answers[finding.instance.instance_id]:
-            case Known(creator, event_id):
-                evidence = {"instance_id": finding.instance.instance_id, "event_id": event_id}
-                log.info("creator %s", creator, extra=evidence)
+            case Known(creator, _):
                 ready.append(replace(finding, value=creator))
             case Nobody(why):
                 reason = f"{finding.reason}; creator not to be found, {why}"
@@ -250,6 +257,6 @@ def _tell(report: Report, topic_arn: str, clients: Clients) -> None:
         return
     try:
         notify.publish(clients.sns, topic_arn, report)
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         log.error("the report could not be published", extra={"report": reporting.text(report)})
         raise RunError(f"the report could not be published to {topic_arn}: {error}") from error

@@ -18,7 +18,13 @@ _SESSION_NAMED_BY_AN_SDK = re.compile(
 )
 """Names that a program made up for its session tell a reader nothing: the role is named."""
 
-_AUTO_SCALING_ROLE = "AWSServiceRoleForAutoScaling"
+_AUTO_SCALING_ROLE = re.compile(r"AWSServiceRoleForAutoScaling(_.+)?")
+"""An account may have more than one, each with a suffix of its own.
+
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html
+"""
+
+_SINGLE_SIGN_ON_ROLE = re.compile(r"AWSReservedSSO_.+")
 
 
 def creator_of(user_identity: Mapping[str, Any], autoscaling_group: str = "") -> str | None:
@@ -56,7 +62,7 @@ def _name(user_identity: Mapping[str, Any], autoscaling_group: str) -> str | Non
 def _assumed_role(user_identity: Mapping[str, Any], autoscaling_group: str) -> str | None:
     context = _mapping(user_identity, "sessionContext")
     role = _text(_mapping(context, "sessionIssuer"), "userName")
-    if role == _AUTO_SCALING_ROLE:
+    if role and _AUTO_SCALING_ROLE.fullmatch(role):
         return f"autoscaling:{autoscaling_group}" if autoscaling_group else "autoscaling"
     person = _text(context, "sourceIdentity")
     if person:
@@ -64,9 +70,10 @@ def _assumed_role(user_identity: Mapping[str, Any], autoscaling_group: str) -> s
     session = _session(user_identity)
     if role and session and _INSTANCE_ID.fullmatch(session):
         return f"{role}/{session}"  # an instance acting with its role: a machine, not a person
-    if role and (not session or _SESSION_NAMED_BY_AN_SDK.fullmatch(session)):
-        return role
-    return session
+    by_a_person = role and _SINGLE_SIGN_ON_ROLE.fullmatch(role)
+    if session and (by_a_person or not _SESSION_NAMED_BY_AN_SDK.fullmatch(session)):
+        return session
+    return role or session
 
 
 def _session(user_identity: Mapping[str, Any]) -> str | None:

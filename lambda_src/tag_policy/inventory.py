@@ -53,6 +53,18 @@ def instances_by_id(
         yield from _instances(ec2, {"Name": "instance-id", "Values": some}, vpc_ids)
 
 
+def states_by_id(ec2: "EC2Client", instance_ids: Sequence[str]) -> dict[str, str]:
+    """Return the state of each instance that EC2 still tells of, ended ones included."""
+    states: dict[str, str] = {}
+    for some in chunks(instance_ids, FILTER_VALUES):
+        filters: list[FilterTypeDef] = [{"Name": "instance-id", "Values": some}]
+        for page in ec2.get_paginator("describe_instances").paginate(Filters=filters):
+            for reservation in page["Reservations"]:
+                for description in reservation["Instances"]:
+                    states[description["InstanceId"]] = description["State"]["Name"]
+    return states
+
+
 def _instances(
     ec2: "EC2Client", which: "FilterTypeDef", vpc_ids: Sequence[str]
 ) -> Iterator[Instance]:

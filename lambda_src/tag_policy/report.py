@@ -25,6 +25,7 @@ https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _MOST_FINDINGS = 10_000
 """No message holds as many: a finding takes more than 100 bytes, written as text and as JSON."""
 
+_MOST_RULE_ERRORS = 50
 _DETAIL_LIMIT = 300
 _NAME_LIMIT = 64
 
@@ -49,9 +50,11 @@ _AUDIT_HEADINGS = {
 
 
 _NOT_DONE = {
-    Remedy.TERMINATE: "not terminated",
-    Remedy.STOP: "not stopped",
-    Remedy.NOTIFY: "not reported",
+    (Result.FAILED, Remedy.TERMINATE): "not terminated",
+    (Result.FAILED, Remedy.STOP): "not stopped",
+    # Deferred may be a call that AWS did not answer, and that it may have carried out.
+    (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
+    (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
 }
 
 
@@ -118,17 +121,21 @@ def counts(report: Report) -> dict[str, int]:
 def subject(report: Report) -> str:
     """Return the subject: the counts that matter first, then where; ASCII, 99 characters."""
     counted = counts(report)
-    parts = [f"{counted[result]} {result}" for result in _HEADINGS if counted[result]]
-    if report.rule_errors:
-        parts.append(_plural(len(report.rule_errors), "bad rule"))
-    if not report.complete:
-        parts.append("INCOMPLETE")
-    what = ", ".join(parts) or "nothing to do"
+    start = "Tag policy"
     if report.mode is Mode.AUDIT:
-        what = f"AUDIT, nothing done; would be: {what}"
+        start += " AUDIT, nothing done; would be"
+    parts = [] if report.complete else ["INCOMPLETE"]
+    parts += [f"{counted[result]} {result}" for result in _HEADINGS if counted[result]]
+    if report.rule_errors:
+        parts.insert(min(len(parts), 3), _plural(len(report.rule_errors), "bad rule"))
     more = f" +{len(report.vpc_ids) - 1}" if len(report.vpc_ids) > 1 else ""
-    line = f"Tag policy: {what} - {report.vpc_ids[0]}{more} {report.region}"
-    return line.encode("ascii", "replace").decode()[:SUBJECT_LIMIT]
+    line = f"{start}: {', '.join(parts) or 'nothing to do'}"
+    where = f" - {report.vpc_ids[0]}{more} {report.region}"
+    if len(line) + len(where) <= SUBJECT_LIMIT:
+        line += where
+    while len(line) > SUBJECT_LIMIT:
+        line = line.rpartition(", ")[0]
+    return line.encode("ascii", "replace").decode()
 
 
 def message(report: Report) -> str:
@@ -191,9 +198,10 @@ def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
             "time": report.time.isoformat(timespec="seconds"),
             "log_group": report.log_group,
             "request_id": report.request_id,
-            "problems": list(report.problems),
+            "problems": [_clean(problem, _DETAIL_LIMIT) for problem in report.problems],
             "rule_errors": [
-                {"rule_id": error.rule_id, "problem": error.problem} for error in report.rule_errors
+                {"rule_id": error.rule_id, "problem": _clean(error.problem, _DETAIL_LIMIT)}
+                for error in report.rule_errors[:_MOST_RULE_ERRORS]
             ],
             "findings": [as_record(outcome) for outcome in outcomes[:shown]],
             "findings_left_out": len(outcomes) - shown,
@@ -255,7 +263,11 @@ def _what_is_wrong(report: Report) -> Iterator[str]:
         yield from (f"  {_clean(problem, _DETAIL_LIMIT)}" for problem in report.problems)
     if report.rule_errors:
         yield from ("", f"RULES THAT CANNOT BE USED ({len(report.rule_errors)})")
-        yield from (f"  {_clean(str(error), _DETAIL_LIMIT)}" for error in report.rule_errors)
+        for error in report.rule_errors[:_MOST_RULE_ERRORS]:
+            yield f"  {_clean(str(error), _DETAIL_LIMIT)}"
+        left_out = len(report.rule_errors) - _MOST_RULE_ERRORS
+        if left_out > 0:
+            yield f"  and {left_out:,} more; the log names all of them"
 
 
 def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
@@ -274,7 +286,7 @@ def _line(outcome: Outcome) -> str:
     name = _clean(finding.instance.name, _NAME_LIMIT)
     who = f"{finding.instance.instance_id} ({name})" if name else finding.instance.instance_id
     why_not = ": ".join(
-        part for part in (outcome.code, _clean(outcome.detail, _DETAIL_LIMIT)) if part
+        _clean(part, _DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
     )
     why = f"{finding.reason} - {why_not}" if why_not else finding.reason
     return "  ".join(part for part in (who, _what(outcome), why) if part)
@@ -287,7 +299,7 @@ def _what(outcome: Outcome) -> str:
         if finding.value is None:
             return finding.tag_key
         return f'{finding.tag_key} = "{_clean(finding.value, MAX_TAG_VALUE_LENGTH)}"'
-    return _NOT_DONE[finding.remedy] if outcome.result in (Result.FAILED, Result.DEFERRED) else ""
+    return _NOT_DONE.get((outcome.result, finding.remedy), "")
 
 
 def _tail(report: Report, left_out: int) -> Iterator[str]:

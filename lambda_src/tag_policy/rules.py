@@ -105,12 +105,19 @@ def _text(item: Mapping[str, "AttributeValueTypeDef"], attribute: str) -> str | 
     return value["S"]
 
 
+def _quoted(text: str) -> str:
+    """Quote what stands in the table, however long it is."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
 def _tag_key(item: Mapping[str, "AttributeValueTypeDef"]) -> str:
     tag_key = _text(item, "TagKey")
     if tag_key is None or not tag_key.strip():
         raise _ItemError("TagKey is missing; name the tag that the rule is about")
     if len(tag_key) > MAX_TAG_KEY_LENGTH:
         raise _ItemError(f"TagKey is longer than {MAX_TAG_KEY_LENGTH} characters")
+    if not tag_key.isprintable():
+        raise _ItemError(f"TagKey {tag_key!r} holds a character that cannot be printed")
     if tag_key.lower().startswith("aws:"):
         raise _ItemError(f"TagKey {tag_key!r} starts with 'aws:', which AWS keeps for itself")
     return tag_key
@@ -119,7 +126,7 @@ def _tag_key(item: Mapping[str, "AttributeValueTypeDef"]) -> str:
 def _action(item: Mapping[str, "AttributeValueTypeDef"]) -> Action:
     text = _text(item, "Action")
     if text not in list(Action):
-        what = "missing" if text is None else repr(text)
+        what = "missing" if text is None else _quoted(text)
         raise _ItemError(f"Action is {what}; it must be one of {', '.join(Action)}")
     return Action(text)
 
@@ -129,7 +136,7 @@ def _required(item: Mapping[str, "AttributeValueTypeDef"]) -> bool:
     if text is None:
         return True
     if text not in _REQUIRED:
-        raise _ItemError(f"Required is {text!r}; it must be 'Y' or 'N'")
+        raise _ItemError(f"Required is {_quoted(text)}; it must be 'Y' or 'N'")
     return _REQUIRED[text]
 
 

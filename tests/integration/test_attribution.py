@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.conftest import Engine
+from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
-from tests.support.calls import AwsError, failing
+from tests.support.calls import AwsError, Call, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.moto_cloudtrail import record_event
 
@@ -35,20 +35,66 @@ def test_every_instance_of_one_launch_gets_its_creator(engine: Engine) -> None:
 
 def test_the_launch_is_found_behind_pages_of_other_events(engine: Engine) -> None:
     instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
-    for minute in range(120):
+    for second in range(120):
         record_event(
             ACCOUNT_ID,
             REGION,
             "StartInstances",
             MALLORY,
             [instance],
-            datetime.now(UTC) + timedelta(minutes=minute),
+            datetime.now(UTC) + timedelta(seconds=second),
         )
 
     engine.run()
 
     assert engine.tags(instance)["CreatedBy"] == "alice"
     assert engine.actions().count("LookupEvents") == 3
+
+
+def test_what_happened_to_an_instance_later_is_not_read(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=30))
+    for hour in range(120):
+        record_event(
+            ACCOUNT_ID,
+            REGION,
+            "CreateTags",
+            MALLORY,
+            [instance],
+            datetime.now(UTC) - timedelta(hours=hour),
+        )
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert engine.actions().count("LookupEvents") == 1
+
+
+def test_a_long_history_does_not_take_the_time_of_everything_else(engine: Engine) -> None:
+    long = engine.launch({"Name": "web"})
+    engine.history().clear()
+    for minute in range(300):
+        record_event(
+            ACCOUNT_ID,
+            REGION,
+            "StartInstances",
+            MALLORY,
+            [long],
+            datetime.now(UTC) - timedelta(minutes=minute),
+        )
+    context = FakeContext()
+
+    def run_down(call: Call) -> None:
+        if call.action == "LookupEvents":
+            context.remaining_millis = [context.remaining_millis[0] - 200_000]
+
+    with listening(run_down):
+        summary = engine.run(context=context)
+
+    assert engine.actions().count("LookupEvents") == 2
+    assert summary["outcomes"]["deferred"] == 1
+    assert not summary["complete"]
+    assert engine.tags(long)["ProjectCode"] == "Proj007"
 
 
 def test_a_launch_that_failed_launched_nothing(engine: Engine) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from tag_policy.aws import Clients
 from tag_policy.handler import RunError
+from tag_policy.inventory import instances_by_id
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.calls import AwsError, Call, failing, listening
@@ -141,6 +143,94 @@ def test_what_aws_refuses_is_reported_with_its_code(
     assert "UnauthorizedOperation" in engine.emails()[0].text
 
 
+def test_a_tag_that_may_not_be_written_does_not_keep_the_others_from_being_written(
+    engine: Engine,
+) -> None:
+    instances = fleet.launch(engine, engine.vpc, {"Name": "web"}, count=4)
+
+    def holds_project_code(call: Call) -> bool:
+        return any(tag["Key"] == "ProjectCode" for tag in call.parameters["Tags"])
+
+    with failing("CreateTags", AwsError("UnauthorizedOperation", status=403), holds_project_code):
+        summary = engine.run()
+
+    for instance in instances:
+        assert set(engine.tags(instance)) == {"Name", "CreatedBy", "Expires"}
+    assert summary["outcomes"]["tagged"] == 8
+    assert summary["outcomes"]["failed"] == 4
+
+
+def test_the_parts_of_a_refused_call_are_looked_at_again(engine: Engine) -> None:
+    protected = engine.launch(protected=True)
+    rescued, others = engine.launch(), [engine.launch() for _ in range(2)]
+    full = engine.launch({f"k{number}": "v" for number in range(50)})
+    tagged = engine.launch({"Name": "web"})
+
+    def owner_tags(call: Call) -> None:
+        if call.action == "TerminateInstances":
+            tag(engine, rescued, "Name", "mine")
+        if call.action == "CreateTags" and full in call.parameters["Resources"]:
+            tag(engine, tagged, "ProjectCode", "Apollo")
+
+    with listening(owner_tags):
+        engine.run()
+
+    assert engine.state(rescued) == "running"
+    assert engine.tags(tagged)["ProjectCode"] == "Apollo"
+    assert [engine.state(other) for other in others] == ["terminated"] * 2
+    assert engine.state(protected) == "running"
+
+
+def tag(engine: Engine, instance: str, key: str, value: str) -> None:
+    engine.client("ec2").create_tags(Resources=[instance], Tags=[{"Key": key, "Value": value}])
+
+
+def test_what_a_refused_call_ended_all_the_same_is_reported_as_ended(engine: Engine) -> None:
+    engine.launch(protected=True)
+    for _ in range(3):
+        engine.launch(zone=1)
+    calls = 0
+
+    def first_call_is_over(_: Call) -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > 1
+
+    with failing("TerminateInstances", AwsError("RequestLimitExceeded"), first_call_is_over):
+        summary = engine.run()
+
+    assert summary["outcomes"]["terminated"] == 3
+    assert summary["outcomes"]["deferred"] == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/"),
+        ResponseParserError("Unable to parse response"),
+    ],
+    ids=["timeout", "unreadable"],
+)
+def test_a_termination_whose_answer_is_lost_is_reported_as_what_it_was(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("tag_policy.aws._CONFIG", Config(retries={"total_max_attempts": 1}))
+    clients = Clients()
+    instance = engine.launch()
+
+    def lose_answer(**_: Any) -> None:
+        engine.client("ec2").terminate_instances(InstanceIds=[instance])
+        raise error
+
+    clients.ec2.meta.events.register_first("before-send.ec2.TerminateInstances", lose_answer)
+
+    summary = engine.run(clients=clients)
+
+    assert engine.state(instance) == "terminated"
+    assert summary["outcomes"]["terminated"] == 1
+    assert summary["outcomes"]["deferred"] == 0
+
+
 @pytest.mark.parametrize("status", [400, 503])
 def test_a_throttled_call_is_left_for_the_next_run_and_not_split(
     engine: Engine, status: int
@@ -211,6 +301,44 @@ def test_a_run_that_breaks_off_tells_what_it_had_done(
     text = engine.emails()[0].text
     assert "THIS RUN IS INCOMPLETE" in text
     assert tagged in text
+
+
+def test_vpcs_that_cannot_be_asked_about_are_swept_all_the_same(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    with failing("DescribeVpcs", AwsError("RequestLimitExceeded")):
+        summary = engine.run()
+
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    assert not summary["complete"]
+
+
+def test_a_listing_that_takes_too_long_leaves_time_to_act_on_what_it_saw(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tag_policy.inventory._PAGE", {"PageSize": 5})
+    for _ in range(8):
+        engine.launch({"Name": "web"})
+    context = FakeContext()
+
+    def run_down(call: Call) -> None:
+        if call.action == "DescribeInstances":
+            context.remaining_millis = [context.remaining_millis[0] - 400_000]
+
+    with listening(run_down):
+        summary = engine.run(context=context)
+
+    assert summary["instances"] < 8
+    assert not summary["complete"]
+
+
+def test_an_instance_of_another_vpc_is_never_listed_even_when_named(engine: Engine) -> None:
+    (foreign,) = fleet.launch(engine, fleet.create_vpc(engine))
+    mine = engine.launch()
+
+    found = instances_by_id(engine.client("ec2"), [mine, foreign], [engine.vpc.vpc_id])
+
+    assert [instance.ref.instance_id for instance in found] == [mine]
 
 
 def test_a_listing_that_breaks_off_is_told_and_fails_the_run(engine: Engine) -> None:

@@ -376,7 +376,7 @@ run "refuses_too_short_a_timeout" {
   command = plan
 
   variables {
-    function = { timeout_seconds = 30 }
+    function = { timeout_seconds = 299 }
   }
 
   expect_failures = [var.function]

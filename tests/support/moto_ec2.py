@@ -25,8 +25,8 @@ def _make_terminate_instances(original: Callable[..., Any]) -> Callable[..., Any
         protected = [i for i in instances if i.disable_api_termination is True]
         if not protected:
             return original(self, instance_ids)
-        zones = {instance.placement for instance in protected}
-        elsewhere = [instance.id for instance in instances if instance.placement not in zones]
+        zones = {instance._placement.zone for instance in protected}
+        elsewhere = [instance.id for instance in instances if instance._placement.zone not in zones]
         if elsewhere:
             original(self, elsewhere)
         raise OperationNotPermitted4(protected[0].id)

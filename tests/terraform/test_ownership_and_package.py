@@ -174,7 +174,7 @@ module "bare" {
   schedule_expression = "rate(1 hour)"
 
   function = {
-    timeout_seconds = 60
+    timeout_seconds = 300
     memory_mb       = 128
     runtime         = "python3.12"
     architecture    = "x86_64"

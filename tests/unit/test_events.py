@@ -27,6 +27,16 @@ def test_a_manual_event_may_narrow_the_sweep_and_make_it_safer() -> None:
     assert read_event(event, settings()) == Scope("manual", ("vpc-0def",), Mode.AUDIT)
 
 
+def test_a_scheduled_event_with_a_mode_or_vpcs_is_taken_at_its_word() -> None:
+    event = json.loads((EVENTS / "scheduled.json").read_text())
+
+    scope = read_event(event | {"mode": "audit", "vpc_ids": ["vpc-0def"]}, settings())
+
+    assert scope == Scope("schedule", ("vpc-0def",), Mode.AUDIT)
+    with pytest.raises(EventError):
+        read_event(event | {"vpc_ids": ["vpc-0bad"]}, settings())
+
+
 def test_what_is_deployed_to_audit_cannot_be_told_to_enforce() -> None:
     with pytest.raises(EventError, match="deployed to audit only"):
         read_event({"mode": "enforce"}, settings(mode="audit"))

@@ -34,6 +34,8 @@ def assumed_role(role: str, session: str, **context: Any) -> dict[str, Any]:
         (assumed_role("Pipeline", "botocore-session-1700000000"), "Pipeline"),
         (assumed_role("Old", "1700000000000"), "Old"),
         (assumed_role("Deploy", "12345"), "12345"),
+        (assumed_role("AWSReservedSSO_Admin_0a1b", "1700000000"), "1700000000"),
+        (assumed_role("AWSServiceRoleForAutoScaling_mine", "AutoScaling"), "autoscaling"),
         (assumed_role("AWSServiceRoleForAutoScaling", "AutoScaling"), "autoscaling"),
         ({"type": "Root", "arn": "arn:aws:iam::123456789012:root"}, "root"),
         (

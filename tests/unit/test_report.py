@@ -63,6 +63,31 @@ def test_the_subject_begins_with_the_counts_that_matter() -> None:
     assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 deferred")
 
 
+def test_a_subject_that_is_too_long_loses_whole_parts_and_the_gentlest_first() -> None:
+    subject = reporting.subject(
+        report(
+            mode=Mode.AUDIT,
+            outcomes=[found for found in ONE_OF_EACH for _ in range(1000)],
+            rule_errors=[RuleError("7", "bad")] * 100,
+            problems=["no time"],
+        )
+    )
+
+    assert len(subject) <= 99
+    assert "INCOMPLETE, 1000 terminated, 1000 stopped" in subject
+    assert subject.endswith(("failed", "stopped", "rules", "deferred"))
+
+
+def test_rule_errors_never_make_a_message_too_large() -> None:
+    errors = [RuleError(str(number), "x" * 300_000) for number in range(1500)]
+
+    text, machine = parts(report(rule_errors=errors, problems=["p" * 300_000]))
+
+    assert len(reporting.message(report(rule_errors=errors)).encode()) < 262_144
+    assert "and 1,450 more" in text
+    assert machine["summary"]["rule_errors"] == 1500
+
+
 def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
     text, _ = parts(report(outcomes=ONE_OF_EACH))
 
@@ -102,7 +127,7 @@ def test_an_audit_cannot_be_mistaken_for_something_done() -> None:
     assert text.startswith("AUDIT: NOTHING WAS CHANGED")
     for heading in [line for line in text.splitlines() if line.endswith("(1)")]:
         assert "WOULD" in heading
-    assert reporting.subject(audit).startswith("Tag policy: AUDIT, nothing done")
+    assert reporting.subject(audit).startswith("Tag policy AUDIT, nothing done; would be: 1 term")
     assert machine["summary"]["mode"] == "audit"
 
 

@@ -32,6 +32,8 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item(7, Action="Update", Default="x"), "TagKey is missing"),
         (item(7, TagKey=" ", Action="Update", Default="x"), "TagKey is missing"),
         (item(7, TagKey="k" * 128, Action="Update", Default="x"), "longer than 127"),
+        (item(7, TagKey="A\nTERMINATED (9)", Action="Update", Default="x"), "cannot be printed"),
+        (item(7, TagKey="K", Action="x" * 300_000, Default="x"), "xxx…'; it must be one of"),
         (item(7, TagKey="aws:x", Action="Update", Default="x"), "starts with 'aws:'"),
         (
             item(7, TagKey="K", Default="x"),
