@@ -6,8 +6,8 @@ Data flows one way through the modules of this package::
             -> attribution -> enforcement -> report -> notify
 
 Only ``enforcement`` changes instances, and only ``notify`` publishes; ``policy``, ``values``,
-``identity`` and ``report`` are pure. There are no third-party packages beside the boto3 of the
-Lambda runtime, because this code holds the right to terminate instances.
+``identity``, ``summary`` and ``report`` are pure. There are no third-party packages beside the
+boto3 of the Lambda runtime, because this code holds the right to terminate instances.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from tag_policy import inventory, notify, policy, rules
-from tag_policy import report as reporting
 from tag_policy.attribution import Known, Nobody, NotKnownYet, attribute
 from tag_policy.aws import AWS_ERRORS, Clients
 from tag_policy.enforcement import enforce
@@ -22,8 +21,9 @@ from tag_policy.model import (
     Rule,
     TagPolicyError,
 )
-from tag_policy.report import Report
+from tag_policy.report import as_record, whole_text
 from tag_policy.settings import Settings
+from tag_policy.summary import Report, summary
 
 log = logging.getLogger(__name__)
 # The log is where every finding is to be found, so INFO is the least that is logged.
@@ -82,12 +82,11 @@ def run(
         log.error("%s", rule_error)
     for problem in report.problems:
         log.error("%s", problem)
-    summary = reporting.summary(report)
-    log.info("summary", extra={"summary": summary})
+    log.info("summary", extra={"summary": summary(report)})
     _tell(report, settings.topic_arn, clients)
     if report.failed:
         raise RunError("; ".join(report.problems))
-    return summary
+    return summary(report)
 
 
 def _empty_report(scope: Scope, context: Context, now: datetime) -> Report:
@@ -247,7 +246,7 @@ def _waits_for_creator(finding: Finding) -> bool:
 
 
 def _note(outcome: Outcome, done: list[Outcome]) -> None:
-    record = reporting.as_record(outcome)
+    record = as_record(outcome)
     log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
     done.append(outcome)
 
@@ -258,5 +257,5 @@ def _tell(report: Report, topic_arn: str, clients: Clients) -> None:
     try:
         notify.publish(clients.sns, topic_arn, report)
     except AWS_ERRORS as error:
-        log.error("the report could not be published", extra={"report": reporting.text(report)})
+        log.error("the report could not be published", extra={"report": whole_text(report)})
         raise RunError(f"the report could not be published to {topic_arn}: {error}") from error

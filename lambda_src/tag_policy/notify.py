@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tag_policy.report import Report, attributes, message, subject
+from tag_policy.report import attributes, message, subject
+from tag_policy.summary import Report
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient

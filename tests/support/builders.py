@@ -15,8 +15,8 @@ from tag_policy.model import (
     Result,
     Rule,
 )
-from tag_policy.report import Report
 from tag_policy.settings import Settings
+from tag_policy.summary import Report
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

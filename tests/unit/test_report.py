@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tag_policy import report as reporting
 from tag_policy.model import Mode, Remedy, Result, RuleError
+from tag_policy.summary import Report, summary
 from tests.support.builders import outcome, ref, report
 
 ONE_OF_EACH = [
@@ -19,17 +20,15 @@ ONE_OF_EACH = [
 ]
 
 
-def parts(of: reporting.Report) -> tuple[str, dict[str, Any]]:
+def parts(of: Report) -> tuple[str, dict[str, Any]]:
     message = json.loads(reporting.message(of))
     return message["email"], json.loads(message["default"])
 
 
 def test_the_summary_counts_findings_by_outcome() -> None:
-    summary = reporting.summary(
-        report(instances=1000, compliant=490, violations=1010, outcomes=ONE_OF_EACH)
-    )
+    counted = summary(report(instances=1000, compliant=490, violations=1010, outcomes=ONE_OF_EACH))
 
-    assert summary == {
+    assert counted == {
         "mode": "enforce",
         "trigger": "schedule",
         "vpc_ids": ["vpc-abc123c1"],

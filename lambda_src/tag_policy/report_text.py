@@ -1,0 +1,136 @@
+"""The report as people read it: plain text for an e-mail. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from tag_policy.model import Mode, Outcome, Remedy, Result
+from tag_policy.rules import MAX_TAG_VALUE_LENGTH
+from tag_policy.summary import Report, counts
+
+DETAIL_LIMIT = 300
+NAME_LIMIT = 64
+MOST_RULE_ERRORS = 50
+"""Characters and lines after which the report cuts what others wrote; the log holds it whole."""
+
+HEADINGS = {
+    Result.TERMINATED: "TERMINATED",
+    Result.STOPPED: "STOPPED",
+    Result.FAILED: "FAILED",
+    Result.DEFERRED: "LEFT FOR THE NEXT RUN",
+    Result.NOTIFIED: "UNTAGGED, NOT TOUCHED",
+    Result.TAGGED: "TAGGED",
+}
+"""In the order of the report: worst first."""
+
+_AUDIT_HEADINGS = {
+    Result.TERMINATED: "WOULD BE TERMINATED",
+    Result.STOPPED: "WOULD BE STOPPED",
+    Result.FAILED: "WOULD FAIL",
+    Result.DEFERRED: "WOULD BE LEFT FOR THE NEXT RUN",
+    Result.NOTIFIED: "UNTAGGED, WOULD NOT BE TOUCHED",
+    Result.TAGGED: "WOULD BE TAGGED",
+}
+
+
+_NOT_DONE = {
+    (Result.FAILED, Remedy.TERMINATE): "not terminated",
+    (Result.FAILED, Remedy.STOP): "not stopped",
+    # Deferred may be a call that AWS did not answer, and that it may have carried out.
+    (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
+    (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
+}
+
+
+def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
+    """Return the report for people, with the first ``shown`` of the outcomes, worst first."""
+    return "\n".join(
+        [
+            *_head(report),
+            *_what_is_wrong(report),
+            *_sections(report, outcomes, shown),
+            *_tail(report, len(outcomes) - shown),
+        ]
+    )
+
+
+def _head(report: Report) -> Iterator[str]:
+    if report.mode is Mode.AUDIT:
+        yield "AUDIT: NOTHING WAS CHANGED. This is what an enforcing run would have done."
+        yield ""
+    yield f"Region:   {report.region}"
+    yield f"Account:  {report.account_id}"
+    yield f"VPCs:     {', '.join(report.vpc_ids)}"
+    yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"Mode:     {report.mode}"
+    yield f"Trigger:  {report.trigger}"
+    yield ""
+    yield (
+        f"{plural(report.instances, 'instance')} checked against "
+        f"{plural(report.rules, 'rule')}: {report.compliant:,} needed nothing, "
+        f"{plural(report.violations, 'violation')} in the others."
+    )
+
+
+def _what_is_wrong(report: Report) -> Iterator[str]:
+    if report.problems:
+        yield from ("", "THIS RUN IS INCOMPLETE")
+        yield from (f"  {clean(problem, DETAIL_LIMIT)}" for problem in report.problems)
+    if report.rule_errors:
+        yield from ("", f"RULES THAT CANNOT BE USED ({len(report.rule_errors)})")
+        for error in report.rule_errors[:MOST_RULE_ERRORS]:
+            yield f"  {clean(str(error), DETAIL_LIMIT)}"
+        left_out = len(report.rule_errors) - MOST_RULE_ERRORS
+        if left_out > 0:
+            yield f"  and {left_out:,} more; the log names all of them"
+
+
+def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
+    headings = _AUDIT_HEADINGS if report.mode is Mode.AUDIT else HEADINGS
+    counted = counts(report)
+    current: Result | None = None
+    for outcome in outcomes[:shown]:
+        if outcome.result is not current:
+            current = outcome.result
+            yield from ("", f"{headings[current]} ({counted[current]})")
+        yield f"  {_line(outcome)}"
+
+
+def _line(outcome: Outcome) -> str:
+    finding = outcome.finding
+    name = clean(finding.instance.name, NAME_LIMIT)
+    who = f"{finding.instance.instance_id} ({name})" if name else finding.instance.instance_id
+    why_not = ": ".join(
+        clean(part, DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
+    )
+    why = f"{finding.reason} - {why_not}" if why_not else finding.reason
+    return "  ".join(part for part in (who, _what(outcome), why) if part)
+
+
+def _what(outcome: Outcome) -> str:
+    """Return what the finding is about, where the heading does not say it already."""
+    finding = outcome.finding
+    if finding.remedy is Remedy.TAG:
+        if finding.value is None:
+            return finding.tag_key
+        return f'{finding.tag_key} = "{clean(finding.value, MAX_TAG_VALUE_LENGTH)}"'
+    return _NOT_DONE.get((outcome.result, finding.remedy), "")
+
+
+def _tail(report: Report, left_out: int) -> Iterator[str]:
+    yield ""
+    if left_out:
+        yield (
+            f"{plural(left_out, 'line')} left out, because the message would be too long. "
+            "The log holds every finding."
+        )
+    yield f"Log: {report.log_group}, request {report.request_id}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def clean(untrusted: str, limit: int) -> str:
+    """Make text that strangers wrote fit for one line: no control or direction characters."""
+    line = "".join(character if character.isprintable() else " " for character in untrusted)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

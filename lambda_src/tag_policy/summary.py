@@ -1,0 +1,69 @@
+"""All that one run has to tell, and the summary of it. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tag_policy.model import Mode, Outcome, Result, RuleError
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that one run has to tell.
+
+    ``problems`` are the reasons why the run is incomplete: a VPC that does not exist, time that
+    ran out, a listing that broke off. ``failed`` says that such a reason is for the alarm too.
+    ``compliant`` counts the instances that needed nothing.
+    """
+
+    mode: Mode
+    trigger: str
+    vpc_ids: Sequence[str]
+    region: str
+    account_id: str
+    time: datetime
+    log_group: str
+    request_id: str
+    rules: int = 0
+    rule_errors: Sequence[RuleError] = ()
+    instances: int = 0
+    compliant: int = 0
+    violations: int = 0
+    outcomes: Sequence[Outcome] = ()
+    problems: Sequence[str] = ()
+    failed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run looked at everything that it was to look at."""
+        return not self.problems
+
+    @property
+    def has_something_to_say(self) -> bool:
+        """Whether anybody is to be told of this run."""
+        return bool(self.outcomes or self.rule_errors or self.problems)
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """Return what the function returns and logs; ``outcomes`` counts findings, not instances."""
+    return {
+        "mode": str(report.mode),
+        "trigger": report.trigger,
+        "vpc_ids": list(report.vpc_ids),
+        "rules": report.rules,
+        "rule_errors": len(report.rule_errors),
+        "instances": report.instances,
+        "compliant": report.compliant,
+        "violations": report.violations,
+        "complete": report.complete,
+        "outcomes": counts(report),
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Return the number of findings by result, every result included."""
+    counted = Counter(outcome.result for outcome in report.outcomes)
+    in_order = ("tagged", "terminated", "stopped", "notified", "deferred", "failed")
+    return {result: counted[Result(result)] for result in in_order}
