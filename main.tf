@@ -29,7 +29,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_173:The environment holds names and choices, no secret.
   #checkov:skip=CKV_AWS_272:A signed package is the user's choice: package.
   function_name = var.name
-  description   = "Tag Policy Engine (${var.mode}; untagged: ${var.untagged_action}) for ${join(", ", var.vpc_ids)}"
+  description   = "Tag Policy Engine (mode ${var.mode}, untagged instances: ${var.untagged_action})"
   role          = aws_iam_role.this.arn
 
   filename         = local.package_file

@@ -37,7 +37,7 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
-  # With no key given, AWS's own DynamoDB key, which costs nothing.
+  # Without a key of the user's: the key that AWS manages for DynamoDB in the account.
   server_side_encryption {
     enabled     = true
     kms_key_arn = var.kms_key_arn

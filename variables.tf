@@ -11,6 +11,11 @@ variable "vpc_ids" {
   }
 
   validation {
+    condition     = length(var.vpc_ids) <= 100
+    error_message = "vpc_ids has more than 100 VPCs, which do not fit into the environment of one function; use an engine for each 100."
+  }
+
+  validation {
     condition     = alltrue([for id in var.vpc_ids : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
     error_message = "Each of vpc_ids must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"."
   }

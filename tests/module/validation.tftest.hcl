@@ -19,6 +19,16 @@ run "refuses_no_vpc" {
   expect_failures = [var.vpc_ids]
 }
 
+run "refuses_more_vpcs_than_the_environment_holds" {
+  command = plan
+
+  variables {
+    vpc_ids = [for number in range(101) : format("vpc-%08d", number)]
+  }
+
+  expect_failures = [var.vpc_ids]
+}
+
 run "refuses_what_is_no_vpc_id" {
   command = plan
 
