@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
@@ -90,9 +91,14 @@ def _launch(aws: EmbeddedAws) -> tuple[fleet.Vpc, list[Case]]:
     jane = fleet.role_session(aws, "AWSReservedSSO_Developer_0a1b2c3d", "jane@example.com")
     sam = fleet.iam_user(aws, "sam")
 
-    def launch(tags: dict[str, str] | None = None, **options: object) -> str:
-        into = options.pop("into", vpc)
-        (instance_id,) = fleet.launch(aws, into, tags, **options)  # type: ignore[arg-type]
+    def launch(
+        tags: dict[str, str] | None = None,
+        *,
+        by: fleet.Credentials,
+        into: fleet.Vpc = vpc,
+        **options: Any,
+    ) -> str:
+        (instance_id,) = fleet.launch(aws, into, tags, by=by, **options)
         return instance_id
 
     compliant = {"Name": "db", "ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}

@@ -13,6 +13,11 @@ def install() -> None:
         module.extend()
 
 
+def add(owner: type, name: str, method: Any) -> None:
+    """Give a class a method that it lacks."""
+    setattr(owner, name, method)
+
+
 def replace(owner: type, name: str, make: Any) -> None:
     """Replace a method by what ``make`` returns when it is given the method."""
     setattr(owner, name, make(getattr(owner, name)))

@@ -81,8 +81,8 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.server.answered.set()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
-        pass
+    def log_message(self, *_: Any) -> None:
+        """Say nothing of each request."""
 
 
 def run_function(invocation: Invocation) -> Answer:

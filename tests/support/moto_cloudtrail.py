@@ -18,7 +18,7 @@ from moto.ec2.models.instances import InstanceBackend, Reservation
 from moto.moto_api._internal import mock_random
 
 from tests.support.calls import Call, current_call
-from tests.support.extensions import replace
+from tests.support.extensions import add, replace
 
 EVENT_HISTORY = timedelta(days=90)
 PAGE_SIZE = 50
@@ -29,7 +29,7 @@ Event = dict[str, Any]
 
 def extend() -> None:
     """Add LookupEvents, and record every launch of an instance."""
-    CloudTrailResponse.lookup_events = _lookup_events  # type: ignore[attr-defined]
+    add(CloudTrailResponse, "lookup_events", _lookup_events)
     replace(InstanceBackend, "run_instances", _make_run_instances)
 
 
