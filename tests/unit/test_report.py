@@ -202,7 +202,8 @@ def test_whatever_strangers_write_each_finding_is_one_line_and_the_subject_is_pl
     assert subject.isascii()
     assert subject.isprintable()
     assert 0 < len(subject) <= 99
-    assert len([line for line in text.split("\n") if line.startswith("  i-")]) == len(outcomes)
+    lines = [line for line in text.split("\n") if line.startswith("  i-0123456789abcdef0")]
+    assert len(lines) == len(outcomes)
     assert all(character.isprintable() or character == "\n" for character in text)
     assert len(machine["findings"]) == len(outcomes)
 
