@@ -9,14 +9,19 @@ locals {
   terminates = local.enforces && var.untagged_action == "terminate"
   stops      = local.enforces && var.untagged_action == "stop"
 
-  writable_tag_keys = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
-
   # Rules that only the table knows may look users up too.
-  looks_users_up = anytrue([
-    !local.creates_table,
-    var.rules_owner == "table",
-    contains([for rule in values(var.rules) : rule.action], "UserLookup"),
-  ])
+  table_knows_more = !local.creates_table || var.rules_owner == "table"
+
+  rule_tag_keys    = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
+  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
+  detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
+
+  # The function has them too: DETAIL_SUFFIX in creator_tag.py.
+  detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
+
+  writable_tag_keys = setunion(local.rule_tag_keys, local.detail_tag_keys)
+
+  looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
 
   instance_arns = "arn:${data.aws_partition.current.partition}:ec2:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:instance/*"
 }

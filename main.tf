@@ -51,6 +51,12 @@ resource "aws_lambda_function" "this" {
       TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
       TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
       TAG_POLICY_MODE            = var.mode
+
+      TAG_POLICY_CREATOR_FORMAT             = var.creator_format
+      TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
+      TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = var.attribution.delay_minutes
+      TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
+      TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
     }
   }
 
@@ -70,6 +76,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = var.mode == "audit" || length(local.writable_tag_keys) > 0
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
+    }
+
+    precondition {
+      condition     = length(setintersection(local.detail_tag_keys, local.rule_tag_keys)) == 0 && alltrue([for key in local.detail_tag_keys : length(key) <= 128])
+      error_message = "With attribution_details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
     }
 
     precondition {

@@ -162,6 +162,64 @@ variable "writable_tag_keys" {
   }
 }
 
+# Who launched an instance
+
+variable "creator_format" {
+  description = "How a `UserLookup` rule writes who launched an instance: `name` (`jane@example.com`), `role/name` (`Deploy/jane@example.com`) or `arn` (the ARN that CloudTrail recorded). Whoever may assume a role names the session; `role/name` and `arn` also say which role that was."
+  type        = string
+  default     = "name"
+  nullable    = false
+
+  validation {
+    condition     = contains(["name", "role/name", "arn"], var.creator_format)
+    error_message = "creator_format must be \"name\", \"role/name\" or \"arn\"."
+  }
+}
+
+variable "attribution_details" {
+  description = "What is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. Report and log name the event in any case."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "event_id", "event_time"], var.attribution_details)
+    error_message = "attribution_details must be \"off\", \"event_id\" or \"event_time\"."
+  }
+}
+
+variable "attribution" {
+  description = <<-EOT
+    How CloudTrail is asked.
+
+    - `delay_minutes`: 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that nobody launched it, and the rule's `default` is written.
+    - `lookups_per_second`: 0.1 to 2. CloudTrail allows 2 calls a second to an account and region. Give each engine its share where there are several, or where others look events up too.
+    - `budget_seconds`: 10 to 600. How much of a run may go into looking up; what does not fit is left for the next run, the oldest instances come first.
+  EOT
+  type = object({
+    delay_minutes      = optional(number, 30)
+    lookups_per_second = optional(number, 2)
+    budget_seconds     = optional(number, 300)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.attribution.delay_minutes >= 5 && var.attribution.delay_minutes <= 1440
+    error_message = "attribution.delay_minutes must be from 5 to 1440, such as 30; CloudTrail takes about 5 minutes on average."
+  }
+
+  validation {
+    condition     = var.attribution.lookups_per_second >= 0.1 && var.attribution.lookups_per_second <= 2
+    error_message = "attribution.lookups_per_second must be from 0.1 to 2, such as 1; CloudTrail throttles whoever asks more often."
+  }
+
+  validation {
+    condition     = var.attribution.budget_seconds >= 10 && var.attribution.budget_seconds <= 600
+    error_message = "attribution.budget_seconds must be from 10 to 600, such as 300."
+  }
+}
+
 # Who is told
 
 variable "topic_arn" {

@@ -51,8 +51,9 @@ class Clients:
 
     @cached_property
     def cloudtrail(self) -> "CloudTrailClient":
-        """CloudTrail: the event history."""
-        return boto3.client("cloudtrail", config=_CONFIG)
+        """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+        return boto3.client("cloudtrail", config=_CONFIG.merge(once))
 
     @cached_property
     def sns(self) -> "SNSClient":

@@ -169,12 +169,18 @@ def _calls(findings: Iterable[Finding]) -> Iterator[_Call]:
             yield _Call(remedy, {i: group[i] for i in ids[start : start + BATCH_SIZE]})
 
 
-def _tags(findings: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
-    return tuple((f.tag_key, f.value or "") for f in findings if f.remedy is Remedy.TAG)
+def _tags(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
+    """Return the tags that some findings ask for; each key once, as EC2 demands."""
+    details = [finding.detail_tag for finding in findings if finding.detail_tag]
+    values = [(f.tag_key, f.value or "") for f in findings if f.remedy is Remedy.TAG]
+    return tuple(dict([*details, *values]).items())
 
 
 def _split(call: _Call) -> list[_Call]:
-    """Return the parts of a refused call: a part a tag, else two halves; none of what is one."""
+    """Return the parts of a refused call: a part a tag, else two halves; none of what is one.
+
+    The last thing that is given up is the detail next to a creator, for the creator's sake.
+    """
     some = next(iter(call.findings.values()))
     if len(some) > 1:
         return [
@@ -183,7 +189,18 @@ def _split(call: _Call) -> list[_Call]:
         ]
     ids = list(call.findings)
     middle = len(ids) // 2
-    return [call.of(ids[:middle]), call.of(ids[middle:])] if middle else []
+    if middle:
+        return [call.of(ids[:middle]), call.of(ids[middle:])]
+    (finding,) = some
+    return (
+        [replace(call, findings={ids[0]: [_without_detail(finding)]})] if finding.detail_tag else []
+    )
+
+
+def _without_detail(finding: Finding) -> Finding:
+    key, _ = finding.detail_tag or ("", "")
+    reason = f"{finding.reason}; {key} could not be written next to it"
+    return replace(finding, detail_tag=None, reason=reason)
 
 
 def _done(call: _Call) -> Iterator[Outcome]:

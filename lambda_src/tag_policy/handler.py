@@ -4,23 +4,18 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from tag_policy import inventory, notify, policy, rules
-from tag_policy.attribution import Known, Nobody, NotKnownYet, attribute
+from tag_policy.attribution import Attribution, attribute
 from tag_policy.aws import AWS_ERRORS, Clients
+from tag_policy.clock import Clock, SystemClock
+from tag_policy.creators import instances_to_look_up, with_creators
 from tag_policy.enforcement import enforce
+from tag_policy.event_history import EventHistory
 from tag_policy.events import Scope, read_event
-from tag_policy.model import (
-    Finding,
-    InstanceRef,
-    Outcome,
-    Remedy,
-    Result,
-    Rule,
-    TagPolicyError,
-)
+from tag_policy.model import Finding, InstanceRef, Outcome, Rule, TagPolicyError
 from tag_policy.report import as_record, whole_text
 from tag_policy.settings import Settings
 from tag_policy.summary import Report, summary
@@ -61,18 +56,18 @@ def lambda_handler(event: object, context: Context) -> dict[str, Any]:
     rules or the instances cannot be read, or the report cannot be published.
     """
     settings = Settings.from_env(os.environ)
-    return run(event, context, settings, Clients(), datetime.now(UTC))
+    return run(event, context, settings, Clients(), SystemClock())
 
 
 def run(
-    event: object, context: Context, settings: Settings, clients: Clients, now: datetime
+    event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
     scope = read_event(event, settings)
-    report = _empty_report(scope, context, now)
+    report = _empty_report(scope, context, clock.now())
     done: list[Outcome] = []
     try:
-        report = _sweep(report, context, settings, clients, done)
+        report = _sweep(report, context, settings, clients, clock, done)
     except Exception as error:
         # Whatever it is, people are told what had been done by then.
         log.exception("the run broke off")
@@ -122,7 +117,12 @@ def _seconds_left(context: Context) -> float:
 
 
 def _sweep(
-    report: Report, context: Context, settings: Settings, clients: Clients, done: list[Outcome]
+    report: Report,
+    context: Context,
+    settings: Settings,
+    clients: Clients,
+    clock: Clock,
+    done: list[Outcome],
 ) -> Report:
     """Read the rules, judge every instance, act, and return the report of it all.
 
@@ -146,7 +146,10 @@ def _sweep(
     listing = _Deadline(context, margin + (_seconds_left(context) - margin) / 2)
     report, findings = _judge(report, valid, settings, clients, listing)
     looking_up = _Deadline(context, margin + (_seconds_left(context) - margin) / 2)
-    findings, deferred = _with_creators(findings, clients, now, looking_up)
+    creators = _look_up_creators(findings, settings, clients, clock, now, looking_up)
+    if creators.problem:
+        report = replace(report, problems=[*report.problems, creators.problem])
+    findings, deferred = with_creators(findings, creators.answers, settings)
     for outcome in deferred:
         _note(outcome, done)
 
@@ -165,7 +168,7 @@ def _sweep(
     ):
         _note(outcome, done)
     report = replace(report, outcomes=done)
-    if listing.passed or looking_up.passed or acting.passed:
+    if listing.passed or acting.passed:
         problem = "the time of this run was up; the next run goes on with what is left"
         report = replace(report, problems=[*report.problems, problem])
     return report
@@ -211,38 +214,26 @@ def _judge(
     return judged, findings
 
 
-def _with_creators(
-    findings: Sequence[Finding], clients: Clients, now: datetime, out_of_time: Callable[[], bool]
-) -> tuple[list[Finding], list[Outcome]]:
-    """Give a value to each finding that waits for a creator; return the rest as deferred.
-
-    An instance is looked up once, however many of its tags are to hold its creator.
-    """
-    wanted = {f.instance.instance_id: f.instance for f in findings if _waits_for_creator(f)}
-    answers = dict(attribute(clients.cloudtrail, wanted.values(), now, out_of_time))
-    for instance_id, answer in answers.items():
-        if isinstance(answer, Known):
-            evidence = {"instance_id": instance_id, "event_id": answer.event_id}
-            log.info("creator %s", answer.creator, extra=evidence)
-    ready: list[Finding] = []
-    deferred: list[Outcome] = []
-    for finding in findings:
-        if not _waits_for_creator(finding):
-            ready.append(finding)
-            continue
-        match answers[finding.instance.instance_id]:
-            case Known(creator, _):
-                ready.append(replace(finding, value=creator))
-            case Nobody(why):
-                reason = f"{finding.reason}; creator not to be found, {why}"
-                ready.append(replace(finding, value=finding.fallback, reason=reason))
-            case NotKnownYet(why, code):
-                deferred.append(Outcome(finding, Result.DEFERRED, why, code))
-    return ready, deferred
-
-
-def _waits_for_creator(finding: Finding) -> bool:
-    return finding.remedy is Remedy.TAG and finding.value is None
+def _look_up_creators(
+    findings: Sequence[Finding],
+    settings: Settings,
+    clients: Clients,
+    clock: Clock,
+    now: datetime,
+    out_of_time: Callable[[], bool],
+) -> Attribution:
+    """Ask CloudTrail who launched the instances whose findings wait for it."""
+    instances = instances_to_look_up(findings)
+    if not instances:
+        return Attribution({})
+    until = clock.now() + settings.attribution_budget
+    history = EventHistory(
+        clients.cloudtrail,
+        clock,
+        lookups_per_second=settings.lookups_per_second,
+        out_of_time=lambda: out_of_time() or clock.now() >= until,
+    )
+    return attribute(instances, history, now, settings.attribution_delay)
 
 
 def _note(outcome: Outcome, done: list[Outcome]) -> None:

@@ -19,6 +19,19 @@ FILTER_VALUES = 200
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
 
+_MANAGER_TAGS = {
+    "aws:autoscaling:groupName": "autoscaling",
+    "aws:cloudformation:stack-name": "cloudformation",
+    "aws:ec2:fleet-id": "ec2fleet",
+    "aws:ec2spot:fleet-request-id": "spotfleet",
+    "aws:elasticmapreduce:job-flow-id": "elasticmapreduce",
+}
+"""Tags with which AWS says what an instance is part of, and the service that says it.
+
+Nobody else can write a tag that begins with ``aws:``.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+"""
+
 _PAGE: "PaginatorConfigTypeDef" = {"PageSize": 1000}
 
 
@@ -92,7 +105,9 @@ def to_instance(description: "InstanceTypeDef") -> Instance:
             vpc_id=description["VpcId"],
             name=tags.get("Name", ""),
             created_at=_created_at(description),
-            autoscaling_group=tags.get("aws:autoscaling:groupName", ""),
+            managers={
+                service: tags[key] for key, service in _MANAGER_TAGS.items() if tags.get(key)
+            },
         ),
         state=description["State"]["Name"],
         tags=tags,

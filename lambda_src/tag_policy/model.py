@@ -86,13 +86,15 @@ class InstanceRef:
 
     Tags are left behind on purpose, so that a run over 100,000 instances does not hold the tags of
     all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
+    ``managers`` says which AWS services the instance belongs to, and what it is part of there, such
+    as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write.
     """
 
     instance_id: str
     vpc_id: str
     name: str
     created_at: datetime
-    autoscaling_group: str
+    managers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,69 @@ class Instance:
     tags: Mapping[str, str]
 
 
+class PrincipalKind(StrEnum):
+    """What kind of principal launched an instance."""
+
+    IAM_USER = "iam-user"
+    ROLE = "role"
+    SINGLE_SIGN_ON = "single-sign-on"
+    SOURCE_IDENTITY = "source-identity"
+    INSTANCE = "instance"
+    FEDERATED_USER = "federated-user"
+    AWS_SERVICE = "aws-service"
+    ROOT = "root"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The proof of a creator: the event that launched the instance, and who is behind it.
+
+    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or
+    empty, ``arn`` the ARN that CloudTrail recorded, or empty.
+    """
+
+    kind: PrincipalKind
+    name: str
+    role: str
+    arn: str
+    event_id: str
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who launched an instance, and the event that proves it."""
+
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """CloudTrail was asked everything, and no event names anybody."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnownYet:
+    """CloudTrail could not be asked, or its answer may still be on its way."""
+
+    reason: str
+    code: str = ""
+
+
+Answer = Known | Nobody | NotKnownYet
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as the rules say, and the remedy that they ask for.
 
     ``tag_key`` and ``value`` belong to ``Remedy.TAG``. A ``value`` of None is the launching user,
     still to be looked up; ``fallback`` is what is written when there is none to be found.
-    ``violation`` is False when a tag is filled that nobody requires.
+    ``violation`` is False when a tag is filled that nobody requires. ``launch`` proves a value that
+    was looked up; ``detail_tag``, a key and a value, is written along with it, if it can be.
     """
 
     instance: InstanceRef
@@ -120,6 +178,8 @@ class Finding:
     tag_key: str = ""
     value: str | None = None
     fallback: str = ""
+    launch: Launch | None = None
+    detail_tag: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

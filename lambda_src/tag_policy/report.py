@@ -132,6 +132,13 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "code": outcome.code,
         "detail": clean(outcome.detail, DETAIL_LIMIT),
     }
+    if finding.launch is not None:
+        record |= {
+            "creator_kind": str(finding.launch.kind),
+            "creator_role": clean(finding.launch.role, NAME_LIMIT),
+            "event_id": finding.launch.event_id,
+            "event_time": finding.launch.event_time.isoformat(timespec="seconds"),
+        }
     return {key: value for key, value in record.items() if value}
 
 

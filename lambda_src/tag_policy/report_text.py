@@ -1,6 +1,7 @@
 """The report as people read it: plain text for an e-mail. Pure."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 from tag_policy.model import Mode, Outcome, Remedy, Result
 from tag_policy.rules import MAX_TAG_VALUE_LENGTH
@@ -10,6 +11,9 @@ DETAIL_LIMIT = 300
 NAME_LIMIT = 64
 MOST_RULE_ERRORS = 50
 """Characters and lines after which the report cuts what others wrote; the log holds it whole."""
+
+_MANY = 4
+"""Instances that wait for the same, from which on they are named in one line."""
 
 HEADINGS = {
     Result.TERMINATED: "TERMINATED",
@@ -86,23 +90,47 @@ def _what_is_wrong(report: Report) -> Iterator[str]:
 def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
     headings = _AUDIT_HEADINGS if report.mode is Mode.AUDIT else HEADINGS
     counted = counts(report)
-    current: Result | None = None
-    for outcome in outcomes[:shown]:
-        if outcome.result is not current:
-            current = outcome.result
-            yield from ("", f"{headings[current]} ({counted[current]})")
-        yield f"  {_line(outcome)}"
+    for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
+        yield from ("", f"{headings[result]} ({counted[result]})")
+        in_lines = _together if result is Result.DEFERRED else _one_by_one
+        yield from (f"  {line}" for line in in_lines(some))
+
+
+def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    yield from map(_line, outcomes)
+
+
+def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield one line for all that wait for the same, where they are many."""
+    alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        finding = outcome.finding
+        key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
+        alike.setdefault(key, []).append(outcome)
+    for some in alike.values():
+        if len(some) < _MANY:
+            yield from map(_line, some)
+        else:
+            named = ", ".join(_who(outcome) for outcome in some[: _MANY - 1])
+            who = f"{named} and {plural(len(some) - _MANY + 1, 'other instance')}"
+            yield "  ".join(part for part in (who, _what(some[0]), _why(some[0])) if part)
 
 
 def _line(outcome: Outcome) -> str:
-    finding = outcome.finding
-    name = clean(finding.instance.name, NAME_LIMIT)
-    who = f"{finding.instance.instance_id} ({name})" if name else finding.instance.instance_id
+    return "  ".join(part for part in (_who(outcome), _what(outcome), _why(outcome)) if part)
+
+
+def _who(outcome: Outcome) -> str:
+    instance = outcome.finding.instance
+    name = clean(instance.name, NAME_LIMIT)
+    return f"{instance.instance_id} ({name})" if name else instance.instance_id
+
+
+def _why(outcome: Outcome) -> str:
     why_not = ": ".join(
         clean(part, DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
     )
-    why = f"{finding.reason} - {why_not}" if why_not else finding.reason
-    return "  ".join(part for part in (who, _what(outcome), why) if part)
+    return f"{outcome.finding.reason} - {why_not}" if why_not else outcome.finding.reason
 
 
 def _what(outcome: Outcome) -> str:

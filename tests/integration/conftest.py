@@ -19,7 +19,9 @@ from tag_policy.aws import Clients
 from tag_policy.settings import Settings
 from tests.support import extensions, fleet, moto_cloudtrail
 from tests.support.calls import Call, recording
+from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
+from tests.support.event_history import Event, EventHistory
 from tests.support.iam import allows, requests_of
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
@@ -74,6 +76,8 @@ class Engine:
     untagged_action: str
     mode: str
     vpc: fleet.Vpc
+    environment: Mapping[str, str] = field(default_factory=dict)
+    clock: SimulatedClock = field(default_factory=SimulatedClock)
     calls: list[Call] = field(default_factory=list)
 
     def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
@@ -104,7 +108,6 @@ class Engine:
         event: object = None,
         *,
         context: FakeContext | None = None,
-        now: datetime | None = None,
         clients: Clients | None = None,
         vpc_ids: str = "",
     ) -> dict[str, Any]:
@@ -116,6 +119,7 @@ class Engine:
                 "TAG_POLICY_VPC_IDS": vpc_ids or self.vpc.vpc_id,
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
                 "TAG_POLICY_MODE": self.mode,
+                **self.environment,
             }
         )
         with recording() as calls:
@@ -125,7 +129,7 @@ class Engine:
                     context or FakeContext(),
                     settings,
                     clients or _clients(),
-                    now or datetime.now(UTC),
+                    self.clock,
                 )
             finally:
                 self.calls += calls
@@ -167,9 +171,14 @@ class Engine:
             if any(r["ResourceName"] == instance_id for r in event["Resources"]):
                 event["EventTime"] = then
 
-    def history(self) -> list[moto_cloudtrail.Event]:
-        """Return the event history of CloudTrail, for a test to change."""
-        return moto_cloudtrail.events_of(cloudtrail_backends[ACCOUNT_ID][REGION])
+    @property
+    def cloudtrail(self) -> EventHistory:
+        """CloudTrail's event history, for a test to change."""
+        return moto_cloudtrail.history_of(cloudtrail_backends[ACCOUNT_ID][REGION])
+
+    def history(self) -> list[Event]:
+        """Return the events of CloudTrail, for a test to change."""
+        return self.cloudtrail.events
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -205,6 +214,7 @@ def make_engine(policies: dict[str, dict[str, Any]]) -> Iterator[Any]:
             vpc=fleet.Vpc("", ("", "")),
         )
         engine.vpc = fleet.create_vpc(engine)
+        engine.cloudtrail.clock = engine.clock
         engine.client("dynamodb").create_table(
             TableName=engine.table,
             KeySchema=[{"AttributeName": "RuleId", "KeyType": "HASH"}],

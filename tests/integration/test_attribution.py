@@ -1,7 +1,9 @@
 """Who launched it, asked of the embedded CloudTrail, which is fed by every RunInstances."""
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,7 @@ def test_every_instance_of_one_launch_gets_its_creator(engine: Engine) -> None:
 
 def test_the_launch_is_found_behind_pages_of_other_events(engine: Engine) -> None:
     instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
     for second in range(120):
         record_event(
             ACCOUNT_ID,
@@ -42,7 +45,7 @@ def test_the_launch_is_found_behind_pages_of_other_events(engine: Engine) -> Non
             "StartInstances",
             MALLORY,
             [instance],
-            datetime.now(UTC) + timedelta(seconds=second),
+            datetime.now(UTC) - timedelta(days=1, seconds=-second),
         )
 
     engine.run()
@@ -99,13 +102,14 @@ def test_a_long_history_does_not_take_the_time_of_everything_else(engine: Engine
 
 def test_a_launch_that_failed_launched_nothing(engine: Engine) -> None:
     instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
     record_event(
         ACCOUNT_ID,
         REGION,
         "RunInstances",
         MALLORY,
         [instance],
-        datetime.now(UTC) + timedelta(minutes=1),
+        datetime.now(UTC) - timedelta(days=1, minutes=-1),
         error_code="Client.UnauthorizedOperation",
     )
 
@@ -172,32 +176,244 @@ def test_a_launch_that_cannot_be_read_is_left_and_not_written_as_nobody(
     assert "cannot be read" in engine.emails()[0].text
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_a_cloudtrail_that_refuses_is_not_nobody(engine: Engine, code: str) -> None:
-    instances = [engine.launch({"Name": "web"}) for _ in range(3)]
+def backdated(engine: Engine, count: int, age: timedelta) -> list[str]:
+    instances = [engine.launch({"Name": "web"}) for _ in range(count)]
     for instance in instances:
-        engine.backdate(instance, timedelta(days=1))
+        engine.backdate(instance, age)
+    return instances
 
-    with failing("LookupEvents", AwsError(code)):
+
+def test_a_throttled_cloudtrail_is_asked_more_slowly_and_answers(engine: Engine) -> None:
+    (instance,) = backdated(engine, 1, timedelta(days=1))
+    refusals = iter([True, True, True, False])
+
+    with failing("LookupEvents", AwsError("ThrottlingException"), lambda _: next(refusals)):
         summary = engine.run()
 
-    assert summary["outcomes"]["deferred"] == 3
-    assert summary["outcomes"]["tagged"] == 6
+    assert engine.tags(instance)["CreatedBy"] == "root"
+    assert summary["complete"]
+    assert engine.clock.slept > timedelta(seconds=6), "pauses of 1, 2 and 4 seconds"
+
+
+def test_a_cloudtrail_that_throttles_to_the_end_is_not_nobody(engine: Engine) -> None:
+    instances = backdated(engine, 3, timedelta(days=1))
+
+    with failing("LookupEvents", AwsError("ThrottlingException")):
+        summary = engine.run()
+
+    assert summary["outcomes"] == counted(tagged=6, deferred=3)
+    assert not summary["complete"]
     assert all("CreatedBy" not in engine.tags(instance) for instance in instances)
-    assert code in engine.emails()[0].text
+    assert "ThrottlingException" in engine.emails()[0].text
+    assert timedelta(minutes=5) <= engine.clock.slept < timedelta(minutes=6), "the budget"
+    assert engine.actions().count("LookupEvents") < 50
 
     engine.run()
     assert all(engine.tags(instance)["CreatedBy"] == "root" for instance in instances)
 
 
-def test_a_cloudtrail_that_denies_is_asked_once(engine: Engine) -> None:
-    for _ in range(3):
-        engine.launch({"Name": "web"})
+def counted(**outcomes: int) -> dict[str, int]:
+    names = ("tagged", "terminated", "stopped", "notified", "deferred", "failed")
+    return dict.fromkeys(names, 0) | outcomes
+
+
+def test_where_cloudtrail_is_denied_the_rest_is_done_and_it_is_said_once(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    instances = backdated(engine, 20, timedelta(days=1))
+    untagged = engine.launch()
 
     with failing("LookupEvents", AwsError("AccessDeniedException")):
+        summary = engine.run()
+
+    assert summary["outcomes"] == counted(tagged=40, terminated=1, deferred=20)
+    assert engine.actions().count("LookupEvents") == 1
+    assert engine.state(untagged) in ("shutting-down", "terminated")
+    assert all(engine.tags(instance)["ProjectCode"] == "Proj007" for instance in instances)
+    (email,) = engine.emails()
+    said = [line for line in email.text.splitlines() if "denies" in line]
+    assert said == [
+        "  CloudTrail denies LookupEvents (AccessDeniedException); "
+        "20 of 20 creators are not known yet"
+    ]
+    waiting = [line for line in email.text.splitlines() if "not known yet" in line]
+    assert len(waiting) == 2, "the complaint, and one line for all that wait"
+    assert "17 other instances" in waiting[1]
+    complaints = [r for r in caplog.records if "denies" in r.getMessage()]
+    assert len(complaints) == 1
+
+
+def test_a_question_that_cloudtrail_refuses_leaves_the_others_answered(engine: Engine) -> None:
+    first, second = backdated(engine, 2, timedelta(days=1))
+    engine.backdate(second, timedelta(days=40))
+    asked: list[Call] = []
+
+    def refuse_the_first(call: Call) -> bool:
+        asked.append(call)
+        return len(asked) == 1
+
+    with failing("LookupEvents", AwsError("InvalidTimeRangeException"), refuse_the_first):
+        summary = engine.run()
+
+    assert summary["outcomes"]["deferred"] == 1
+    assert sorted("CreatedBy" in engine.tags(i) for i in (first, second)) == [False, True]
+
+
+def test_the_engine_keeps_to_the_pace_that_it_is_given(engine: Engine) -> None:
+    engine.environment = {"TAG_POLICY_LOOKUPS_PER_SECOND": "0.5"}
+    for days in (3, 30, 60):
+        backdated(engine, 1, timedelta(days=days))
+    for second in range(300):  # others between them, so that each is looked up alone
+        at = datetime.now(UTC) - timedelta(days=60) * second / 300
+        record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, ["i-0"], at)
+
+    asked: list[datetime] = []
+
+    def note_the_time(call: Call) -> None:
+        if call.action == "LookupEvents":
+            asked.append(engine.clock.now())
+
+    with listening(note_the_time):
         engine.run()
 
-    assert engine.actions().count("LookupEvents") == 1
+    assert len(asked) >= 3
+    # Two seconds, but for the time that a call takes to arrive.
+    assert all(b - a > timedelta(seconds=1.8) for a, b in itertools.pairwise(asked))
+
+
+def test_what_the_budget_does_not_allow_is_left_for_the_next_run(engine: Engine) -> None:
+    engine.environment = {
+        "TAG_POLICY_LOOKUPS_PER_SECOND": "0.1",
+        "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "10",
+    }
+    instances = [backdated(engine, 1, timedelta(days=days))[0] for days in (80, 40, 1)]
+    for number in range(300):
+        at = datetime.now(UTC) - timedelta(days=80) * number / 300
+        record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, ["i-0"], at)
+
+    summary = engine.run()
+
+    left = [instance for instance in instances if "CreatedBy" not in engine.tags(instance)]
+    assert left
+    assert summary["outcomes"]["deferred"] == len(left)
+    assert not summary["complete"]
+    assert "the time for look-ups was up" in engine.emails()[0].text
+    for _ in range(3):
+        engine.run()
+    assert all(engine.tags(instance)["CreatedBy"] == "root" for instance in instances)
+
+
+def test_how_long_an_event_may_be_on_its_way_can_be_said(engine: Engine) -> None:
+    engine.environment = {"TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "120"}
+    (instance,) = backdated(engine, 1, timedelta(minutes=100))
+    engine.history().clear()
+
+    assert engine.run()["outcomes"]["deferred"] == 1
+
+    engine.environment = {"TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "60"}
+    engine.run()
+    assert engine.tags(instance)["CreatedBy"] == "Undefined"
+
+
+def test_an_event_that_takes_its_time_is_waited_for(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.cloudtrail.delay = lambda _: timedelta(minutes=20)
+
+    engine.run()
+    assert "CreatedBy" not in engine.tags(instance)
+
+    engine.clock.sleep(20 * 60)
+    engine.run()
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+
+def test_an_instance_older_than_the_history_is_not_asked_for(engine: Engine) -> None:
+    (instance,) = backdated(engine, 1, timedelta(days=91))
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "Undefined"
+    assert "LookupEvents" not in engine.actions()
+    assert "more than 90 days ago" in engine.emails()[0].text
+
+
+def test_a_launch_that_is_indexed_under_no_name_is_found_by_its_time(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
+    engine.history()[0]["Resources"] = []
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("creator_format", "value"),
+    [
+        ("name", "jane"),
+        ("role/name", "Deploy/jane"),
+        ("arn", f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/Deploy/jane"),
+    ],
+)
+def test_a_creator_is_written_as_the_organisation_wants_it(
+    engine: Engine, creator_format: str, value: str
+) -> None:
+    engine.environment = {"TAG_POLICY_CREATOR_FORMAT": creator_format}
+    instance = engine.launch({"Name": "web"}, by=fleet.role_session(engine, "Deploy", "jane"))
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == value
+
+
+DETAILS = {"TAG_POLICY_ATTRIBUTION_DETAILS": "event_id"}
+
+
+def test_the_event_is_written_next_to_its_creator_where_that_is_wanted(make_engine: Any) -> None:
+    engine: Engine = make_engine("event-id")
+    engine.environment = DETAILS
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    (event,) = engine.history()
+
+    summary = engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert engine.tags(instance)["CreatedBy:event-id"] == event["EventId"]
+    assert engine.actions().count("CreateTags") == 1
+    assert summary["outcomes"] == counted(tagged=3), "a detail is no finding of its own"
+    assert engine.run()["violations"] == 0
+
+
+def test_a_detail_that_may_not_be_written_does_not_keep_its_creator_from_being_written(
+    make_engine: Any,
+) -> None:
+    engine: Engine = make_engine("event-id")
+    engine.environment = DETAILS
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+
+    def writes_a_detail(call: Call) -> bool:
+        return any(tag["Key"] == "CreatedBy:event-id" for tag in call.parameters["Tags"])
+
+    with failing("CreateTags", AwsError("UnauthorizedOperation"), writes_a_detail):
+        summary = engine.run()
+
+    tags = engine.tags(instance)
+    assert tags["CreatedBy"] == "alice"
+    assert tags["ProjectCode"] == "Proj007"
+    assert "CreatedBy:event-id" not in tags
+    assert summary["outcomes"] == counted(tagged=3)
+    assert "CreatedBy:event-id could not be written next to it" in engine.emails()[0].text
+
+
+def test_nobody_has_no_event(make_engine: Any) -> None:
+    engine: Engine = make_engine("event-id")
+    engine.environment = DETAILS
+    (instance,) = backdated(engine, 1, timedelta(days=91))
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "Undefined"
+    assert "CreatedBy:event-id" not in engine.tags(instance)
 
 
 def test_an_instance_is_looked_up_once_for_all_its_tags(engine: Engine) -> None:
@@ -211,12 +427,22 @@ def test_an_instance_is_looked_up_once_for_all_its_tags(engine: Engine) -> None:
     assert engine.actions().count("LookupEvents") == 1
 
 
-def test_the_log_names_the_event_that_proves_the_creator(
+def test_log_and_message_name_the_event_that_proves_a_creator(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.launch({"Name": "web"}, by=fleet.role_session(engine, "Deploy", "jane"))
     (event,) = engine.history()
 
     engine.run()
 
-    assert event["EventId"] in [getattr(record, "event_id", None) for record in caplog.records]
+    proof = {
+        "creator_kind": "role",
+        "creator_role": "Deploy",
+        "event_id": event["EventId"],
+        "event_time": event["EventTime"].isoformat(),
+    }
+    logged = [r.__dict__ for r in caplog.records if r.__dict__.get("tag_key") == "CreatedBy"]
+    assert proof.items() <= logged[0].items()
+    (publish,) = [call for call in engine.calls if call.action == "Publish"]
+    findings = json.loads(json.loads(publish.parameters["Message"])["default"])["findings"]
+    assert any(proof.items() <= finding.items() for finding in findings)

@@ -40,9 +40,11 @@ def settings(**changes: str) -> Settings:
     return Settings.from_env(ENVIRONMENT | changed)
 
 
-def ref(instance_id: str = "i-0123456789abcdef0", name: str = "", group: str = "") -> InstanceRef:
+def ref(
+    instance_id: str = "i-0123456789abcdef0", name: str = "", created_at: datetime = NOW
+) -> InstanceRef:
     """Make a reference to an instance."""
-    return InstanceRef(instance_id, "vpc-abc123c1", name, NOW, group)
+    return InstanceRef(instance_id, "vpc-abc123c1", name, created_at, {})
 
 
 def instance(tags: Mapping[str, str], state: str = "running") -> Instance:

@@ -99,6 +99,16 @@ def failing(
         yield
 
 
+def refusal(response: BaseResponse, error: AwsError) -> Any:
+    """Return what an operation of moto answers with an error.
+
+    Moto itself knows only the errors that are declared in the module of the service.
+    """
+    _, headers, body = response.serialized(ActionResult(error))
+    headers["status"] = str(error.status)
+    return error.status, headers, body
+
+
 def current_call() -> Call | None:
     """Return the call that this thread is carrying out."""
     call: Call | None = getattr(_current, "call", None)
@@ -123,9 +133,7 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
         try:
             _tell_listeners(call)
         except AwsError as error:
-            _, headers, body = self.serialized(ActionResult(error))
-            headers["status"] = str(error.status)
-            return error.status, headers, body
+            return refusal(self, error)
         previous, _current.call = current_call(), call
         try:
             return original(self)

@@ -5,26 +5,18 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudtrail.models import CloudTrailBackend, cloudtrail_backends
 from moto.cloudtrail.responses import CloudTrailResponse
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import InstanceBackend, Reservation
-from moto.moto_api._internal import mock_random
 
-from tests.support.calls import Call, current_call
+from tests.support.calls import AwsError, Call, current_call, refusal
+from tests.support.event_history import PAGE_SIZE, Event, EventHistory, make_event
 from tests.support.extensions import add, replace
-
-EVENT_HISTORY = timedelta(days=90)
-PAGE_SIZE = 50
-
-Event = dict[str, Any]
-"""An event as LookupEvents returns it, with ``EventTime`` a datetime."""
 
 
 def extend() -> None:
@@ -33,10 +25,10 @@ def extend() -> None:
     replace(InstanceBackend, "run_instances", _make_run_instances)
 
 
-def events_of(backend: CloudTrailBackend) -> list[Event]:
+def history_of(backend: CloudTrailBackend) -> EventHistory:
     """Return the event history of one account and region; gone with the backend's reset."""
-    events: list[Event] = backend.__dict__.setdefault("event_history", [])
-    return events
+    history: EventHistory = backend.__dict__.setdefault("event_history", EventHistory())
+    return history
 
 
 def record_event(
@@ -49,33 +41,17 @@ def record_event(
     error_code: str | None = None,
 ) -> Event:
     """Add an event of EC2 that names some instances to the history, and return it."""
-    ids = list(instance_ids)
-    at = (time or datetime.now(UTC)).astimezone(UTC)
-    event_id = str(mock_random.uuid4())
-    record: dict[str, Any] = {
-        "eventVersion": "1.11",
-        "userIdentity": dict(user_identity),
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "eventSource": "ec2.amazonaws.com",
-        "eventName": name,
-        "awsRegion": region,
-        "eventID": event_id,
-        "eventType": "AwsApiCall",
-        "recipientAccountId": account_id,
-        "responseElements": {"instancesSet": {"items": [{"instanceId": i} for i in ids]}},
-    }
-    if error_code:
-        record |= {"errorCode": error_code, "responseElements": None}
-    event: Event = {
-        "EventId": event_id,
-        "EventName": name,
-        "EventSource": "ec2.amazonaws.com",
-        "EventTime": at,
-        "ReadOnly": "false",
-        "Resources": [{"ResourceType": "AWS::EC2::Instance", "ResourceName": i} for i in ids],
-        "CloudTrailEvent": json.dumps(record),
-    }
-    events_of(cloudtrail_backends[account_id][region]).append(event)
+    history = history_of(cloudtrail_backends[account_id][region])
+    event = make_event(
+        name,
+        user_identity,
+        instance_ids,
+        time or history.clock.now(),
+        account_id=account_id,
+        region=region,
+        error_code=error_code,
+    )
+    history.events.append(event)
     return event
 
 
@@ -90,7 +66,8 @@ def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., R
         else:
             identity = user_identity(call)
         ids = [instance.id for instance in reservation.instances]
-        record_event(self.account_id, self.region_name, "RunInstances", identity, ids)
+        at = min(instance.launch_time for instance in reservation.instances).replace(tzinfo=UTC)
+        record_event(self.account_id, self.region_name, "RunInstances", identity, ids, at)
         return reservation
 
     return run_instances
@@ -151,37 +128,19 @@ def auto_scaling_identity(account_id: str) -> dict[str, Any]:
     }
 
 
-def _lookup_events(self: CloudTrailResponse) -> ActionResult:
-    attributes = self._get_param("LookupAttributes") or []
-    if len(attributes) > 1:
-        raise ServiceException("InvalidLookupAttributesException", "One attribute at most.")
-    start = _time(self._get_param("StartTime")) or datetime.min.replace(tzinfo=UTC)
-    end = _time(self._get_param("EndTime")) or datetime.max.replace(tzinfo=UTC)
-    horizon = datetime.now(UTC) - EVENT_HISTORY
-    matching = [
-        event
-        for event in events_of(self.cloudtrail_backend)
-        if max(start, horizon) <= event["EventTime"] <= end
-        and all(_matches(event, attribute) for attribute in attributes)
-    ]
-    matching.sort(key=lambda event: event["EventTime"], reverse=True)
-
-    size = min(int(self._get_param("MaxResults") or PAGE_SIZE), PAGE_SIZE)
-    offset = int(self._get_param("NextToken") or 0)
-    answer: dict[str, Any] = {"Events": matching[offset : offset + size]}
-    if offset + size < len(matching):
-        answer["NextToken"] = str(offset + size)
-    return ActionResult(answer)
+def _lookup_events(self: CloudTrailResponse) -> Any:
+    try:
+        events, token = history_of(self.cloudtrail_backend).lookup(
+            self._get_param("LookupAttributes") or [],
+            _time(self._get_param("StartTime")),
+            _time(self._get_param("EndTime")),
+            int(self._get_param("MaxResults") or PAGE_SIZE),
+            self._get_param("NextToken") or "",
+        )
+    except AwsError as error:
+        return refusal(self, error)
+    return ActionResult({"Events": events} | ({"NextToken": token} if token else {}))
 
 
 def _time(value: float | None) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(value, UTC)
-
-
-def _matches(event: Event, attribute: Mapping[str, str]) -> bool:
-    key, value = attribute["AttributeKey"], attribute["AttributeValue"]
-    if key == "ResourceName":
-        return any(resource["ResourceName"] == value for resource in event["Resources"])
-    if key == "ResourceType":
-        return any(resource["ResourceType"] == value for resource in event["Resources"])
-    return bool(event.get(key) == value)

@@ -11,6 +11,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "notify": {"untagged_action": "notify"},
     "remediate": {"untagged_action": "remediate"},
     "audit": {"untagged_action": "terminate", "mode": "audit"},
+    "event-id": {"untagged_action": "terminate", "attribution_details": "event_id"},
     "no-lookup": {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},

@@ -1,7 +1,9 @@
+from datetime import timedelta
+
 import pytest
 
 from tag_policy.model import Mode, UntaggedAction
-from tag_policy.settings import Settings, SettingsError
+from tag_policy.settings import AttributionDetails, CreatorFormat, Settings, SettingsError
 from tests.support.builders import ENVIRONMENT
 
 
@@ -14,7 +16,31 @@ def test_a_whole_environment_is_read() -> None:
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         untagged_action=UntaggedAction.TERMINATE,
         mode=Mode.ENFORCE,
+        creator_format=CreatorFormat.NAME,
+        attribution_details=AttributionDetails.OFF,
+        attribution_delay=timedelta(minutes=30),
+        attribution_budget=timedelta(minutes=5),
+        lookups_per_second=2,
     )
+
+
+def test_what_is_said_about_creators_takes_the_place_of_the_defaults() -> None:
+    settings = Settings.from_env(
+        ENVIRONMENT
+        | {
+            "TAG_POLICY_CREATOR_FORMAT": "role/name",
+            "TAG_POLICY_ATTRIBUTION_DETAILS": "event_time",
+            "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "45",
+            "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "120",
+            "TAG_POLICY_LOOKUPS_PER_SECOND": "0.5",
+        }
+    )
+
+    assert settings.creator_format is CreatorFormat.ROLE_AND_NAME
+    assert settings.attribution_details is AttributionDetails.EVENT_TIME
+    assert settings.attribution_delay == timedelta(minutes=45)
+    assert settings.attribution_budget == timedelta(minutes=2)
+    assert settings.lookups_per_second == 0.5
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
@@ -33,6 +59,11 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,,vpc-0def", "VPC ids separated by commas"),
         ("TAG_POLICY_UNTAGGED_ACTION", "kill", "'terminate', 'stop', 'notify', 'remediate'"),
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
+        ("TAG_POLICY_CREATOR_FORMAT", "user", "'name', 'arn', 'role/name'"),
+        ("TAG_POLICY_ATTRIBUTION_DETAILS", "on", "'off', 'event_id', 'event_time'"),
+        ("TAG_POLICY_ATTRIBUTION_DELAY_MINUTES", "0", "a number from 5 to 1440, such as 30"),
+        ("TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS", "long", "a number from 10 to 600, such as 300"),
+        ("TAG_POLICY_LOOKUPS_PER_SECOND", "nan", "a number from 0.1 to 1000, such as 2"),
     ],
 )
 def test_a_malformed_variable_is_named_with_what_would_be_right(

@@ -1,0 +1,63 @@
+"""Answers about creators to findings: which are ready, and which have to wait. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from tag_policy.creator_tag import creator_tag, detail_tag
+from tag_policy.model import (
+    Answer,
+    Finding,
+    InstanceRef,
+    Known,
+    Nobody,
+    NotKnownYet,
+    Outcome,
+    Remedy,
+    Result,
+)
+from tag_policy.settings import Settings
+
+
+def waits_for_creator(finding: Finding) -> bool:
+    """Tell whether a finding's value is still to be looked up."""
+    return finding.remedy is Remedy.TAG and finding.value is None
+
+
+def instances_to_look_up(findings: Iterable[Finding]) -> list[InstanceRef]:
+    """Return the instances that wait for a creator, each once, whatever its number of tags."""
+    waiting = {f.instance.instance_id: f.instance for f in findings if waits_for_creator(f)}
+    return list(waiting.values())
+
+
+def with_creators(
+    findings: Iterable[Finding], answers: Mapping[str, Answer], settings: Settings
+) -> tuple[list[Finding], list[Outcome]]:
+    """Give each finding that waits for a creator its value; return the others as deferred.
+
+    ``answers`` has one for every instance that ``instances_to_look_up`` returns of the findings.
+    Nobody becomes the fallback of the rule; not known yet is left for the next run.
+    """
+    ready: list[Finding] = []
+    deferred: list[Outcome] = []
+    for finding in findings:
+        if not waits_for_creator(finding):
+            ready.append(finding)
+            continue
+        match answers[finding.instance.instance_id]:
+            case Known(launch):
+                ready.append(
+                    replace(
+                        finding,
+                        value=creator_tag(launch, settings.creator_format),
+                        launch=launch,
+                        detail_tag=detail_tag(
+                            finding.tag_key, launch, settings.attribution_details
+                        ),
+                    )
+                )
+            case Nobody(why):
+                reason = f"{finding.reason}; creator not to be found, {why}"
+                ready.append(replace(finding, value=finding.fallback, reason=reason))
+            case NotKnownYet(why, code):
+                deferred.append(Outcome(finding, Result.DEFERRED, why, code))
+    return ready, deferred

@@ -1,0 +1,219 @@
+"""What always holds of an answer, whatever CloudTrail does: never a wrong creator, and never nobody
+where an event exists."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tag_policy.attribution import Attribution, attribute
+from tag_policy.model import InstanceRef, Known, Nobody, NotKnownYet
+from tests.support.calls import AwsError, Call, listening
+from tests.support.clock import SimulatedClock
+from tests.support.event_history import HORIZON, Event, EventHistory, make_event
+from tests.support.launches import embedded_cloudtrail, of_others, questions, user
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+DELAY = timedelta(minutes=30)
+
+# What is older leaves the history while the engine asks.
+BEYOND = NOW - HORIZON + timedelta(hours=1)
+
+
+@dataclass
+class World:
+    """Some instances, the event that launched each where there is one, and all events.
+
+    ``unindexed`` are instances that CloudTrail does not know by their names: only where their
+    creation is known can they be found, by its time.
+    """
+
+    instances: list[InstanceRef]
+    launches: Mapping[str, Event]
+    events: list[Event]
+    unindexed: set[str]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Make launches near some times, because what lies close together shares a window."""
+    random = draw(st.randoms(use_true_random=False))
+    ages = st.floats(0, 2 * 24 * 60) | st.floats(0, 92 * 24 * 60)
+    centres = draw(st.lists(ages, min_size=1, max_size=4))
+    world = World([], {}, [], set())
+    for number in range(draw(st.integers(1, 12))):
+        _launch(world, number, random.choice(centres), random)
+    middle = NOW - timedelta(minutes=random.choice(centres))
+    crowd = timedelta(minutes=random.choice([5, 600, 90 * 24 * 60]))
+    count = draw(st.sampled_from([0, 10, 200]))
+    until = min(middle + crowd / 2, NOW)
+    world.events += of_others(until, count=count, over=crowd, seed=random.randrange(1000))
+    random.shuffle(world.events)
+    return world
+
+
+def _launch(world: World, number: int, around: float, random: Random) -> None:
+    """Add a launch of one or three instances, some minutes before or after a time."""
+    spread = random.choice([0.1, 10, 600])
+    age = max(around + random.uniform(-spread, spread), 0.1)
+    at = NOW - timedelta(minutes=age)
+    ids = [f"i-{number:015x}{member:02x}" for member in range(random.choice([1, 1, 1, 3]))]
+    exact = random.random() < 0.9
+    for instance_id in ids:
+        created_at = at + _until_created(random, age, exact=exact)
+        world.instances.append(InstanceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {}))
+    shape = random.choice(["whole"] * 6 + ["none", "no record", "no index", "no answer"])
+    if shape == "none":
+        return
+    event = make_event("RunInstances", user(number), ids, at)
+    match shape:
+        case "no record":
+            event["CloudTrailEvent"] = "{"
+        case "no index" if exact:
+            event["Resources"] = event["Resources"][:1]
+            world.unindexed.update(ids[1:])
+        case "no answer":
+            event["CloudTrailEvent"] = event["CloudTrailEvent"].replace("instanceId", "id")
+        case _:
+            pass
+    world.launches |= dict.fromkeys(ids, event)
+    world.events += [event, *_decoys(random, ids, at)]
+
+
+def _until_created(random: Random, age: float, *, exact: bool) -> timedelta:
+    """Return how much later than its event an instance seems to be created, or how much earlier."""
+    if not exact:  # EC2 tells of the last start only
+        return timedelta(minutes=random.uniform(0, age))
+    return timedelta(seconds=random.choice([0, 1, 5, -1, -30, -100]))
+
+
+def _decoys(random: Random, ids: list[str], at: datetime) -> Iterator[Event]:
+    """Yield events that name the instances, by others, and are not their launch."""
+    mallory = {"type": "IAMUser", "userName": "mallory"}
+    for _ in range(random.choice([0, 0, 1, 60])):
+        later = at + timedelta(minutes=random.uniform(0, 90))
+        yield make_event("CreateTags", mallory, ids, later)
+    if random.random() < 0.3:
+        failed = make_event("RunInstances", mallory, ids, at, error_code="Client.Unavailable")
+        yield failed
+
+
+@dataclass
+class Trouble:
+    """What CloudTrail and others in the account do to the questions."""
+
+    fail: Callable[[], str]
+    others_per_second: float
+    page_sizes: list[int]
+    disorder: timedelta
+    delay: timedelta
+    budget: timedelta
+    seed: int
+
+
+troubles = st.builds(
+    Trouble,
+    fail=st.sampled_from([0.0, 0.2, 0.7]).flatmap(
+        lambda share: st.randoms(use_true_random=False).map(
+            lambda random: (
+                lambda: (
+                    random.choice(["ThrottlingException", "InternalError", "ValidationException"])
+                    if random.random() < share
+                    else ""
+                )
+            )
+        )
+    ),
+    others_per_second=st.sampled_from([0.0, 1.0, 1.9]),
+    page_sizes=st.sampled_from([[50], [1, 50], [0, 3], [50, 0, 0]]),
+    disorder=st.sampled_from([timedelta(0), timedelta(seconds=30), timedelta(hours=2)]),
+    delay=st.sampled_from([timedelta(0), timedelta(minutes=5), DELAY - timedelta(seconds=1)]),
+    budget=st.sampled_from([timedelta(seconds=3), timedelta(minutes=5), timedelta(hours=1)]),
+    seed=st.integers(0, 1000),
+)
+
+CALM = Trouble(
+    fail=lambda: "",
+    others_per_second=0.0,
+    page_sizes=[50],
+    disorder=timedelta(0),
+    delay=timedelta(0),
+    budget=timedelta(hours=1),
+    seed=0,
+)
+
+
+def ask(world: World, trouble: Trouble) -> Attribution:
+    """Return what the engine finds out."""
+    clock = SimulatedClock(NOW)
+    with embedded_cloudtrail(clock) as (history, client), _trouble(history, trouble):
+        history.events.extend(world.events)
+        asking = questions(client, clock, trouble.budget)
+        return attribute(world.instances, asking, clock.now(), DELAY)
+
+
+@contextmanager
+def _trouble(history: EventHistory, trouble: Trouble) -> Iterator[None]:
+    sizes = itertools.cycle(trouble.page_sizes)
+    history.page_size = lambda: next(sizes)
+    history.others_per_second = trouble.others_per_second
+    history.disorder = lambda event: trouble.disorder * _share(event, trouble.seed)
+    history.delay = lambda event: trouble.delay * _share(event, trouble.seed + 1)
+
+    def refuse(_: Call) -> None:
+        code = trouble.fail()
+        if code:
+            raise AwsError(code, status=500 if code == "InternalError" else 400)
+
+    with listening(refuse):
+        yield
+
+
+def _share(event: Event, seed: int) -> float:
+    """Return a number from 0 to 1 that belongs to an event."""
+    return Random(f"{event['EventId']}{seed}").random()
+
+
+def assert_true(world: World, found: Attribution, trouble: Trouble) -> None:
+    assert found.answers.keys() == {instance.instance_id for instance in world.instances}
+    for instance_id, answer in found.answers.items():
+        launch = world.launches.get(instance_id)
+        match answer:
+            case Known(known):
+                assert launch is not None
+                assert known.event_id == launch["EventId"]
+                assert known.event_time == launch["EventTime"]
+                assert f'"userName": "{known.name}"' in launch["CloudTrailEvent"]
+            case Nobody(_):
+                if instance_id in world.unindexed and trouble.disorder > timedelta(minutes=10):
+                    continue  # neither its name nor its time leads to the event
+                assert launch is None or launch["EventTime"] < BEYOND
+            case NotKnownYet(reason):
+                assert reason
+
+
+@settings(max_examples=150)
+@given(worlds(), troubles)
+def test_a_creator_is_the_one_in_the_event_and_nobody_means_that_there_is_no_event(
+    world: World, trouble: Trouble
+) -> None:
+    found = ask(world, trouble)
+
+    assert_true(world, found, trouble)
+
+
+@settings(max_examples=50)
+@given(worlds())
+def test_untroubled_every_creator_is_found(world: World) -> None:
+    found = ask(world, CALM)
+
+    assert_true(world, found, CALM)
+    assert found.problem == ""
+    for instance_id, launch in world.launches.items():
+        if launch["EventTime"] >= BEYOND and launch["CloudTrailEvent"] != "{":
+            assert isinstance(found.answers[instance_id], Known)
