@@ -14,10 +14,10 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-terraform test-module check package docs lock format clean
+.PHONY: help setup demo test test-python test-terraform test-module check bench-attribution package docs lock format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed $(VENV)/.terraform ## make the virtual environment (the others do it themselves)
 
@@ -44,6 +44,9 @@ check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, d
 	$(BIN)/python -m tools.check_terraform
 	$(BIN)/python -m tools.check_policies
 	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --directory .
+
+bench-attribution: setup ## count the calls that it takes to know who launched 5,000 instances
+	@$(BIN)/python -m tools.bench_attribution
 
 package: ## build dist/tag_policy.zip from lambda_src
 	$(PYTHON) -m tools.build_package

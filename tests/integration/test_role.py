@@ -75,6 +75,26 @@ def test_only_the_tags_of_the_rules_may_be_written(policies: dict[str, dict[str,
         assert not allows(policies["terminate"], request)
 
 
+def may_write(policy: dict[str, Any], *keys: str) -> bool:
+    return allows(policy, Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": keys}))
+
+
+def test_what_is_written_next_to_a_creator_may_be_written_and_nothing_like_it(
+    policies: dict[str, dict[str, Any]],
+) -> None:
+    assert may_write(policies["event-id"], "CreatedBy", "CreatedBy:event-id", "ProjectCode")
+    assert not may_write(policies["event-id"], "ProjectCode:event-id")
+    assert not may_write(policies["event-id"], "CreatedBy:event-time")
+    assert not may_write(policies["terminate"], "CreatedBy:event-id")
+
+
+def test_next_to_any_key_where_only_the_table_knows_which_of_them_hold_a_creator(
+    policies: dict[str, dict[str, Any]],
+) -> None:
+    assert may_write(policies["shared"], "Owner", "Owner:event-time")
+    assert not may_write(policies["shared"], "Owner:event-id")
+
+
 @pytest.mark.parametrize(
     "resource",
     [

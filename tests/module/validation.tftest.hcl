@@ -272,6 +272,81 @@ run "refuses_a_writable_tag_key_with_a_wildcard" {
   expect_failures = [var.writable_tag_keys]
 }
 
+run "refuses_an_unknown_creator_format" {
+  command = plan
+
+  variables {
+    creator_format = "user"
+  }
+
+  expect_failures = [var.creator_format]
+}
+
+run "refuses_unknown_attribution_details" {
+  command = plan
+
+  variables {
+    attribution_details = "on"
+  }
+
+  expect_failures = [var.attribution_details]
+}
+
+run "refuses_a_delay_that_no_event_keeps_to" {
+  command = plan
+
+  variables {
+    attribution = { delay_minutes = 1 }
+  }
+
+  expect_failures = [var.attribution]
+}
+
+run "refuses_more_lookups_than_cloudtrail_allows" {
+  command = plan
+
+  variables {
+    attribution = { lookups_per_second = 5 }
+  }
+
+  expect_failures = [var.attribution]
+}
+
+run "refuses_a_budget_that_leaves_no_time_for_the_rest" {
+  command = plan
+
+  variables {
+    attribution = { budget_seconds = 900 }
+  }
+
+  expect_failures = [var.attribution]
+}
+
+run "refuses_a_creator_whose_key_has_no_room_for_its_detail" {
+  command = plan
+
+  variables {
+    attribution_details = "event_id"
+    rules               = { 1 = { tag_key = join("", [for i in range(120) : "k"]), action = "UserLookup" } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_a_rule_about_the_detail_of_a_creator" {
+  command = plan
+
+  variables {
+    attribution_details = "event_id"
+    rules = {
+      1 = { tag_key = "Owner", action = "UserLookup" }
+      2 = { tag_key = "Owner:event-id", action = "Update", default = "none" }
+    }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "refuses_the_name_of_a_topic" {
   command = plan
 

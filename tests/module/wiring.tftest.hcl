@@ -37,6 +37,10 @@ run "the_function_is_told_what_the_inputs_say" {
     vpc_ids         = ["vpc-0a1b2c3d4e5f67890", "vpc-11111111"]
     untagged_action = "stop"
     mode            = "audit"
+
+    creator_format      = "role/name"
+    attribution_details = "event_time"
+    attribution         = { delay_minutes = 45, lookups_per_second = 0.5, budget_seconds = 120 }
   }
 
   assert {
@@ -46,6 +50,12 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
       TAG_POLICY_MODE            = "audit"
+
+      TAG_POLICY_CREATOR_FORMAT             = "role/name"
+      TAG_POLICY_ATTRIBUTION_DETAILS        = "event_time"
+      TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = "45"
+      TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = "120"
+      TAG_POLICY_LOOKUPS_PER_SECOND         = "0.5"
     })
     error_message = "The environment is not what the inputs say."
   }

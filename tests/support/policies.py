@@ -12,6 +12,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "remediate": {"untagged_action": "remediate"},
     "audit": {"untagged_action": "terminate", "mode": "audit"},
     "event-id": {"untagged_action": "terminate", "attribution_details": "event_id"},
+    "shared": {
+        "untagged_action": "notify",
+        "rules_table_name": "shared-rules",
+        "writable_tag_keys": ["Owner"],
+        "attribution_details": "event_time",
+    },
     "no-lookup": {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},

@@ -62,6 +62,11 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_VPC_IDS": vpcs["minimal"].vpc_id,
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",
         "TAG_POLICY_MODE": "enforce",
+        "TAG_POLICY_CREATOR_FORMAT": "name",
+        "TAG_POLICY_ATTRIBUTION_DETAILS": "off",
+        "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "30",
+        "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "300",
+        "TAG_POLICY_LOOKUPS_PER_SECOND": "2",
     }
     assert configuration["Handler"] == "tag_policy.handler.lambda_handler"
     assert configuration["Runtime"] == "python3.13"
