@@ -64,8 +64,13 @@ def test_a_new_vpc_is_audited_and_the_other_is_put_right(
     assert fleet.tags_of(aws, tagged) == {"Name": "web"}
     assert (fleet.state_of(aws, untagged), fleet.tags_of(aws, untagged)) == ("running", {})
     tagged, untagged = launched["sandbox"]
+    lookup = aws.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": tagged}]
+    )
+    event_ids = [event["EventId"] for event in lookup["Events"]]
     assert fleet.tags_of(aws, tagged)["CostCenter"] == "unassigned"
     assert fleet.tags_of(aws, tagged)["Owner"] == "root"
+    assert fleet.tags_of(aws, tagged)["Owner:event-id"] in event_ids
     assert fleet.state_of(aws, untagged) == "terminated"
     modes = sorted(delivery.attributes["mode"] for delivery in aws.deliveries(queue))
     assert modes == ["audit", "enforce"]
