@@ -48,9 +48,9 @@ class LaunchSearch:
         delay: timedelta,
     ) -> None:
         oldest_first = sorted(instances, key=lambda instance: instance.created_at)
-        self.asked = len(oldest_first)
         self.answers: dict[str, Answer] = {}
         self._waiting = {instance.instance_id: instance for instance in oldest_first}
+        self.asked = len(self._waiting)
         self._long: dict[str, InstanceRef] = {}
         self._history = history
         self._now = now
@@ -122,14 +122,17 @@ class LaunchSearch:
 
         Yields, after each page, how far back has been read, and how many launches were of ours.
         """
-        read_to, token, more = end, "", True
+        read_to, token, more, empty = end, "", True, 0
         while more:
             page = self._history.page("EventName", LAUNCHED_BY, end, token)
+            token, more = page.token, bool(page.token)
+            empty += not page.events
+            if not page.events and more and empty <= _MANY_PAGES:
+                continue  # CloudTrail may have looked at some of the history and found nothing
             found = self._take(page)
             read_from, read_to = read_to, self._reach(page, read_to)
             self._density.learn(len(page.events) - found, read_from - read_to)
             yield read_to, found
-            token, more = page.token, bool(page.token)
 
     def _reach(self, page: Page, before: datetime) -> datetime:
         """Return how far back has been read, after a page that began where ``before`` says."""

@@ -91,11 +91,12 @@ class EventHistory:
         now = self.clock.now()
         first = max(start or now - HORIZON, now - HORIZON)
         last = end or datetime.max.replace(tzinfo=UTC)
+        matches = _matcher(attributes)
         found = [
             event
             for event in self.events
             if first <= event["EventTime"] <= last
-            and all(_matches(event, attribute) for attribute in attributes)
+            and matches(event)
             and event["EventTime"] + self.delay(event) <= now
         ]
         found.sort(key=lambda event: event["EventTime"] + self.disorder(event), reverse=True)
@@ -151,8 +152,10 @@ def _offset(token: str, question: str) -> int:
     return int(offset)
 
 
-def _matches(event: Event, attribute: Mapping[str, str]) -> bool:
-    key, value = attribute["AttributeKey"], attribute["AttributeValue"]
+def _matcher(attributes: Sequence[Mapping[str, str]]) -> Callable[[Event], bool]:
+    if not attributes:
+        return lambda _: True
+    key, value = attributes[0]["AttributeKey"], attributes[0]["AttributeValue"]
     if key in ("ResourceName", "ResourceType"):
-        return any(resource[key] == value for resource in event["Resources"])
-    return bool(event.get(key) == value)
+        return lambda event: value in [resource[key] for resource in event["Resources"]]
+    return lambda event: event.get(key) == value
