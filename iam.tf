@@ -1,13 +1,15 @@
 # The role: what the function may do, one statement per purpose.
 #
 # It follows the inputs. In audit mode there is no statement that changes EC2, and only an
-# untagged_action of "terminate" or "stop" brings the statement that allows it. "ec2:Vpc" is no
+# untagged_action of "terminate" or "stop" brings the statement that allows it. Even then the role
+# is a second lock: it can end marked instances only, and never an exempt one. "ec2:Vpc" is no
 # condition key for instances, so that the VPC is enforced in code.
 
 locals {
   enforces   = var.mode == "enforce"
   terminates = local.enforces && var.untagged_action == "terminate"
   stops      = local.enforces && var.untagged_action == "stop"
+  ends       = local.terminates ? "terminate" : local.stops ? "stop" : null
 
   # Rules that only the table knows may look users up too.
   table_knows_more = !local.creates_table || var.rules_owner == "table"
@@ -19,7 +21,7 @@ locals {
   # The function has them too: DETAIL_SUFFIX in creator_tag.py.
   detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
 
-  writable_tag_keys = setunion(local.rule_tag_keys, local.detail_tag_keys)
+  writable_tag_keys = setunion(local.rule_tag_keys, local.detail_tag_keys, local.ends == null ? [] : [var.marker_tag_key])
 
   looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
 
@@ -105,12 +107,41 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
+    for_each = local.enforces ? ["this"] : []
+
+    content {
+      sid       = "TakeBackTheMark"
+      actions   = ["ec2:DeleteTags"]
+      resources = [local.instance_arns]
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "aws:TagKeys"
+        values   = [var.marker_tag_key]
+      }
+
+      # No keys at all would be all tags of the instance.
+      condition {
+        test     = "Null"
+        variable = "aws:TagKeys"
+        values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.terminates ? ["this"] : []
 
     content {
-      sid       = "TerminateUntaggedInstances"
+      sid       = "TerminateMarkedInstances"
       actions   = ["ec2:TerminateInstances"]
       resources = [local.instance_arns]
+
+      condition {
+        test     = "StringLike"
+        variable = "aws:ResourceTag/${var.marker_tag_key}"
+        values   = ["terminate at *"]
+      }
     }
   }
 
@@ -118,9 +149,35 @@ data "aws_iam_policy_document" "this" {
     for_each = local.stops ? ["this"] : []
 
     content {
-      sid       = "StopUntaggedInstances"
+      sid       = "StopMarkedInstances"
       actions   = ["ec2:StopInstances"]
       resources = [local.instance_arns]
+
+      condition {
+        test     = "StringLike"
+        variable = "aws:ResourceTag/${var.marker_tag_key}"
+        values   = ["stop at *"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.ends == null ? [] : ["this"]
+
+    content {
+      sid    = "NeverEndAnExemptInstance"
+      effect = "Deny"
+      actions = [
+        "ec2:StopInstances",
+        "ec2:TerminateInstances",
+      ]
+      resources = [local.instance_arns]
+
+      condition {
+        test     = "Null"
+        variable = "aws:ResourceTag/${var.exempt_tag_key}"
+        values   = ["false"]
+      }
     }
   }
 

@@ -45,19 +45,31 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = coalesce(var.function.reserved_concurrency, -1)
 
   environment {
-    variables = {
-      TAG_POLICY_RULES_TABLE     = local.rules_table_name
-      TAG_POLICY_TOPIC_ARN       = local.topic_arn
-      TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
-      TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
-      TAG_POLICY_MODE            = var.mode
+    variables = merge(
+      {
+        TAG_POLICY_RULES_TABLE     = local.rules_table_name
+        TAG_POLICY_TOPIC_ARN       = local.topic_arn
+        TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
+        TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
+        TAG_POLICY_MODE            = var.mode
 
-      TAG_POLICY_CREATOR_FORMAT             = var.creator_format
-      TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
-      TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = var.attribution.delay_minutes
-      TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
-      TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
-    }
+        TAG_POLICY_GRACE_PERIOD    = var.grace_period
+        TAG_POLICY_MINIMUM_AGE     = var.minimum_age
+        TAG_POLICY_MARKER_TAG_KEY  = var.marker_tag_key
+        TAG_POLICY_EXEMPT_TAG_KEY  = var.exempt_tag_key
+        TAG_POLICY_PROTECT_MANAGED = var.protect_managed
+        TAG_POLICY_MAX_DESTRUCTIVE = var.limits.max_destructive
+
+        TAG_POLICY_CREATOR_FORMAT             = var.creator_format
+        TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
+        TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = var.attribution.delay_minutes
+        TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
+        TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
+      },
+      var.limits.max_destructive_percent == null ? {} : {
+        TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.limits.max_destructive_percent
+      },
+    )
   }
 
   logging_config {
@@ -74,8 +86,13 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = var.mode == "audit" || length(local.writable_tag_keys) > 0
+      condition     = var.mode == "audit" || length(local.rule_tag_keys) > 0
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
+    }
+
+    precondition {
+      condition     = var.marker_tag_key != var.exempt_tag_key && length(setintersection(local.rule_tag_keys, [var.marker_tag_key, var.exempt_tag_key])) == 0
+      error_message = "marker_tag_key and exempt_tag_key must differ, and no rule may be about either of them; \"tag-policy:due\" and \"tag-policy:exempt\" would do."
     }
 
     precondition {

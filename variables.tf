@@ -162,6 +162,88 @@ variable "writable_tag_keys" {
   }
 }
 
+# Nothing destructive by accident
+
+variable "grace_period" {
+  description = "How long before an untagged instance is stopped or terminated it is marked and announced, such as `\"24h\"` or `\"30m\"`. With `\"0s\"` it happens in the run that finds it."
+  type        = string
+  default     = "0s"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{1,6}[smhd]$", var.grace_period))
+    error_message = "grace_period must be a whole number with s, m, h or d behind it, such as \"24h\"."
+  }
+}
+
+variable "minimum_age" {
+  description = "An instance younger than this is neither marked nor ended, because many tools tag after launch."
+  type        = string
+  default     = "15m"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{1,6}[smhd]$", var.minimum_age))
+    error_message = "minimum_age must be a whole number with s, m, h or d behind it, such as \"15m\"."
+  }
+}
+
+variable "marker_tag_key" {
+  description = "The tag that says what will happen to an instance, and when. The role can end no instance without it."
+  type        = string
+  default     = "tag-policy:due"
+  nullable    = false
+
+  validation {
+    condition     = length(var.marker_tag_key) <= 127 && can(regex("^[\\w .:/=+@-]+$", var.marker_tag_key)) && trimspace(var.marker_tag_key) != "" && !startswith(lower(var.marker_tag_key), "aws:")
+    error_message = "marker_tag_key must be a tag key of its own with at most 127 letters, digits and characters of \" _.:/=+-@\", such as \"tag-policy:due\"."
+  }
+}
+
+variable "exempt_tag_key" {
+  description = "An instance that carries this tag is left alone. A date as its value, such as `2026-12-31`, is the last day of that."
+  type        = string
+  default     = "tag-policy:exempt"
+  nullable    = false
+
+  validation {
+    condition     = length(var.exempt_tag_key) <= 127 && can(regex("^[\\w .:/=+@-]+$", var.exempt_tag_key)) && trimspace(var.exempt_tag_key) != "" && !startswith(lower(var.exempt_tag_key), "aws:")
+    error_message = "exempt_tag_key must be a tag key of its own with at most 127 letters, digits and characters of \" _.:/=+-@\", such as \"tag-policy:exempt\"."
+  }
+}
+
+variable "protect_managed" {
+  description = "Whether instances that an AWS service manages are only reported, never stopped or terminated: ending them makes their owner start another."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "limits" {
+  description = <<-EOT
+    How many instances a run may stop or terminate. Over either limit it ends none at all, does everything else, and reports which are due.
+
+    - `max_destructive`: at most so many.
+    - `max_destructive_percent`: at most this share of the instances that it looks at; no such limit when left out.
+  EOT
+  type = object({
+    max_destructive         = optional(number, 10)
+    max_destructive_percent = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.limits.max_destructive >= 0 && var.limits.max_destructive <= 1000000 && floor(var.limits.max_destructive) == var.limits.max_destructive
+    error_message = "limits.max_destructive must be a whole number from 0, such as 10."
+  }
+
+  validation {
+    condition     = var.limits.max_destructive_percent == null || try(var.limits.max_destructive_percent >= 0 && var.limits.max_destructive_percent <= 100, false)
+    error_message = "limits.max_destructive_percent must be from 0 to 100, such as 5, or left out."
+  }
+}
+
 # Who launched an instance
 
 variable "creator_format" {

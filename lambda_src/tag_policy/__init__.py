@@ -3,13 +3,13 @@
 Data flows one way through the modules of this package::
 
     handler -> settings -> events -> rules -> inventory -> policy
-            -> attribution -> creators -> enforcement -> report -> notify
+            -> attribution -> creators -> limits -> enforcement -> report -> notify
 
 Only ``enforcement`` changes instances, only ``notify`` publishes, and only ``event_history`` asks
-CloudTrail, for ``launch_search``; ``policy``, ``values``, ``lookup_plan``, ``launch_event``,
-``identity``, ``creator_tag``, ``creators``, ``summary`` and ``report`` are pure. There are no
-third-party packages beside the boto3 of the Lambda runtime, because this code holds the right to
-terminate instances.
+CloudTrail, for ``launch_search``; ``policy``, ``mark``, ``values``, ``lookup_plan``,
+``launch_event``, ``identity``, ``creator_tag``, ``creators``, ``limits``, ``summary`` and
+``report`` are pure. There are no third-party packages beside the boto3 of the Lambda runtime,
+because this code holds the right to terminate instances.
 """
 
 __version__ = "0.1.0"

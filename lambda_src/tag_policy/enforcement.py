@@ -29,11 +29,14 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html
 """
 
 _RESULT_OF = {
-    Remedy.TAG: Result.TAGGED,
-    Remedy.TERMINATE: Result.TERMINATED,
-    Remedy.STOP: Result.STOPPED,
     Remedy.NOTIFY: Result.NOTIFIED,
+    Remedy.TAG: Result.TAGGED,
+    Remedy.UNMARK: Result.UNMARKED,
+    Remedy.MARK: Result.MARKED,
+    Remedy.STOP: Result.STOPPED,
+    Remedy.TERMINATE: Result.TERMINATED,
 }
+"""What a remedy results in; gentlest first, which is the order of the calls."""
 
 _PASSING = frozenset(
     {
@@ -105,7 +108,8 @@ def enforce(
 ) -> Iterator[Outcome]:
     """Apply the remedies and yield an outcome for every finding, as it comes about.
 
-    Every finding of ``Remedy.TAG`` must have its value. ``look_again`` returns what is found about
+    Every finding of ``Remedy.TAG`` must have its value; none is of ``Remedy.WAIT``. What is to be
+    ended is marked first, where its finding has a mark. ``look_again`` returns what is found about
     some instances when they are looked at anew. ``out_of_time`` is asked before every call; what is
     left then is deferred. In audit mode no call is made, and the outcomes are those that the
     enforcing run would try for. AWS's errors become outcomes and are not raised.
@@ -138,6 +142,10 @@ def _carry_out(
     if not call.findings:
         return
     try:
+        if _is_to_be_marked(call):
+            _write_tags(call, ec2)
+            waiting.append(_marked(call))
+            return
         _send(call, ec2)
     except (*AWS_ERRORS, _NotConfirmedError) as error:
         tried = replace(call, tried=True)
@@ -147,6 +155,24 @@ def _carry_out(
             yield from _refused(tried, _refusal(error), ec2)
     else:
         yield from _done(call)
+
+
+def _is_to_be_marked(call: _Call) -> bool:
+    """Tell whether the instances of a call have to be marked before they may be ended."""
+    return call.remedy in _ENDED and any(f.tag_key for f in next(iter(call.findings.values())))
+
+
+def _marked(call: _Call) -> _Call:
+    """Return the call that ends what has just been marked.
+
+    Its instances are looked at once more before that, and left alone when they are not seen with
+    their mark, or when somebody has tagged them in the meantime.
+    """
+    findings = {
+        instance_id: [replace(finding, tag_key="", value=None) for finding in some]
+        for instance_id, some in call.findings.items()
+    }
+    return replace(call, findings=findings)
 
 
 def _calls(findings: Iterable[Finding]) -> Iterator[_Call]:
@@ -160,7 +186,7 @@ def _calls(findings: Iterable[Finding]) -> Iterator[_Call]:
     for (remedy, instance_id), some in by_instance.items():
         groups.setdefault((remedy, _tags(some)), {})[instance_id] = some
 
-    gentlest_first = (Remedy.NOTIFY, Remedy.TAG, Remedy.STOP, Remedy.TERMINATE)
+    gentlest_first = tuple(_RESULT_OF)
     for (remedy, _), group in sorted(
         groups.items(), key=lambda entry: gentlest_first.index(entry[0][0])
     ):
@@ -172,7 +198,7 @@ def _calls(findings: Iterable[Finding]) -> Iterator[_Call]:
 def _tags(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
     """Return the tags that some findings ask for; each key once, as EC2 demands."""
     details = [finding.detail_tag for finding in findings if finding.detail_tag]
-    values = [(f.tag_key, f.value or "") for f in findings if f.remedy is Remedy.TAG]
+    values = [(f.tag_key, f.value) for f in findings if f.value is not None]
     return tuple(dict([*details, *values]).items())
 
 
@@ -248,20 +274,27 @@ def _unchanged(call: _Call, look_again: LookAgain) -> list[str]:
 def _send(call: _Call, ec2: "EC2Client") -> None:
     instance_ids = list(call.findings)
     match call.remedy:
-        case Remedy.TAG:
-            tags = _tags(next(iter(call.findings.values())))
-            ec2.create_tags(
-                Resources=instance_ids,
-                Tags=[{"Key": key, "Value": value} for key, value in tags],
-            )
+        case Remedy.TAG | Remedy.MARK:
+            _write_tags(call, ec2)
+        case Remedy.UNMARK:
+            key = next(iter(call.findings.values()))[0].tag_key
+            ec2.delete_tags(Resources=instance_ids, Tags=[{"Key": key}])
         case Remedy.STOP:
             stopping = ec2.stop_instances(InstanceIds=instance_ids)
             _confirm(call, stopping["StoppingInstances"])
         case Remedy.TERMINATE:
             terminating = ec2.terminate_instances(InstanceIds=instance_ids)
             _confirm(call, terminating["TerminatingInstances"])
-        case Remedy.NOTIFY:
-            raise AssertionError("nothing is called for a remedy of notify")
+        case Remedy.NOTIFY | Remedy.WAIT:
+            raise AssertionError(f"nothing is called for a remedy of {call.remedy}")
+
+
+def _write_tags(call: _Call, ec2: "EC2Client") -> None:
+    tags = _tags(next(iter(call.findings.values())))
+    ec2.create_tags(
+        Resources=list(call.findings),
+        Tags=[{"Key": key, "Value": value} for key, value in tags],
+    )
 
 
 def _confirm(call: _Call, answer: Iterable["InstanceStateChangeTypeDef"]) -> None:

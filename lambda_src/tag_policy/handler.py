@@ -15,7 +15,8 @@ from tag_policy.creators import instances_to_look_up, with_creators
 from tag_policy.enforcement import enforce
 from tag_policy.event_history import EventHistory
 from tag_policy.events import Scope, read_event
-from tag_policy.model import Finding, InstanceRef, Outcome, Rule, TagPolicyError
+from tag_policy.limits import within_limits
+from tag_policy.model import Finding, InstanceRef, Outcome, Remedy, Rule, TagPolicyError
 from tag_policy.report import as_record, whole_text
 from tag_policy.settings import Settings
 from tag_policy.summary import Report, summary
@@ -150,7 +151,8 @@ def _sweep(
     if creators.problem:
         report = replace(report, problems=[*report.problems, creators.problem])
     findings, deferred = with_creators(findings, creators.answers, settings)
-    for outcome in deferred:
+    findings, held = within_limits(findings, report.instances, settings)
+    for outcome in (*deferred, *held):
         _note(outcome, done)
 
     def look_again(instances: Sequence[InstanceRef]) -> Iterable[Finding]:
@@ -182,7 +184,7 @@ def _judge(
     out_of_time: Callable[[], bool],
 ) -> tuple[Report, list[Finding]]:
     """Judge every instance of the VPCs; return the report with the counts, and the findings."""
-    instances = compliant = 0
+    instances = compliant = exempt = 0
     findings: list[Finding] = []
     problems: list[str] = []
     failed = False
@@ -193,10 +195,13 @@ def _judge(
         problems.append(f"whether the VPCs exist could not be asked: {error}")
     try:
         for instance in inventory.instances_of_vpcs(clients.ec2, report.vpc_ids):
-            found = policy.evaluate(instance, valid, settings, report.time)
             instances += 1
-            compliant += not found
-            findings += found
+            if policy.is_exempt(instance, settings, report.time):
+                exempt += 1
+            else:
+                found = policy.evaluate(instance, valid, settings, report.time)
+                compliant += not found
+                findings += found
             if out_of_time():
                 break
     except AWS_ERRORS as error:
@@ -207,11 +212,15 @@ def _judge(
         report,
         instances=instances,
         compliant=compliant,
+        exempt=exempt,
         violations=violations,
         problems=problems,
         failed=failed,
     )
-    return judged, findings
+    for finding in findings:
+        if finding.remedy is Remedy.WAIT:
+            log.info("waiting %s: %s", finding.instance.instance_id, finding.reason)
+    return judged, [finding for finding in findings if finding.remedy is not Remedy.WAIT]
 
 
 def _look_up_creators(

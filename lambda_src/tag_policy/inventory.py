@@ -1,6 +1,6 @@
 """EC2 pages to instances, one by one; the whole VPC is never in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -105,13 +105,24 @@ def to_instance(description: "InstanceTypeDef") -> Instance:
             vpc_id=description["VpcId"],
             name=tags.get("Name", ""),
             created_at=_created_at(description),
-            managers={
-                service: tags[key] for key, service in _MANAGER_TAGS.items() if tags.get(key)
-            },
+            managers=_managers(description, tags),
         ),
         state=description["State"]["Name"],
+        started_at=description["LaunchTime"],
         tags=tags,
     )
+
+
+def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what an instance is part of, by service; ``operator`` is who manages it for its owner.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
+    """
+    managers = {service: tags[key] for key, service in _MANAGER_TAGS.items() if tags.get(key)}
+    operator = description.get("Operator", {})
+    if operator.get("Managed"):
+        managers["operator"] = operator.get("Principal", "an AWS service")
+    return managers
 
 
 def _created_at(description: "InstanceTypeDef") -> datetime:

@@ -35,12 +35,19 @@ class UntaggedAction(StrEnum):
 
 
 class Remedy(StrEnum):
-    """What a finding asks for."""
+    """What a finding asks for.
+
+    ``MARK`` and ``UNMARK`` announce that an instance will be stopped or terminated, and take that
+    back. ``WAIT`` is nothing for now: the instance is too young, or its time has not come.
+    """
 
     TAG = "tag"
+    MARK = "mark"
+    UNMARK = "unmark"
     TERMINATE = "terminate"
     STOP = "stop"
     NOTIFY = "notify"
+    WAIT = "wait"
 
 
 class Result(StrEnum):
@@ -50,6 +57,8 @@ class Result(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     DEFERRED = "deferred"
+    MARKED = "marked"
+    UNMARKED = "unmarked"
     NOTIFIED = "notified"
     TAGGED = "tagged"
 
@@ -99,10 +108,11 @@ class InstanceRef:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An EC2 instance as ``DescribeInstances`` tells of it."""
+    """An EC2 instance as ``DescribeInstances`` tells of it; ``started_at`` is its last start."""
 
     ref: InstanceRef
     state: str
+    started_at: datetime
     tags: Mapping[str, str]
 
 
@@ -165,10 +175,13 @@ Answer = Known | Nobody | NotKnownYet
 class Finding:
     """One thing that is not as the rules say, and the remedy that they ask for.
 
-    ``tag_key`` and ``value`` belong to ``Remedy.TAG``. A ``value`` of None is the launching user,
-    still to be looked up; ``fallback`` is what is written when there is none to be found.
-    ``violation`` is False when a tag is filled that nobody requires. ``launch`` proves a value that
-    was looked up; ``detail_tag``, a key and a value, is written along with it, if it can be.
+    ``tag_key`` and ``value`` belong to ``Remedy.TAG`` and ``Remedy.MARK``, and the ``tag_key`` to
+    ``Remedy.UNMARK``. With ``Remedy.TERMINATE`` and ``Remedy.STOP`` they are the mark that has to
+    be written first, or empty where the instance has it. For ``Remedy.TAG``, a ``value`` of None is
+    the launching user, still to be looked up; ``fallback`` is what is written when there is none to
+    be found. ``violation`` is False when a tag is filled that nobody requires. ``launch`` proves a
+    value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
+    be.
     """
 
     instance: InstanceRef
@@ -180,6 +193,10 @@ class Finding:
     fallback: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
+
+
+LIMIT = "Limit"
+"""The code of an outcome that was held back because the run would have ended too many instances."""
 
 
 @dataclass(frozen=True, slots=True)

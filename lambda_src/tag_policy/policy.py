@@ -1,9 +1,10 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from tag_policy import values
+from tag_policy.mark import Mark, read_mark
 from tag_policy.model import (
     Action,
     Finding,
@@ -16,6 +17,11 @@ from tag_policy.settings import Settings
 
 _NO_TAGS = "no tags at all"
 
+_ENDING = {
+    UntaggedAction.TERMINATE: Remedy.TERMINATE,
+    UntaggedAction.STOP: Remedy.STOP,
+}
+
 
 def evaluate(
     instance: Instance, rules: Sequence[Rule], settings: Settings, now: datetime
@@ -23,25 +29,92 @@ def evaluate(
     """Return what is to be done about one instance; an empty list when nothing is.
 
     An instance without any tag, not even one of AWS's own (``aws:…``), gets the untagged action
-    instead of the rules, unless that action is ``remediate``.
+    instead of the rules, unless that action is ``remediate``. The engine's own mark is no such tag.
+    An exempt instance is left alone.
     """
-    if not instance.tags and settings.untagged_action is not UntaggedAction.REMEDIATE:
-        return [_untagged(instance, settings.untagged_action)]
-    return list(_untidy_tags(instance, rules, now))
+    if is_exempt(instance, settings, now):
+        return []
+    tags = instance.tags.keys() - {settings.marker_tag_key}
+    untagged = not tags and settings.untagged_action is not UntaggedAction.REMEDIATE
+    found = [_untagged(instance, settings, now)] if untagged else []
+    if not untagged:
+        found += _untidy_tags(instance, rules, now)
+    may_be_ended = (
+        untagged and settings.untagged_action in _ENDING and not _is_protected(instance, settings)
+    )
+    if settings.marker_tag_key in instance.tags and not may_be_ended:
+        found.append(_unmark(instance, settings))
+    return found
 
 
-def _untagged(instance: Instance, action: UntaggedAction) -> Finding:
-    match action:
-        case UntaggedAction.TERMINATE:
-            return Finding(instance.ref, Remedy.TERMINATE, _NO_TAGS)
-        case UntaggedAction.STOP if instance.state not in ("stopping", "stopped"):
-            return Finding(instance.ref, Remedy.STOP, _NO_TAGS)
-        case UntaggedAction.STOP:
-            # Stopping it again would report the same stop every hour.
-            reason = f"{_NO_TAGS}; {instance.state} already"
-            return Finding(instance.ref, Remedy.NOTIFY, reason)
-        case _:
-            return Finding(instance.ref, Remedy.NOTIFY, _NO_TAGS)
+def is_exempt(instance: Instance, settings: Settings, now: datetime) -> bool:
+    """Tell whether an instance carries the exemption tag.
+
+    A date as its value (``2026-12-31``) is the last day on which it exempts, in UTC; whatever else
+    it holds, it exempts without end.
+    """
+    value = instance.tags.get(settings.exempt_tag_key)
+    if value is None:
+        return False
+    try:
+        return now.astimezone(UTC).date() <= date.fromisoformat(value.strip())
+    except ValueError:
+        return True
+
+
+def _untagged(instance: Instance, settings: Settings, now: datetime) -> Finding:
+    remedy = _ENDING.get(settings.untagged_action)
+    if remedy is None:
+        return Finding(instance.ref, Remedy.NOTIFY, _NO_TAGS)
+    if remedy is Remedy.STOP and instance.state in ("stopping", "stopped"):
+        # Stopping it again would report the same stop every hour.
+        reason = f"{_NO_TAGS}; {instance.state} already"
+        return Finding(instance.ref, Remedy.NOTIFY, reason)
+    if _is_protected(instance, settings):
+        service, what = next(iter(instance.ref.managers.items()))
+        reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
+        return Finding(instance.ref, Remedy.NOTIFY, reason)
+    if now - instance.ref.created_at < settings.minimum_age:
+        reason = f"{_NO_TAGS}; younger than the minimum age"
+        return Finding(instance.ref, Remedy.WAIT, reason, violation=False)
+    return _due(instance, remedy, settings, now)
+
+
+def _is_protected(instance: Instance, settings: Settings) -> bool:
+    return settings.protect_managed and bool(instance.ref.managers)
+
+
+def _due(instance: Instance, remedy: Remedy, settings: Settings, now: datetime) -> Finding:
+    """Return what is next for an instance that is to be stopped or terminated."""
+    value = instance.tags.get(settings.marker_tag_key)
+    mark = None if value is None else read_mark(value)
+    if mark is not None and mark.time < instance.started_at.replace(microsecond=0):
+        mark = None  # it was stopped, and somebody has started it since
+    if mark is not None and mark.action is settings.untagged_action:
+        if mark.time <= now:
+            return Finding(instance.ref, remedy, _NO_TAGS)
+        return Finding(instance.ref, Remedy.WAIT, f"{_NO_TAGS}; {mark}")
+    reason = _NO_TAGS
+    if value is not None:
+        reason += f"; what its tag {settings.marker_tag_key} says does not hold, and is set anew"
+    new = Mark(settings.untagged_action, now + settings.grace_period, _NO_TAGS)
+    return Finding(
+        instance.ref,
+        Remedy.MARK if settings.grace_period else remedy,
+        reason,
+        tag_key=settings.marker_tag_key,
+        value=str(new),
+    )
+
+
+def _unmark(instance: Instance, settings: Settings) -> Finding:
+    return Finding(
+        instance.ref,
+        Remedy.UNMARK,
+        "no longer due",
+        violation=False,
+        tag_key=settings.marker_tag_key,
+    )
 
 
 def _untidy_tags(instance: Instance, rules: Iterable[Rule], now: datetime) -> Iterable[Finding]:

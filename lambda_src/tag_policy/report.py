@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from tag_policy.model import Mode, Outcome
+from tag_policy.model import Mode, Outcome, Result
 from tag_policy.report_text import (
     DETAIL_LIMIT,
     HEADINGS,
@@ -73,10 +73,9 @@ def attributes(report: Report) -> dict[str, str | int]:
     """Return the message attributes that a subscription may filter on; SNS allows 10."""
     return {
         "mode": str(report.mode),
-        "trigger": report.trigger,
         "complete": str(report.complete).lower(),
         "violations": report.violations,
-        **counts(report),
+        **{name: number for name, number in counts(report).items() if name != Result.UNMARKED},
     }
 
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from tag_policy.model import Mode, Outcome, Remedy, Result
+from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result
 from tag_policy.rules import MAX_TAG_VALUE_LENGTH
 from tag_policy.summary import Report, counts
 
@@ -19,8 +19,10 @@ HEADINGS = {
     Result.TERMINATED: "TERMINATED",
     Result.STOPPED: "STOPPED",
     Result.FAILED: "FAILED",
+    Result.MARKED: "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE",
     Result.DEFERRED: "LEFT FOR THE NEXT RUN",
     Result.NOTIFIED: "UNTAGGED, NOT TOUCHED",
+    Result.UNMARKED: "NO LONGER DUE",
     Result.TAGGED: "TAGGED",
 }
 """In the order of the report: worst first."""
@@ -29,8 +31,10 @@ _AUDIT_HEADINGS = {
     Result.TERMINATED: "WOULD BE TERMINATED",
     Result.STOPPED: "WOULD BE STOPPED",
     Result.FAILED: "WOULD FAIL",
+    Result.MARKED: "WOULD BE ANNOUNCED",
     Result.DEFERRED: "WOULD BE LEFT FOR THE NEXT RUN",
     Result.NOTIFIED: "UNTAGGED, WOULD NOT BE TOUCHED",
+    Result.UNMARKED: "WOULD NO LONGER BE DUE",
     Result.TAGGED: "WOULD BE TAGGED",
 }
 
@@ -72,6 +76,8 @@ def _head(report: Report) -> Iterator[str]:
         f"{plural(report.rules, 'rule')}: {report.compliant:,} needed nothing, "
         f"{plural(report.violations, 'violation')} in the others."
     )
+    if report.exempt:
+        yield f"{plural(report.exempt, 'exempt instance')} left alone."
 
 
 def _what_is_wrong(report: Report) -> Iterator[str]:
@@ -101,10 +107,13 @@ def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 
 def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Yield one line for all that wait for the same, where they are many."""
+    """Yield one line for all whose tags wait for the same, where they are many."""
     alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
         finding = outcome.finding
+        if finding.remedy is not Remedy.TAG:
+            yield _line(outcome)
+            continue
         key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
         alike.setdefault(key, []).append(outcome)
     for some in alike.values():
@@ -140,7 +149,10 @@ def _what(outcome: Outcome) -> str:
         if finding.value is None:
             return finding.tag_key
         return f'{finding.tag_key} = "{clean(finding.value, MAX_TAG_VALUE_LENGTH)}"'
-    return _NOT_DONE.get((outcome.result, finding.remedy), "")
+    if finding.remedy is Remedy.MARK:
+        return clean(finding.value or "", MAX_TAG_VALUE_LENGTH).rpartition(": ")[0]
+    result = Result.FAILED if outcome.code == LIMIT else outcome.result
+    return _NOT_DONE.get((result, finding.remedy), "")
 
 
 def _tail(report: Report, left_out: int) -> Iterator[str]:

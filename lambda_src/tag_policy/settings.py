@@ -13,6 +13,14 @@ from tag_policy.model import Mode, TagPolicyError, UntaggedAction
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
 _TOPIC_ARN = re.compile(r"arn:[^:]+:sns:[^:]+:\d{12}:[^:]+")
 
+_DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_UNIT = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -32,6 +40,11 @@ class AttributionDetails(StrEnum):
     EVENT_TIME = "event_time"
 
 
+class _Answer(StrEnum):
+    TRUE = "true"
+    FALSE = "false"
+
+
 class SettingsError(TagPolicyError):
     """The environment lacks a variable or holds one that cannot be used; names all of them."""
 
@@ -40,8 +53,11 @@ class SettingsError(TagPolicyError):
 class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
-    ``attribution_delay`` is how long after a launch its event may still be on its way;
-    ``attribution_budget`` how much of a run may go into looking creators up.
+    ``grace_period`` lies between the marking of an instance and its end; one younger than
+    ``minimum_age`` is not marked yet. ``max_destructive`` is how many instances a run may end at
+    most, and ``max_destructive_percent`` which share of those that it looks at, None where there is
+    no such limit. ``attribution_delay`` is how long after a launch its event may still be on its
+    way; ``attribution_budget`` how much of a run may go into looking creators up.
     """
 
     rules_table: str
@@ -49,6 +65,13 @@ class Settings:
     vpc_ids: tuple[str, ...]
     untagged_action: UntaggedAction
     mode: Mode
+    grace_period: timedelta
+    minimum_age: timedelta
+    marker_tag_key: str
+    exempt_tag_key: str
+    protect_managed: bool
+    max_destructive: int
+    max_destructive_percent: float | None
     creator_format: CreatorFormat
     attribution_details: AttributionDetails
     attribution_delay: timedelta
@@ -57,7 +80,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """Read the ``TAG_POLICY_*`` variables; those about creators have defaults.
+        """Read the ``TAG_POLICY_*`` variables; all but the first five have defaults.
 
         Raises SettingsError when any is missing or malformed, naming every such variable and, for
         each, a value that would be right.
@@ -69,6 +92,14 @@ class Settings:
             vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
             mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
+            grace_period=reader.duration_or("0s", "TAG_POLICY_GRACE_PERIOD"),
+            minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
+            marker_tag_key=reader.text_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
+            exempt_tag_key=reader.text_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
+            protect_managed=reader.choice_or(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED")
+            is _Answer.TRUE,
+            max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
+            max_destructive_percent=reader.percentage("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT"),
             creator_format=reader.choice_or(CreatorFormat.NAME, "TAG_POLICY_CREATOR_FORMAT"),
             attribution_details=reader.choice_or(
                 AttributionDetails.OFF, "TAG_POLICY_ATTRIBUTION_DETAILS"
@@ -98,6 +129,9 @@ class _Reader:
         if not value:
             self.problems.append(f"{name} is not set; expected, for example, {example!r}")
         return value
+
+    def text_or(self, default: str, name: str) -> str:
+        return self._environment.get(name, "").strip() or default
 
     def topic_arn(self, name: str) -> str:
         example = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"
@@ -149,3 +183,19 @@ class _Reader:
             f"{name} is {value!r}; expected a number from {least} to {most}, such as {default}"
         )
         return default
+
+    def percentage(self, name: str) -> float | None:
+        if not self._environment.get(name, "").strip():
+            return None
+        return self.number_or(5, name, 0, 100)
+
+    def duration_or(self, default: str, name: str) -> timedelta:
+        value = self.text_or(default, name)
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.problems.append(
+                f"{name} is {value!r}; expected a whole number with s, m, h or d behind it, "
+                "such as '30m' or '24h'"
+            )
+            return timedelta()
+        return int(match[1]) * _UNIT[match[2]]

@@ -15,7 +15,8 @@ class Report:
 
     ``problems`` are the reasons why the run is incomplete: a VPC that does not exist, time that
     ran out, a listing that broke off. ``failed`` says that such a reason is for the alarm too.
-    ``compliant`` counts the instances that needed nothing.
+    ``compliant`` counts the instances that needed nothing, ``exempt`` those that were left alone
+    because they carry the exemption tag.
     """
 
     mode: Mode
@@ -30,6 +31,7 @@ class Report:
     rule_errors: Sequence[RuleError] = ()
     instances: int = 0
     compliant: int = 0
+    exempt: int = 0
     violations: int = 0
     outcomes: Sequence[Outcome] = ()
     problems: Sequence[str] = ()
@@ -56,6 +58,7 @@ def summary(report: Report) -> dict[str, Any]:
         "rule_errors": len(report.rule_errors),
         "instances": report.instances,
         "compliant": report.compliant,
+        "exempt": report.exempt,
         "violations": report.violations,
         "complete": report.complete,
         "outcomes": counts(report),
@@ -65,5 +68,14 @@ def summary(report: Report) -> dict[str, Any]:
 def counts(report: Report) -> dict[str, int]:
     """Return the number of findings by result, every result included."""
     counted = Counter(outcome.result for outcome in report.outcomes)
-    in_order = ("tagged", "terminated", "stopped", "notified", "deferred", "failed")
-    return {result: counted[Result(result)] for result in in_order}
+    in_order = (
+        Result.TAGGED,
+        Result.TERMINATED,
+        Result.STOPPED,
+        Result.NOTIFIED,
+        Result.MARKED,
+        Result.UNMARKED,
+        Result.DEFERRED,
+        Result.FAILED,
+    )
+    return {str(result): counted[result] for result in in_order}

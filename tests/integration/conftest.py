@@ -119,6 +119,7 @@ class Engine:
                 "TAG_POLICY_VPC_IDS": vpc_ids or self.vpc.vpc_id,
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
                 "TAG_POLICY_MODE": self.mode,
+                "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old
                 **self.environment,
             }
         )
@@ -171,6 +172,17 @@ class Engine:
             if any(r["ResourceName"] == instance_id for r in event["Resources"]):
                 event["EventTime"] = then
 
+    def let_a_service_manage(self, instance_id: str) -> None:
+        """Hand an instance to the service EKS, as EKS Auto Mode does."""
+        instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
+        instance.operator = {"Managed": True, "Principal": "eks.amazonaws.com"}
+
+    def tag(self, instance_id: str, **tags: str) -> None:
+        """Write tags as somebody else does; ``due`` and ``exempt`` are the engine's own."""
+        own = {"due": "tag-policy:due", "exempt": "tag-policy:exempt"}
+        tag_list = [{"Key": own.get(key, key), "Value": value} for key, value in tags.items()]
+        self.client("ec2").create_tags(Resources=[instance_id], Tags=tag_list)
+
     @property
     def cloudtrail(self) -> EventHistory:
         """CloudTrail's event history, for a test to change."""
@@ -179,6 +191,30 @@ class Engine:
     def history(self) -> list[Event]:
         """Return the events of CloudTrail, for a test to change."""
         return self.cloudtrail.events
+
+
+def prepare(variant: str) -> Engine:
+    """Make the engine of a variant, with its VPC, rules and topic, in an empty AWS."""
+    inputs = VARIANTS[variant]
+    engine = Engine(
+        variant,
+        inputs["untagged_action"],
+        inputs.get("mode", "enforce"),
+        vpc=fleet.Vpc("", ("", "")),
+    )
+    engine.vpc = fleet.create_vpc(engine)
+    engine.cloudtrail.clock = engine.clock
+    engine.client("dynamodb").create_table(
+        TableName=engine.table,
+        KeySchema=[{"AttributeName": "RuleId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "RuleId", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    engine.set_rules(DEFAULT_ITEMS)
+    sns = engine.client("sns")
+    sns.create_topic(Name=f"{variant}-reports")
+    sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
+    return engine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -206,25 +242,7 @@ def make_engine(policies: dict[str, dict[str, Any]]) -> Iterator[Any]:
     engines: list[Engine] = []
 
     def make(variant: str) -> Engine:
-        inputs = VARIANTS[variant]
-        engine = Engine(
-            variant,
-            inputs["untagged_action"],
-            inputs.get("mode", "enforce"),
-            vpc=fleet.Vpc("", ("", "")),
-        )
-        engine.vpc = fleet.create_vpc(engine)
-        engine.cloudtrail.clock = engine.clock
-        engine.client("dynamodb").create_table(
-            TableName=engine.table,
-            KeySchema=[{"AttributeName": "RuleId", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "RuleId", "AttributeType": "N"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        engine.set_rules(DEFAULT_ITEMS)
-        sns = engine.client("sns")
-        sns.create_topic(Name=f"{variant}-reports")
-        sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
+        engine = prepare(variant)
         engines.append(engine)
         return engine
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tag_policy.summary import counts
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
+from tests.support.builders import report
 from tests.support.calls import AwsError, Call, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.moto_cloudtrail import record_event
@@ -213,8 +215,7 @@ def test_a_cloudtrail_that_throttles_to_the_end_is_not_nobody(engine: Engine) ->
 
 
 def counted(**outcomes: int) -> dict[str, int]:
-    names = ("tagged", "terminated", "stopped", "notified", "deferred", "failed")
-    return dict.fromkeys(names, 0) | outcomes
+    return dict.fromkeys(counts(report()), 0) | outcomes
 
 
 def test_where_cloudtrail_is_denied_the_rest_is_done_and_it_is_said_once(

@@ -31,6 +31,7 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
         engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"}})
     engine.launch()
     engine.launch({"Name": "web"})
+    engine.launch({"Name": "web", "tag-policy:due": "of an earlier run"})
 
     engine.run()
 
@@ -42,18 +43,31 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
 CHANGES = ("ec2:CreateTags", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:DeleteTags")
 
 
+MARKS = {
+    "ec2:TerminateInstances": "terminate at 2026-11-24T08:00:00Z: no tags at all",
+    "ec2:StopInstances": "stop at 2026-11-24T08:00:00Z: no tags at all",
+}
+KEYS = {"ec2:CreateTags": "ProjectCode", "ec2:DeleteTags": "tag-policy:due"}
+
+
+def context_of(action: str) -> dict[str, list[str]]:
+    """The tags of an instance, and of the request, with which an action is allowed if ever."""
+    if action in KEYS:
+        return {"aws:TagKeys": [KEYS[action]]}
+    return {"aws:ResourceTag/tag-policy:due": [MARKS[action]]}
+
+
 def allowed_changes(policy: dict[str, Any]) -> set[str]:
-    context = {"aws:TagKeys": ["ProjectCode"]}
-    return {a for a in CHANGES if allows(policy, Request(a, INSTANCE, context))}
+    return {a for a in CHANGES if allows(policy, Request(a, INSTANCE, context_of(a)))}
 
 
 @pytest.mark.parametrize(
     ("variant", "changes"),
     [
-        ("terminate", {"ec2:CreateTags", "ec2:TerminateInstances"}),
-        ("stop", {"ec2:CreateTags", "ec2:StopInstances"}),
-        ("notify", {"ec2:CreateTags"}),
-        ("remediate", {"ec2:CreateTags"}),
+        ("terminate", {"ec2:CreateTags", "ec2:DeleteTags", "ec2:TerminateInstances"}),
+        ("stop", {"ec2:CreateTags", "ec2:DeleteTags", "ec2:StopInstances"}),
+        ("notify", {"ec2:CreateTags", "ec2:DeleteTags"}),
+        ("remediate", {"ec2:CreateTags", "ec2:DeleteTags"}),
         ("audit", set()),
     ],
 )
@@ -61,6 +75,45 @@ def test_the_role_may_change_what_its_inputs_ask_for_and_nothing_else(
     policies: dict[str, dict[str, Any]], variant: str, changes: set[str]
 ) -> None:
     assert allowed_changes(policies[variant]) == changes
+
+
+def end(action: str, **tags: str) -> Request:
+    context = {f"aws:ResourceTag/tag-policy:{key}": [value] for key, value in tags.items()}
+    return Request(action, INSTANCE, context)
+
+
+@pytest.mark.parametrize(
+    ("variant", "action"),
+    [("terminate", "ec2:TerminateInstances"), ("stop", "ec2:StopInstances")],
+)
+def test_only_a_marked_instance_can_be_ended_and_never_an_exempt_one(
+    policies: dict[str, dict[str, Any]], variant: str, action: str
+) -> None:
+    policy, mark = policies[variant], MARKS[action]
+    (other,) = set(MARKS.values()) - {mark}
+
+    assert allows(policy, end(action, due=mark))
+    for tags in ({}, {"due": ""}, {"due": "soon"}, {"due": other}):
+        assert not allows(policy, end(action, **tags))
+    for exemption in ("", "2026-12-31", "because"):
+        assert not allows(policy, end(action, due=mark, exempt=exemption))
+
+
+def test_the_mark_is_the_only_tag_that_may_be_deleted(
+    policies: dict[str, dict[str, Any]],
+) -> None:
+    for variant in ("terminate", "stop", "notify", "remediate"):
+        for keys in (["ProjectCode"], ["tag-policy:due", "Name"], ["tag-policy:exempt"], []):
+            context = {"aws:TagKeys": keys} if keys else {}
+            request = Request("ec2:DeleteTags", INSTANCE, context)
+            assert not allows(policies[variant], request)
+
+
+def test_the_mark_may_be_written_only_where_something_can_be_ended(
+    policies: dict[str, dict[str, Any]],
+) -> None:
+    for variant, may in (("terminate", True), ("stop", True), ("notify", False), ("audit", False)):
+        assert may_write(policies[variant], "tag-policy:due") is may
 
 
 def test_only_the_tags_of_the_rules_may_be_written(policies: dict[str, dict[str, Any]]) -> None:
@@ -107,7 +160,7 @@ def test_only_instances_of_this_account_and_region_may_be_changed(
     policies: dict[str, dict[str, Any]], resource: str
 ) -> None:
     for action in CHANGES:
-        request = Request(action, resource, {"aws:TagKeys": ["ProjectCode"]})
+        request = Request(action, resource, context_of(action))
         assert not allows(policies["terminate"], request)
 
 

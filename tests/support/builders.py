@@ -1,7 +1,8 @@
 """Small makers of the engine's own objects, for tests that care about one field of them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tag_policy.model import (
@@ -47,9 +48,11 @@ def ref(
     return InstanceRef(instance_id, "vpc-abc123c1", name, created_at, {})
 
 
-def instance(tags: Mapping[str, str], state: str = "running") -> Instance:
-    """Make an instance with some tags."""
-    return Instance(ref(), state, dict(tags))
+def instance(tags: Mapping[str, str], state: str = "running", **changes: Any) -> Instance:
+    """Make an instance with some tags, a day old where nothing else is said."""
+    yesterday = NOW - timedelta(days=1)
+    reference = replace(ref(created_at=yesterday), **changes)
+    return Instance(reference, state, yesterday, dict(tags))
 
 
 def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:

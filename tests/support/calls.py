@@ -8,11 +8,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
@@ -21,7 +22,11 @@ from tests.support.extensions import replace
 
 @dataclass(frozen=True)
 class Call:
-    """One API call, as AWS would see it."""
+    """One API call, as AWS would see it.
+
+    ``resource_tags`` are the tags that the instances of a call had when it arrived, by their ids:
+    IAM's conditions ask for them.
+    """
 
     service: str
     action: str
@@ -29,6 +34,7 @@ class Call:
     region: str
     account_id: str
     access_key: str
+    resource_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def assumed_role(self) -> AssumedRole | None:
@@ -122,13 +128,15 @@ def extend() -> None:
 
 def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[BaseResponse], Any]:
     def call_action(self: BaseResponse) -> Any:
+        parameters = _parameters(self)
         call = Call(
             service=self.boto3_service_name,
             action=self._get_action(),
-            parameters=_parameters(self),
+            parameters=parameters,
             region=self.region,
             account_id=self.current_account,
             access_key=self.access_key,
+            resource_tags=_tags_of(self, parameters),
         )
         try:
             _tell_listeners(call)
@@ -141,6 +149,20 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             _current.call = previous
 
     return call_action
+
+
+def _tags_of(
+    response: BaseResponse, parameters: Mapping[str, Any]
+) -> Mapping[str, Mapping[str, str]]:
+    if response.boto3_service_name != "ec2":
+        return {}
+    ids = [*parameters.get("InstanceIds", []), *parameters.get("Resources", [])]
+    instances = ec2_backends[response.current_account][response.region].all_instances()
+    return {
+        instance.id: {tag["key"]: tag["value"] for tag in instance.get_tags()}
+        for instance in instances
+        if instance.id in ids
+    }
 
 
 def _tell_listeners(call: Call) -> None:

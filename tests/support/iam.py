@@ -41,7 +41,7 @@ def requests_of(call: Call) -> Iterator[Request]:
         case "logs:CreateLogStream" | "logs:PutLogEvents":
             group = f"{parameters['logGroupName']}:log-stream:{parameters['logStreamName']}"
             yield Request(action, f"arn:aws:logs:{arn}:log-group:{group}")
-        case "ec2:CreateTags":
+        case "ec2:CreateTags" | "ec2:DeleteTags":
             keys = [tag["Key"] for tag in parameters["Tags"]]
             for resource in parameters["Resources"]:
                 # Instances are all that the function tags; another id would be another resource.
@@ -49,7 +49,9 @@ def requests_of(call: Call) -> Iterator[Request]:
                 yield Request(action, f"arn:aws:ec2:{arn}:{kind}/{resource}", {"aws:TagKeys": keys})
         case "ec2:TerminateInstances" | "ec2:StopInstances":
             for instance_id in parameters["InstanceIds"]:
-                yield Request(action, f"arn:aws:ec2:{arn}:instance/{instance_id}")
+                tags = call.resource_tags.get(instance_id, {})
+                context = {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
+                yield Request(action, f"arn:aws:ec2:{arn}:instance/{instance_id}", context)
         case "ec2:DescribeInstances" | "ec2:DescribeVpcs" | "cloudtrail:LookupEvents":
             yield Request(action, "*")
         case _:
@@ -101,6 +103,10 @@ def _string_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
     return given is not None and any(value in wanted for value in given)
 
 
+def _string_like(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
+    return given is not None and any(_like(p, value) for value in given for p in wanted)
+
+
 def _for_all_values_string_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
     return all(value in wanted for value in given or ())  # true of no values at all, as in IAM
 
@@ -111,6 +117,7 @@ def _null(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
 
 _OPERATORS: Mapping[str, Callable[[list[str], Sequence[str] | None], bool]] = {
     "StringEquals": _string_equals,
+    "StringLike": _string_like,
     "ForAllValues:StringEquals": _for_all_values_string_equals,
     "Null": _null,
 }

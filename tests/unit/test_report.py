@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy import report as reporting
-from tag_policy.model import Mode, Remedy, Result, RuleError
+from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
 from tag_policy.summary import Report, summary
 from tests.support.builders import outcome, ref, report
 
+MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
 ONE_OF_EACH = [
     outcome(Result.TAGGED),
     outcome(Result.NOTIFIED, remedy=Remedy.NOTIFY, tag_key="", value=None),
+    outcome(Result.MARKED, remedy=Remedy.MARK, tag_key="due", value=MARK),
+    outcome(Result.UNMARKED, remedy=Remedy.UNMARK, tag_key="due", value=None),
     outcome(Result.DEFERRED, value=None, detail="its event may be on its way"),
     outcome(Result.FAILED, code="TagLimitExceeded", detail="too many tags"),
     outcome(Result.STOPPED, remedy=Remedy.STOP, tag_key="", value=None),
@@ -36,6 +39,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
         "rule_errors": 0,
         "instances": 1000,
         "compliant": 490,
+        "exempt": 0,
         "violations": 1010,
         "complete": True,
         "outcomes": {
@@ -43,6 +47,8 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "terminated": 1,
             "stopped": 1,
             "notified": 1,
+            "marked": 1,
+            "unmarked": 1,
             "deferred": 1,
             "failed": 1,
         },
@@ -59,7 +65,7 @@ def test_a_run_that_found_nothing_has_nothing_to_say() -> None:
 def test_the_subject_begins_with_the_counts_that_matter() -> None:
     subject = reporting.subject(report(outcomes=ONE_OF_EACH))
 
-    assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 deferred")
+    assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 deferred")
 
 
 def test_a_subject_that_is_too_long_loses_whole_parts_and_the_gentlest_first() -> None:
@@ -95,14 +101,16 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "TERMINATED (1)",
         "STOPPED (1)",
         "FAILED (1)",
+        "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
+        "NO LONGER DUE (1)",
         "TAGGED (1)",
     ]
 
 
 def test_a_failure_tells_the_instance_the_tag_and_the_code_of_aws_in_one_line() -> None:
-    text, _ = parts(report(outcomes=[ONE_OF_EACH[3]]))
+    text, _ = parts(report(outcomes=[o for o in ONE_OF_EACH if o.code]))
 
     (line,) = [line for line in text.splitlines() if "TagLimitExceeded" in line]
     assert "i-0123456789abcdef0" in line
@@ -128,6 +136,41 @@ def test_an_audit_cannot_be_mistaken_for_something_done() -> None:
         assert "WOULD" in heading
     assert reporting.subject(audit).startswith("Tag policy AUDIT, nothing done; would be: 1 term")
     assert machine["summary"]["mode"] == "audit"
+
+
+def test_what_is_announced_says_what_will_happen_and_when() -> None:
+    text, machine = parts(report(outcomes=[o for o in ONE_OF_EACH if o.result is Result.MARKED]))
+
+    assert "terminate at 2026-11-24T08:00:00Z  required tag missing" in text
+    assert machine["findings"][0]["tag_value"] == MARK
+
+
+def test_each_instance_that_a_limit_held_back_is_listed() -> None:
+    held = [
+        outcome(
+            Result.DEFERRED,
+            instance=ref(f"i-{number:017x}"),
+            remedy=Remedy.TERMINATE,
+            reason="no tags at all",
+            tag_key="",
+            value=None,
+            code=LIMIT,
+            detail="20 are due, and a run may end 10 at most",
+        )
+        for number in range(20)
+    ]
+
+    text, _ = parts(report(outcomes=held))
+
+    assert all(f"i-{number:017x}  not terminated  no tags at all" in text for number in range(20))
+    assert text.count("a run may end 10 at most") == 20
+
+
+def test_exempt_instances_are_counted() -> None:
+    text, machine = parts(report(exempt=3, outcomes=ONE_OF_EACH))
+
+    assert "3 exempt instances left alone." in text
+    assert machine["summary"]["exempt"] == 3
 
 
 def test_an_incomplete_run_and_bad_rules_are_told_before_the_findings() -> None:

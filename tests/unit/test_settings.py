@@ -16,12 +16,40 @@ def test_a_whole_environment_is_read() -> None:
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         untagged_action=UntaggedAction.TERMINATE,
         mode=Mode.ENFORCE,
+        grace_period=timedelta(0),
+        minimum_age=timedelta(minutes=15),
+        marker_tag_key="tag-policy:due",
+        exempt_tag_key="tag-policy:exempt",
+        protect_managed=True,
+        max_destructive=10,
+        max_destructive_percent=None,
         creator_format=CreatorFormat.NAME,
         attribution_details=AttributionDetails.OFF,
         attribution_delay=timedelta(minutes=30),
         attribution_budget=timedelta(minutes=5),
         lookups_per_second=2,
     )
+
+
+def test_what_is_said_about_ending_instances_takes_the_place_of_the_defaults() -> None:
+    settings = Settings.from_env(
+        ENVIRONMENT
+        | {
+            "TAG_POLICY_GRACE_PERIOD": "24h",
+            "TAG_POLICY_MINIMUM_AGE": "2d",
+            "TAG_POLICY_MARKER_TAG_KEY": "due",
+            "TAG_POLICY_EXEMPT_TAG_KEY": "keep",
+            "TAG_POLICY_PROTECT_MANAGED": "false",
+            "TAG_POLICY_MAX_DESTRUCTIVE": "0",
+            "TAG_POLICY_MAX_DESTRUCTIVE_PERCENT": "2.5",
+        }
+    )
+
+    assert settings.grace_period == timedelta(hours=24)
+    assert settings.minimum_age == timedelta(days=2)
+    assert (settings.marker_tag_key, settings.exempt_tag_key) == ("due", "keep")
+    assert not settings.protect_managed
+    assert (settings.max_destructive, settings.max_destructive_percent) == (0, 2.5)
 
 
 def test_what_is_said_about_creators_takes_the_place_of_the_defaults() -> None:
@@ -59,6 +87,11 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,,vpc-0def", "VPC ids separated by commas"),
         ("TAG_POLICY_UNTAGGED_ACTION", "kill", "'terminate', 'stop', 'notify', 'remediate'"),
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
+        ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),
+        ("TAG_POLICY_MINIMUM_AGE", "-5m", "such as '30m' or '24h'"),
+        ("TAG_POLICY_PROTECT_MANAGED", "yes", "'true', 'false'"),
+        ("TAG_POLICY_MAX_DESTRUCTIVE", "all", "a number from 0 to 1000000, such as 10"),
+        ("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT", "101", "a number from 0 to 100, such as 5"),
         ("TAG_POLICY_CREATOR_FORMAT", "user", "'name', 'arn', 'role/name'"),
         ("TAG_POLICY_ATTRIBUTION_DETAILS", "on", "'off', 'event_id', 'event_time'"),
         ("TAG_POLICY_ATTRIBUTION_DELAY_MINUTES", "0", "a number from 5 to 1440, such as 30"),

@@ -1,0 +1,35 @@
+"""How many instances a run may end: over the limit, it ends none. Pure."""
+
+from collections.abc import Sequence
+
+from tag_policy.model import LIMIT, Finding, Outcome, Remedy, Result
+from tag_policy.settings import Settings
+
+_DESTRUCTIVE = (Remedy.STOP, Remedy.TERMINATE)
+
+
+def within_limits(
+    findings: Sequence[Finding], instances: int, settings: Settings
+) -> tuple[list[Finding], list[Outcome]]:
+    """Return the findings that may be acted on, and what is held back, as deferred.
+
+    ``instances`` is how many the run has looked at. A number over a limit is more likely to be a
+    mistake, of a rule or of a pipeline, than a number of instances to end: all of them are held
+    back, not only those that are too many, and somebody has to decide.
+    """
+    destructive = [finding for finding in findings if finding.remedy in _DESTRUCTIVE]
+    exceeded = _exceeded(len(destructive), instances, settings)
+    if not exceeded:
+        return list(findings), []
+    rest = [finding for finding in findings if finding.remedy not in _DESTRUCTIVE]
+    return rest, [Outcome(finding, Result.DEFERRED, exceeded, LIMIT) for finding in destructive]
+
+
+def _exceeded(number: int, instances: int, settings: Settings) -> str:
+    """Return which limit a number of instances exceeds, for the report; empty when none."""
+    if number > settings.max_destructive:
+        return f"{number:,} are due, and a run may end {settings.max_destructive:,} at most"
+    percent = settings.max_destructive_percent
+    if percent is not None and number * 100 > instances * percent:
+        return f"{number:,} of {instances:,} are due, and a run may end {percent:g} % at most"
+    return ""

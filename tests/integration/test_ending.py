@@ -1,0 +1,192 @@
+"""Stopping and terminating: announced before, limited, and never what is exempt or managed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tag_policy.mark import read_mark
+from tests.integration.conftest import Engine
+from tests.support.calls import AwsError, Call, failing
+
+HOUR = timedelta(hours=1)
+DUE = "tag-policy:due"
+DAY = {"TAG_POLICY_GRACE_PERIOD": "24h"}
+
+
+@pytest.mark.parametrize(("variant", "state"), [("terminate", "terminated"), ("stop", "stopped")])
+def test_what_is_announced_once_happens_when_its_time_has_come(
+    make_engine: Any, variant: str, state: str
+) -> None:
+    engine: Engine = make_engine(variant)
+    engine.environment = DAY
+    untagged = engine.launch()
+
+    first = engine.run()
+
+    mark = read_mark(engine.tags(untagged)[DUE])
+    assert mark is not None
+    assert 23 * HOUR < mark.time - engine.clock.now() <= 24 * HOUR
+    assert first["outcomes"]["marked"] == 1
+    assert engine.state(untagged) == "running"
+    (announcement,) = engine.emails()
+    assert f"{variant} at " in announcement.text
+
+    engine.clock.sleep(23 * 3600)
+    waiting = engine.run()
+    assert engine.state(untagged) == "running"
+    assert waiting["violations"] == 1
+    assert len(engine.emails()) == 1, "it is announced once, not every hour"
+
+    engine.clock.sleep(3600)
+    last = engine.run()
+    assert engine.state(untagged) == state
+    assert last["outcomes"][state] == 1
+
+
+def test_without_a_grace_period_it_is_marked_all_the_same_because_the_role_demands_it(
+    engine: Engine,
+) -> None:
+    untagged = engine.launch()
+
+    engine.run()
+
+    assert engine.changes() == ["CreateTags", "TerminateInstances"]
+    assert engine.state(untagged) == "terminated"
+    assert read_mark(engine.tags(untagged)[DUE]) is not None
+
+
+def test_an_owner_who_tags_in_time_is_told_no_more_and_the_mark_goes(engine: Engine) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+
+    engine.tag(untagged, Name="web")
+    summary = engine.run()
+
+    tags = engine.tags(untagged)
+    assert DUE not in tags
+    assert tags["ProjectCode"] == "Proj007"
+    assert summary["outcomes"]["unmarked"] == 1
+    engine.clock.sleep(48 * 3600)
+    engine.run()
+    assert engine.state(untagged) == "running"
+
+
+@pytest.mark.parametrize("mark", ["", "soon", "stop at 2020-01-01T00:00:00Z: no tags at all"])
+def test_a_mark_of_somebody_else_is_set_anew_and_ends_nothing(engine: Engine, mark: str) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.tag(untagged, due=mark)
+
+    engine.run()
+
+    assert engine.state(untagged) == "running"
+    new = read_mark(engine.tags(untagged)[DUE])
+    assert new is not None
+    assert new.time > engine.clock.now() + 23 * HOUR
+    assert "does not hold" in engine.emails()[0].text
+
+
+def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: Engine) -> None:
+    untagged = engine.launch()
+    described = 0
+
+    def tag_it_after_the_mark(call: Call) -> bool:
+        nonlocal described
+        described += call.action == "DescribeInstances"
+        if described == 3:  # listed, looked at before the mark, and now before the end
+            described += 1
+            engine.tag(untagged, Name="web")
+        return False
+
+    with failing("DescribeInstances", AwsError("none"), tag_it_after_the_mark):
+        summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert summary["outcomes"]["terminated"] == 0
+    assert summary["outcomes"]["deferred"] == 1
+    engine.run()
+    assert DUE not in engine.tags(untagged)
+
+
+def test_young_exempt_and_managed_instances_are_left_alone(engine: Engine) -> None:
+    engine.environment = {"TAG_POLICY_MINIMUM_AGE": "1h"}
+    young, exempt, managed = (engine.launch() for _ in range(3))
+    engine.backdate(exempt, 2 * HOUR)
+    engine.tag(exempt, exempt="until the migration is done")
+    engine.backdate(managed, 2 * HOUR)
+    engine.let_a_service_manage(managed)
+
+    summary = engine.run()
+
+    assert engine.changes() == []
+    assert {engine.state(instance) for instance in (young, exempt, managed)} == {"running"}
+    assert (summary["exempt"], summary["outcomes"]["notified"]) == (1, 1)
+    (email,) = engine.emails()
+    assert "1 exempt instance left alone." in email.text
+    assert "eks.amazonaws.com manages it" in email.text
+
+    engine.clock.sleep(2 * 3600)
+    engine.run()
+    assert engine.state(young) == "terminated"
+
+
+def test_over_the_limit_nothing_is_ended_everything_else_is_done_and_all_are_listed(
+    engine: Engine,
+) -> None:
+    engine.environment = {"TAG_POLICY_MAX_DESTRUCTIVE": "2"}
+    untagged = [engine.launch() for _ in range(3)]
+    tagged = engine.launch({"Name": "web"})
+
+    summary = engine.run()
+
+    assert summary["outcomes"]["deferred"] == 3
+    assert engine.tags(tagged)["ProjectCode"] == "Proj007"
+    assert "TerminateInstances" not in engine.actions()
+    (email,) = engine.emails()
+    for instance in untagged:
+        assert f"{instance}  not terminated" in email.text
+    assert "3 are due, and a run may end 2 at most" in email.text
+
+    engine.environment = {"TAG_POLICY_MAX_DESTRUCTIVE": "3"}
+    engine.run()
+    assert {engine.state(instance) for instance in untagged} == {"terminated"}
+
+
+def test_an_audit_decides_the_same_and_marks_nothing(engine: Engine) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+
+    audited = engine.run({"mode": "audit"})
+
+    assert engine.changes() == []
+    assert engine.tags(untagged) == {}
+    assert audited["outcomes"]["marked"] == 1
+    assert "WOULD BE ANNOUNCED" in engine.emails()[0].text
+    assert engine.run()["outcomes"] == audited["outcomes"]
+
+
+@pytest.mark.parametrize("variant", ["notify", "remediate"])
+def test_marks_of_earlier_days_go_when_nothing_is_ended_any_more(
+    make_engine: Any, variant: str
+) -> None:
+    engine: Engine = make_engine(variant)
+    untagged = engine.launch()
+    engine.tag(untagged, due="terminate at 2020-01-01T00:00:00Z: no tags at all")
+
+    engine.run()
+
+    assert DUE not in engine.tags(untagged)
+    assert engine.state(untagged) == "running"
+
+
+def test_where_the_mark_cannot_be_written_nothing_is_ended(engine: Engine) -> None:
+    untagged = engine.launch()
+
+    with failing("CreateTags", AwsError("UnauthorizedOperation")):
+        summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert summary["outcomes"]["failed"] == 1
+    assert "UnauthorizedOperation" in engine.emails()[0].text
