@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.support.event_history import Event, EventHistory
 from tests.support.iam import allows, requests_of
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
+from tests.support.past import backdate
 from tests.support.policies import VARIANTS, render
 
 DEFAULT_ITEMS = {
@@ -163,14 +164,7 @@ class Engine:
 
     def backdate(self, instance_id: str, age: timedelta) -> None:
         """Make an instance and its launch event older."""
-        then = datetime.now(UTC) - age
-        instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
-        instance.launch_time = then
-        for interface in instance.nics.values():
-            interface.attach_time = then
-        for event in self.history():
-            if any(r["ResourceName"] == instance_id for r in event["Resources"]):
-                event["EventTime"] = then
+        backdate(instance_id, age)
 
     def let_a_service_manage(self, instance_id: str) -> None:
         """Hand an instance to the service EKS, as EKS Auto Mode does."""

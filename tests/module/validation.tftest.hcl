@@ -272,6 +272,86 @@ run "refuses_a_writable_tag_key_with_a_wildcard" {
   expect_failures = [var.writable_tag_keys]
 }
 
+run "refuses_a_grace_period_without_a_unit" {
+  command = plan
+
+  variables {
+    grace_period = "24"
+  }
+
+  expect_failures = [var.grace_period]
+}
+
+run "refuses_a_minimum_age_in_words" {
+  command = plan
+
+  variables {
+    minimum_age = "an hour"
+  }
+
+  expect_failures = [var.minimum_age]
+}
+
+run "refuses_a_marker_of_aws" {
+  command = plan
+
+  variables {
+    marker_tag_key = "aws:due"
+  }
+
+  expect_failures = [var.marker_tag_key]
+}
+
+run "refuses_an_exemption_with_a_wildcard" {
+  command = plan
+
+  variables {
+    exempt_tag_key = "keep*"
+  }
+
+  expect_failures = [var.exempt_tag_key]
+}
+
+run "refuses_to_end_half_an_instance" {
+  command = plan
+
+  variables {
+    limits = { max_destructive = 0.5 }
+  }
+
+  expect_failures = [var.limits]
+}
+
+run "refuses_more_than_all_instances" {
+  command = plan
+
+  variables {
+    limits = { max_destructive_percent = 101 }
+  }
+
+  expect_failures = [var.limits]
+}
+
+run "refuses_one_tag_for_mark_and_exemption" {
+  command = plan
+
+  variables {
+    exempt_tag_key = "tag-policy:due"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_a_rule_about_the_mark" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "tag-policy:due", action = "Update", default = "x" } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
 run "refuses_an_unknown_creator_format" {
   command = plan
 

@@ -38,6 +38,13 @@ run "the_function_is_told_what_the_inputs_say" {
     untagged_action = "stop"
     mode            = "audit"
 
+    grace_period    = "24h"
+    minimum_age     = "1h"
+    marker_tag_key  = "due"
+    exempt_tag_key  = "keep"
+    protect_managed = false
+    limits          = { max_destructive = 3, max_destructive_percent = 2.5 }
+
     creator_format      = "role/name"
     attribution_details = "event_time"
     attribution         = { delay_minutes = 45, lookups_per_second = 0.5, budget_seconds = 120 }
@@ -50,6 +57,14 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
       TAG_POLICY_MODE            = "audit"
+
+      TAG_POLICY_GRACE_PERIOD            = "24h"
+      TAG_POLICY_MINIMUM_AGE             = "1h"
+      TAG_POLICY_MARKER_TAG_KEY          = "due"
+      TAG_POLICY_EXEMPT_TAG_KEY          = "keep"
+      TAG_POLICY_PROTECT_MANAGED         = "false"
+      TAG_POLICY_MAX_DESTRUCTIVE         = "3"
+      TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = "2.5"
 
       TAG_POLICY_CREATOR_FORMAT             = "role/name"
       TAG_POLICY_ATTRIBUTION_DETAILS        = "event_time"

@@ -1,6 +1,7 @@
 """examples/landing-zone: two engines side by side, one set of rules, one topic, different modes."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from pytest_terraform import terraform
 
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
+from tests.support.past import backdate
 from tests.terraform.conftest import rules_in, second_plan
 
 LANDING_ZONE = terraform("landing-zone", scope="session", replay=False, name="landing_zone")
@@ -54,6 +56,7 @@ def test_a_new_vpc_is_audited_and_the_other_is_put_right(
         (tagged,), (untagged,) = (
             fleet.launch(aws, vpcs[name], tags) for tags in ({"Name": "web"}, None)
         )
+        backdate(untagged, timedelta(hours=1))
         launched[name] = (tagged, untagged)
     queue = aws.subscribe_queue(engines["sandbox"]["topic_arn"])
 

@@ -1,6 +1,7 @@
 """examples/minimal: what it makes in AWS, and what the deployed function then does."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support import fleet
 from tests.support.calls import recording
 from tests.support.embedded_aws import ACCOUNT_ID, EmbeddedAws
 from tests.support.iam import allowed_actions, allows, requests_of
+from tests.support.past import backdate
 from tests.terraform.conftest import rules_in, second_plan
 
 MINIMAL = terraform("minimal", scope="session", replay=False)
@@ -62,6 +64,12 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_VPC_IDS": vpcs["minimal"].vpc_id,
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",
         "TAG_POLICY_MODE": "enforce",
+        "TAG_POLICY_GRACE_PERIOD": "0s",
+        "TAG_POLICY_MINIMUM_AGE": "15m",
+        "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",
+        "TAG_POLICY_EXEMPT_TAG_KEY": "tag-policy:exempt",
+        "TAG_POLICY_PROTECT_MANAGED": "true",
+        "TAG_POLICY_MAX_DESTRUCTIVE": "10",
         "TAG_POLICY_CREATOR_FORMAT": "name",
         "TAG_POLICY_ATTRIBUTION_DETAILS": "off",
         "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "30",
@@ -159,6 +167,10 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     (member,) = fleet.launch_group(aws, vpc, "minimal-asg")
     elsewhere = fleet.create_vpc(aws)
     (foreign,) = fleet.launch(aws, elsewhere)
+    (young,) = fleet.launch(aws, vpc)
+    (tagged_in_time,) = fleet.launch(aws, vpc, {"CreatedBy": "x", "tag-policy:due": "an old mark"})
+    for instance in (untagged, protected, foreign):
+        backdate(instance, timedelta(hours=1))
     queue = aws.subscribe_queue(engine["topic_arn"])
 
     with recording() as calls:
@@ -168,10 +180,12 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     machine = json.loads(delivery.message)
     assert machine["summary"]["trigger"] == "schedule"
     assert machine["summary"]["outcomes"] == {
-        "tagged": 6,
+        "tagged": 8,
         "terminated": 1,
         "stopped": 0,
         "notified": 0,
+        "marked": 0,
+        "unmarked": 1,
         "deferred": 0,
         "failed": 1,
     }
@@ -184,6 +198,8 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     assert fleet.tags_of(aws, member)["CreatedBy"] == "autoscaling:minimal-asg"
     assert fleet.state_of(aws, untagged) == "terminated"
     assert fleet.state_of(aws, protected) == "running"
+    assert (fleet.state_of(aws, young), fleet.tags_of(aws, young)) == ("running", {})
+    assert "tag-policy:due" not in fleet.tags_of(aws, tagged_in_time)
     assert fleet.state_of(aws, foreign) == "running"
     assert fleet.tags_of(aws, foreign) == {}
     email = aws.emails()[-1]
@@ -204,8 +220,10 @@ def test_the_log_holds_every_finding_as_json_and_no_key(
     lines = embedded_aws.log_lines(engine["log_group_name"])
 
     findings = [line for line in lines if "result" in line]
-    assert len(findings) == 8
-    assert {"tagged", "terminated", "failed"} == {finding["result"] for finding in findings}
+    assert len(findings) == 11
+    assert {"tagged", "terminated", "unmarked", "failed"} == {
+        finding["result"] for finding in findings
+    }
     (summary,) = [line["summary"] for line in lines if "summary" in line]
     assert sum(summary["outcomes"].values()) == len(findings)
     assert "AWS4-HMAC" not in json.dumps(lines)
