@@ -41,8 +41,9 @@ class Histories(RuleBasedStateMachine):
     @initialize(
         grace=st.sampled_from([0, 30, 24 * 60]),
         limit=st.integers(0, 4),
+        untagged=st.integers(0, 3),
     )
-    def begin(self, grace: int, limit: int) -> None:
+    def begin(self, grace: int, limit: int, untagged: int) -> None:
         self.stack = ExitStack()
         self.stack.enter_context(mock_aws())
         self.engine: Engine = prepare(self.variant)
@@ -53,6 +54,9 @@ class Histories(RuleBasedStateMachine):
         self.ids: list[str] = []
         self.announced: dict[str, datetime] = {}
         self.managed: set[str] = set()
+        for number in range(untagged):
+            self.launch({}, elsewhere=False, managed=number == 2)
+        self.wait(20)
 
     def set_environment(self) -> None:
         self.engine.environment = {
@@ -120,7 +124,7 @@ class Histories(RuleBasedStateMachine):
             started = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance)
             started.launch_time = self.engine.clock.now()
 
-    @rule(minutes=st.sampled_from([1, 20, 60, 25 * 60]))
+    @rule(minutes=st.sampled_from([1, 20, 40, 25 * 60]))
     def wait(self, minutes: int) -> None:
         self.engine.clock.sleep(minutes * 60)
 
@@ -197,26 +201,35 @@ class Histories(RuleBasedStateMachine):
     @contextmanager
     def examined(self) -> Any:
         """Examine each call when it arrives, before it is carried out."""
+        wrong: list[AssertionError] = []
 
         def examine(call: Call) -> None:
-            if call.action in ENDS:
-                for instance in call.parameters["InstanceIds"]:
-                    self.examine_end(instance, call)
-            elif call.action == "CreateTags":
-                self.note_announcement(call)
+            try:
+                self.examine(call)
+            except AssertionError as error:
+                wrong.append(error)  # botocore would take it for a fault of the connection
 
         with listening(examine):
             yield
+        for error in wrong:
+            raise error
+
+    def examine(self, call: Call) -> None:
+        if call.action in ENDS:
+            for instance in call.parameters["InstanceIds"]:
+                self.examine_end(instance, call)
+        elif call.action in ("CreateTags", "DeleteTags"):
+            for tags in call.resource_tags.values():
+                assert tags.get(EXEMPT, "2020-01-01") == "2020-01-01", "exempt"
+            self.note_announcement(call)
 
     def note_announcement(self, call: Call) -> None:
         for tag in call.parameters["Tags"]:
-            mark = read_mark(tag["Value"]) if tag["Key"] == DUE else None
-            for instance in call.parameters["Resources"] if mark else ():
-                assert mark is not None
-                assert mark.time + timedelta(seconds=1) > self.engine.clock.now() + self.grace - (
-                    timedelta(minutes=1)
-                )
-                self.announced[instance] = mark.time
+            mark = read_mark(tag["Value"]) if "Value" in tag else None
+            if mark is not None:
+                run_began = self.engine.clock.now() - timedelta(minutes=1)
+                assert mark.time >= run_began + self.grace, "announced too early"
+                self.announced |= dict.fromkeys(call.parameters["Resources"], mark.time)
 
     def examine_end(self, instance: str, call: Call) -> None:
         now = self.engine.clock.now()
@@ -250,8 +263,8 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PROFILE = settings(
-    max_examples=25,
-    stateful_step_count=25,
+    max_examples=40,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
