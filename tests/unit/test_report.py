@@ -204,6 +204,22 @@ def test_a_message_over_the_limit_is_cut_at_a_line_and_says_so() -> None:
     assert machine["summary"]["outcomes"]["tagged"] == 5000, "the counts are whole"
 
 
+def test_many_instances_that_wait_for_the_same_share_a_line() -> None:
+    waiting = [
+        outcome(Result.DEFERRED, instance=ref(f"i-{number}"), value=None, detail="throttled")
+        for number in range(1000)
+    ]
+    another = outcome(Result.DEFERRED, value=None, detail="it is so new")
+
+    text, machine = parts(report(outcomes=[*waiting, another]))
+
+    assert "i-0, i-1, i-2 and 997 other instances  ProjectCode  required tag missing" in text
+    assert text.count("throttled") == 1
+    assert text.count("it is so new") == 1
+    assert "LEFT FOR THE NEXT RUN (1001)" in text
+    assert len(machine["findings"]) == 1001, "machines are told of each"
+
+
 def test_machines_get_json_people_get_text() -> None:
     message = json.loads(reporting.message(report(outcomes=ONE_OF_EACH)))
 
@@ -230,7 +246,7 @@ results = st.sampled_from(list(Result))
             strangers_text,
             strangers_text,
         ),
-        max_size=6,
+        max_size=3,  # four that wait for the same share a line
     ),
     st.lists(strangers_text, max_size=3),
     st.sampled_from(list(Mode)),
