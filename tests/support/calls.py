@@ -66,7 +66,11 @@ class AwsError(ServiceException):
 
 Listener = Callable[[Call], None]
 
+Answer = Any
+"""What moto answers: status, headers and body."""
+
 _listeners: list[Listener] = []
+_last_words: list[Callable[[Call, Answer], Answer]] = []
 _current = threading.local()
 
 
@@ -78,6 +82,19 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+@contextmanager
+def answering(last_word: Callable[[Call, Answer], Answer]) -> Iterator[None]:
+    """Have ``last_word`` see every call after it was carried out, and say what is answered.
+
+    It may raise, for an answer that is lost, or for a caller that is gone by then.
+    """
+    _last_words.append(last_word)
+    try:
+        yield
+    finally:
+        _last_words.remove(last_word)
 
 
 @contextmanager
@@ -144,9 +161,13 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             return refusal(self, error)
         previous, _current.call = current_call(), call
         try:
-            return original(self)
+            answer = original(self)
         finally:
             _current.call = previous
+        if not getattr(_current, "telling", False):
+            for last_word in _last_words:
+                answer = last_word(call, answer)
+        return answer
 
     return call_action
 

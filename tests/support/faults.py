@@ -1,0 +1,147 @@
+"""What AWS may do to a call of the function, and what became of a run in which it did."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
+
+from tests.support.calls import AwsError, Call, answering, failing
+
+CALLS = (
+    "Scan",
+    "DescribeVpcs",
+    "DescribeInstances",
+    "LookupEvents",
+    "CreateTags",
+    "DeleteTags",
+    "StopInstances",
+    "TerminateInstances",
+    "Publish",
+)
+"""Every call that the function makes."""
+
+_THROTTLING = {"Scan": "ThrottlingException", "LookupEvents": "ThrottlingException"}
+_DENIED = {
+    "Scan": "AccessDeniedException",
+    "LookupEvents": "AccessDeniedException",
+    "Publish": "AuthorizationError",
+}
+
+
+class KilledError(BaseException):
+    """The run ends there and then, as when Lambda's time is up."""
+
+
+@contextmanager
+def throttled(action: str) -> Iterator[None]:
+    """Throttle the call for ever."""
+    code = _THROTTLING.get(action, "RequestLimitExceeded")
+    with failing(action, AwsError(code, status=400 if action in _THROTTLING else 503)):
+        yield
+
+
+@contextmanager
+def denied(action: str) -> Iterator[None]:
+    """Deny the call."""
+    with failing(action, AwsError(_DENIED.get(action, "UnauthorizedOperation"), status=403)):
+        yield
+
+
+@contextmanager
+def broken(action: str) -> Iterator[None]:
+    """Answer the call with an error of AWS's own."""
+    with failing(action, AwsError("InternalError", status=500)):
+        yield
+
+
+@contextmanager
+def partly_broken(action: str) -> Iterator[None]:
+    """Answer every second call with an error of AWS's own."""
+    number = itertools.count(1)
+    fault = AwsError("InternalError", status=500)
+    with failing(action, fault, lambda _: next(number) % 2 == 0):
+        yield
+
+
+@contextmanager
+def _after(action: str, what: Callable[[Any], Any]) -> Iterator[None]:
+    def last_word(call: Call, answer: Any) -> Any:
+        return what(answer) if call.action == action else answer
+
+    with answering(last_word):
+        yield
+
+
+@contextmanager
+def answer_lost(action: str) -> Iterator[None]:
+    """Carry the call out and lose the answer, until the caller waits no longer."""
+
+    def lose(_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url="the embedded AWS")
+
+    with _after(action, lose):
+        yield
+
+
+@contextmanager
+def answer_malformed(action: str) -> Iterator[None]:
+    """Carry the call out and answer with what is no answer."""
+    with _after(action, lambda answer: (200, answer[1], "<<< this is no answer")):
+        yield
+
+
+@contextmanager
+def killed_after(action: str) -> Iterator[None]:
+    """Carry the call out and end the run before it learns of that."""
+
+    def kill(_: Any) -> Any:
+        raise KilledError
+
+    with _after(action, kill):
+        yield
+
+
+FAULTS: dict[str, Callable[[str], Any]] = {
+    "throttled for ever": throttled,
+    "denied": denied,
+    "5xx": broken,
+    "every second one 5xx": partly_broken,
+    "answer lost": answer_lost,
+    "malformed answer": answer_malformed,
+    "killed after it": killed_after,
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a reader is told of a run."""
+
+    failure: str
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return it in a line, without the ids of one run."""
+        parts = []
+        if self.failure:
+            parts.append(f"the run fails, the alarm rings: {self.failure}")
+        if self.subject:
+            parts.append(f"e-mail: {self.subject}")
+        return _anonymous("; ".join(parts) or "the run ends; the next one goes on")
+
+
+def _anonymous(text: str) -> str:
+    """Leave out what differs from run to run, and what only a test has."""
+    for pattern, instead in (
+        (r" - vpc-[0-9a-f]+ [a-z0-9-]+", ""),
+        (r"arn:aws:sns:\S+:\S+-reports", "the topic"),
+        (r"[a-z]+-rules", "*name*-rules"),
+        (r"An error occurred \((\w+)\) when calling the \w+ operation: [^;]*", r"\1"),
+        (r"Unable to parse response[^;]*(;(?! e-mail)[^;]*)*", "unreadable answer"),
+    ):
+        text = re.sub(pattern, instead, text)
+    return " ".join(text.split())
