@@ -136,9 +136,13 @@ class EventHistory:
                 code = type(error).__name__
                 failures += 1
             else:
-                self._pause = max(self._shortest_pause, self._pause * 0.8)
-                self._failure = ("", "")
-                return Page(answer["Events"], answer.get("NextToken", ""))
+                # What cannot be read as an answer has no events, which is not the same as none.
+                if "Events" in answer:
+                    self._pause = max(self._shortest_pause, self._pause * 0.8)
+                    self._failure = ("", "")
+                    return Page(answer["Events"], answer.get("NextToken", ""))
+                code = "UnreadableAnswer"
+                failures += 1
             self._failure = (f"CloudTrail did not answer ({code})", code)
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)
             self._not_before = self._clock.now() + self._pause

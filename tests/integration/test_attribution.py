@@ -75,6 +75,21 @@ def test_what_happened_to_an_instance_later_is_not_read(engine: Engine) -> None:
     assert engine.actions().count("LookupEvents") == 1
 
 
+def test_an_instance_with_a_long_history_has_its_turn_last_and_its_launch_is_found(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=50))
+    for second in range(560):
+        at = datetime.now(UTC) - timedelta(days=50, seconds=-second - 1)
+        record_event(ACCOUNT_ID, REGION, "CreateTags", MALLORY, [instance], at)
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert engine.actions().count("LookupEvents") == 10 + 12
+
+
 def test_a_long_history_does_not_take_the_time_of_everything_else(engine: Engine) -> None:
     long = engine.launch({"Name": "web"})
     engine.history().clear()

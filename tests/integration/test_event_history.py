@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tag_policy.event_history import EventHistory, NoAnswerError, NoMoreAnswersError
-from tests.support.calls import AwsError, failing, recording
+from tests.support.calls import AwsError, Call, answering, failing, recording
 from tests.support.clock import SimulatedClock
 from tests.support.launches import embedded_cloudtrail, evenly, questions
 
@@ -98,6 +98,14 @@ def test_a_cloudtrail_that_denies_or_keeps_failing_is_left_alone(
 
     assert caught.value.code == code
     assert asker.history.calls.total() == calls
+
+
+def test_an_answer_that_cannot_be_read_is_not_an_answer_without_events(asker: Asker) -> None:
+    def garble(_: Call, answer: Any) -> Any:
+        return 200, answer[1], "<<< this is no answer"
+
+    with answering(garble), pytest.raises(NoMoreAnswersError, match="UnreadableAnswer"):
+        asker.ask()
 
 
 def test_a_question_that_is_refused_is_no_reason_not_to_ask_others(asker: Asker) -> None:
