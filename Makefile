@@ -51,8 +51,9 @@ bench-attribution: setup ## count the calls that it takes to know who launched 5
 package: ## build dist/tag_policy.zip from lambda_src
 	$(PYTHON) -m tools.build_package
 
-docs: setup ## write the inputs and outputs tables into README.md
+docs: setup ## write the inputs and outputs into README.md, the fault matrix into docs/reliability.md
 	$(BIN)/python -m tools.module_docs
+	$(BIN)/python -m tools.reliability
 
 format: setup ## format Python and Terraform
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.text import Text
 
 from tests.support import fleet
 from tests.support.embedded_aws import Answer, EmbeddedAws
+from tests.support.past import backdate
 from tests.support.terraform import ROOT, RootModule, TerraformError
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
@@ -49,7 +51,7 @@ def main() -> int:
     started = time.monotonic()
     _introduce()
     with EmbeddedAws() as aws:
-        with _step("Starting the embedded AWS and launching eight instances"):
+        with _step("Starting the embedded AWS and launching ten instances"):
             vpc, cases = _launch(aws)
         module = aws.root_module(
             ROOT / "examples" / "minimal",
@@ -103,9 +105,14 @@ def _launch(aws: EmbeddedAws) -> tuple[fleet.Vpc, list[Case]]:
 
     compliant = {"Name": "db", "ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}
     (member,) = fleet.launch_group(aws, vpc, "web-asg")
+    old, protected = launch(by=sam), launch(by=sam, zone=1, protected=True)
+    for instance_id in (old, protected):
+        backdate(instance_id, timedelta(hours=1))
     return vpc, [
-        Case(launch(by=sam), "no tags at all", "the IAM user sam"),
-        Case(launch(by=sam, zone=1, protected=True), "no tags, but protected", "the IAM user sam"),
+        Case(old, "no tags at all, an hour old", "the IAM user sam"),
+        Case(protected, "no tags, an hour old, but protected", "the IAM user sam"),
+        Case(launch(by=sam), "no tags, but launched just now", "the IAM user sam"),
+        Case(launch({"tag-policy:exempt": ""}, by=sam), "exempt", "the IAM user sam"),
         Case(launch({"Name": "web"}, by=jane), "only a Name", "jane, through single sign-on"),
         Case(
             launch({"Name": "api", "ProjectCode": ""}, by=sam), "an empty tag", "the IAM user sam"

@@ -24,6 +24,10 @@ module "tag_policy" {
   untagged_action = each.value.untagged_action
   rules           = local.rules
 
+  # What has no tags is announced a day before anything happens to it.
+  grace_period = "24h"
+  limits       = { max_destructive = 20 }
+
   # An auditor finds the launch by the tag "Owner:event-id".
   attribution_details = "event_id"
   # CloudTrail allows an account 2 look-ups a second: each engine has its share.

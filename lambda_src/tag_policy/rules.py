@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from botocore.parsers import ResponseParserError
+
 from tag_policy import values
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
 
@@ -30,10 +32,15 @@ class _ItemError(TagPolicyError):
 def scan(dynamodb: "DynamoDBClient", table: str) -> list[Mapping[str, "AttributeValueTypeDef"]]:
     """Read every item of the table, page by page (a page of Scan holds at most 1 MB).
 
-    Raises botocore's ClientError or BotoCoreError when the table cannot be read.
+    Raises botocore's ClientError, BotoCoreError or ResponseParserError when the table cannot be
+    read.
     """
-    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    return [item for page in pages for item in page["Items"]]
+    items: list[Mapping[str, AttributeValueTypeDef]] = []
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        if "Items" not in page:
+            raise ResponseParserError("a page of the table without items, which cannot be read")
+        items += page["Items"]
+    return items
 
 
 def parse(

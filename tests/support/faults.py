@@ -140,7 +140,7 @@ def _anonymous(text: str) -> str:
         (r" - vpc-[0-9a-f]+ [a-z0-9-]+", ""),
         (r"arn:aws:sns:\S+:\S+-reports", "the topic"),
         (r"[a-z]+-rules", "*name*-rules"),
-        (r"An error occurred \((\w+)\) when calling the \w+ operation: [^;]*", r"\1"),
+        (r"An error occurred \((\w+)\) when calling the \w+ operation[^;]*", r"\1"),
         (r"Unable to parse response[^;]*(;(?! e-mail)[^;]*)*", "unreadable answer"),
     ):
         text = re.sub(pattern, instead, text)

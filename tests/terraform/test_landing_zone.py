@@ -1,12 +1,14 @@
 """examples/landing-zone: two engines side by side, one set of rules, one topic, different modes."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pytest_terraform import terraform
 
+from tag_policy.mark import read_mark
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.past import backdate
@@ -74,9 +76,18 @@ def test_a_new_vpc_is_audited_and_the_other_is_put_right(
     assert fleet.tags_of(aws, tagged)["CostCenter"] == "unassigned"
     assert fleet.tags_of(aws, tagged)["Owner"] == "root"
     assert fleet.tags_of(aws, tagged)["Owner:event-id"] in event_ids
-    assert fleet.state_of(aws, untagged) == "terminated"
+    assert fleet.state_of(aws, untagged) == "running"
+    mark = read_mark(fleet.tags_of(aws, untagged)["tag-policy:due"])
+    assert mark is not None
+    assert timedelta(hours=23) < mark.time - datetime.now(UTC) <= timedelta(hours=24)
     modes = sorted(delivery.attributes["mode"] for delivery in aws.deliveries(queue))
     assert modes == ["audit", "enforce"]
+
+    a_moment_ago = replace(mark, time=datetime.now(UTC) - timedelta(minutes=1))
+    tag = {"Key": "tag-policy:due", "Value": str(a_moment_ago)}  # as if the day had passed
+    aws.client("ec2").create_tags(Resources=[untagged], Tags=[tag])
+    aws.fire_schedule(engines["sandbox"]["schedule_rule_name"])
+    assert fleet.state_of(aws, untagged) == "terminated"
 
 
 def test_what_is_deployed_to_audit_has_a_role_that_could_not_change_anything(
