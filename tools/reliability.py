@@ -5,7 +5,7 @@ import sys
 
 from tests.integration.test_fault_matrix import BEGIN, END, PAGE, markdown, told_of
 from tests.support.embedded_aws import REGION
-from tests.support.faults import CALLS, FAULTS
+from tests.support.faults import CELLS
 
 
 def main() -> int:
@@ -15,9 +15,7 @@ def main() -> int:
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": REGION,
     }
-    table = {
-        (action, fault): str(told_of(action, fault)[0]) for action in CALLS for fault in FAULTS
-    }
+    table = {(action, fault): str(told_of(action, fault)[0]) for action, fault in CELLS}
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{markdown(table)}\n{END}{after}")

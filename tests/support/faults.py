@@ -68,6 +68,20 @@ def partly_broken(action: str) -> Iterator[None]:
 
 
 @contextmanager
+def one_refused(action: str) -> Iterator[None]:
+    """Refuse each call that names the instance which the first one names first."""
+    refused: list[str] = []
+
+    def names_it(call: Call) -> bool:
+        ids = [*call.parameters.get("InstanceIds", []), *call.parameters.get("Resources", [])]
+        refused[:] = refused or ids[:1]
+        return refused[0] in ids
+
+    with failing(action, AwsError("OperationNotPermitted"), names_it):
+        yield
+
+
+@contextmanager
 def _after(action: str, what: Callable[[Any], Any]) -> Iterator[None]:
     def last_word(call: Call, answer: Any) -> Any:
         return what(answer) if call.action == action else answer
@@ -112,8 +126,19 @@ FAULTS: dict[str, Callable[[str], Any]] = {
     "every second one 5xx": partly_broken,
     "answer lost": answer_lost,
     "malformed answer": answer_malformed,
+    "one instance refused": one_refused,
     "killed after it": killed_after,
 }
+
+_WRITES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
+
+CELLS = [
+    (action, fault)
+    for action in CALLS
+    for fault in FAULTS
+    if fault != "one instance refused" or action in _WRITES
+]
+"""Every call, with every fault that it can have."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +156,8 @@ class Told:
             parts.append(f"the run fails, the alarm rings: {self.failure}")
         if self.subject:
             parts.append(f"e-mail: {self.subject}")
-        return _anonymous("; ".join(parts) or "the run ends; the next one goes on")
+        silence = "nothing by the run itself; Lambda counts an error, and the alarm rings"
+        return _anonymous("; ".join(parts) or silence)
 
 
 def _anonymous(text: str) -> str:
