@@ -132,10 +132,12 @@ def _sweep(
     """
     now = report.time
     try:
-        valid, errors = rules.parse(rules.scan(clients.dynamodb, settings.rules_table))
+        items = rules.scan(clients.dynamodb, settings.rules_table)
     except AWS_ERRORS as error:
         problem = f"the rules table {settings.rules_table} cannot be read: {error}"
         return replace(report, problems=[problem], failed=True)
+    own_keys = (settings.marker_tag_key, settings.exempt_tag_key)
+    valid, errors = rules.parse(items, own_keys)
     report = replace(report, rules=len(valid), rule_errors=errors)
     if not valid:
         problem = f"the rules table {settings.rules_table} has no valid rule; nothing was checked"

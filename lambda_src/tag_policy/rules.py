@@ -1,7 +1,7 @@
 """The rules table: DynamoDB items to rules, and what is wrong with the items that are none."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.parsers import ResponseParserError
@@ -44,11 +44,12 @@ def scan(dynamodb: "DynamoDBClient", table: str) -> list[Mapping[str, "Attribute
 
 
 def parse(
-    items: Iterable[Mapping[str, "AttributeValueTypeDef"]],
+    items: Iterable[Mapping[str, "AttributeValueTypeDef"]], own_keys: Container[str] = ()
 ) -> tuple[list[Rule], list[RuleError]]:
     """Turn items into rules in ascending order of RuleId, and into errors where they are none.
 
-    Of two rules for one tag key the one with the lower RuleId counts; the other is an error.
+    Of two rules for one tag key the one with the lower RuleId counts; the other is an error. So is
+    one about a key of ``own_keys``, which are the engine's.
     """
     rules: list[Rule] = []
     errors: list[RuleError] = []
@@ -56,6 +57,11 @@ def parse(
         try:
             rule = _rule(item)
             _refuse_second(rule, rules)
+            if rule.tag_key in own_keys:
+                raise _ItemError(
+                    f"TagKey {rule.tag_key!r} is the engine's own mark or exemption; "
+                    "choose another key, such as 'ProjectCode'"
+                )
         except _ItemError as error:
             errors.append(RuleError(_rule_id_text(item), str(error)))
         else:

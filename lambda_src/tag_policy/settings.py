@@ -112,6 +112,11 @@ class Settings:
             ),
             lookups_per_second=reader.number_or(2, "TAG_POLICY_LOOKUPS_PER_SECOND", 0.1, 1000),
         )
+        if settings.marker_tag_key == settings.exempt_tag_key:
+            reader.problems.append(
+                "TAG_POLICY_MARKER_TAG_KEY and TAG_POLICY_EXEMPT_TAG_KEY are the same; "
+                "expected two keys, such as 'tag-policy:due' and 'tag-policy:exempt'"
+            )
         if reader.problems:
             raise SettingsError("; ".join(reader.problems))
         return settings

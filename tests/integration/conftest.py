@@ -171,6 +171,10 @@ class Engine:
         instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
         instance.operator = {"Managed": True, "Principal": "eks.amazonaws.com"}
 
+    def make_spot(self, instance_id: str) -> None:
+        """Make an instance a one-time Spot Instance."""
+        ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id).lifecycle = "spot"
+
     def tag(self, instance_id: str, **tags: str) -> None:
         """Write tags as somebody else does; ``due`` and ``exempt`` are the engine's own."""
         own = {"due": "tag-policy:due", "exempt": "tag-policy:exempt"}

@@ -190,3 +190,62 @@ def test_where_the_mark_cannot_be_written_nothing_is_ended(engine: Engine) -> No
     assert engine.state(untagged) == "running"
     assert summary["outcomes"]["failed"] == 1
     assert "UnauthorizedOperation" in engine.emails()[0].text
+
+
+def test_what_cannot_be_stopped_is_an_outcome_of_its_own_with_the_code_of_aws(
+    make_engine: Any,
+) -> None:
+    engine: Engine = make_engine("stop")
+    plain, spot, protected = (engine.launch() for _ in range(3))
+    engine.make_spot(spot)
+    engine.client("ec2").modify_instance_attribute(
+        InstanceId=protected, DisableApiStop={"Value": True}
+    )
+
+    summary = engine.run()
+
+    assert engine.state(plain) == "stopped"
+    assert (summary["outcomes"]["stopped"], summary["outcomes"]["failed"]) == (1, 2)
+    (email,) = engine.emails()
+    assert f"{spot}  not stopped  no tags at all - UnsupportedOperation" in email.text
+    assert f"{protected}  not stopped  no tags at all - OperationNotPermitted" in email.text
+
+
+def test_a_rule_about_the_engines_own_tags_is_refused(engine: Engine) -> None:
+    rule = {"Action": "Update", "Default": "x"}
+    engine.set_rules({1: rule | {"TagKey": DUE}, 2: rule | {"TagKey": "ProjectCode"}})
+    instance = engine.launch({"Name": "web"})
+
+    summary = engine.run()
+
+    assert summary["rule_errors"] == 1
+    assert engine.tags(instance).keys() == {"Name", "ProjectCode"}
+    assert "the engine's own mark or exemption" in engine.emails()[0].text
+
+
+@pytest.mark.parametrize("moment", ["DescribeInstances", "CreateTags", "TerminateInstances"])
+@pytest.mark.parametrize("grace_period", ["0s", "24h"])
+def test_two_runs_at_once_end_where_one_would(
+    engine: Engine, moment: str, grace_period: str
+) -> None:
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": grace_period}
+    due, tagged = engine.launch(), engine.launch({"Name": "web"})
+    met = 0
+
+    def run_another_one(call: Call) -> bool:
+        nonlocal met
+        met += call.action == moment
+        if met == 1:
+            met += 1
+            engine.run()
+        return False
+
+    with failing(moment, AwsError("none"), run_another_one):
+        engine.run()
+
+    ended = grace_period == "0s"
+    assert engine.state(due) == ("terminated" if ended else "running")
+    assert engine.tags(tagged).keys() == {"Name", "ProjectCode", "CreatedBy", "Expires"}
+    changes = engine.changes()
+    engine.run()
+    assert engine.changes() == changes

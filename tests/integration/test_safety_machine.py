@@ -263,7 +263,7 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PROFILE = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

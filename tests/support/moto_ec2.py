@@ -1,22 +1,41 @@
-"""EC2's real answer to a TerminateInstances call with a protected instance in it.
+"""EC2's real answers where it refuses to end an instance, which moto does not give.
 
-The instances of that instance's zone are not terminated, those of other zones are, and the call
-reports an error; moto ends those before the protected one, whatever their zone.
+A one-time Spot Instance cannot be stopped.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/how-spot-instance-stop-works.html
+
+Of a TerminateInstances call with a protected instance in it, the instances of that instance's zone
+are not terminated, those of other zones are, and the call reports an error; moto ends those before
+the protected one, whatever their zone.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from moto.ec2.exceptions import OperationNotPermitted4
+from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
 from moto.ec2.models.instances import InstanceBackend
 
 from tests.support.extensions import replace
 
 
 def extend() -> None:
-    """Refuse by zone."""
+    """Refuse to terminate by zone, and to stop Spot Instances."""
     replace(InstanceBackend, "terminate_instances", _make_terminate_instances)
+    replace(InstanceBackend, "stop_instances", _make_stop_instances)
+
+
+def _make_stop_instances(original: Callable[..., Any]) -> Callable[..., Any]:
+    def stop_instances(self: Any, instance_ids: list[str]) -> Any:
+        for instance in self.get_multi_instances_by_id(instance_ids):
+            if instance.lifecycle == "spot":
+                raise EC2ClientError(
+                    "UnsupportedOperation",
+                    f"You can't stop the Spot Instance '{instance.id}' because it is associated "
+                    "with a one-time Spot Instance request.",
+                )
+        return original(self, instance_ids)
+
+    return stop_instances
 
 
 def _make_terminate_instances(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -89,6 +89,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
         ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),
         ("TAG_POLICY_MINIMUM_AGE", "-5m", "such as '30m' or '24h'"),
+        ("TAG_POLICY_EXEMPT_TAG_KEY", "tag-policy:due", "expected two keys, such as"),
         ("TAG_POLICY_PROTECT_MANAGED", "yes", "'true', 'false'"),
         ("TAG_POLICY_MAX_DESTRUCTIVE", "all", "a number from 0 to 1000000, such as 10"),
         ("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT", "101", "a number from 0 to 100, such as 5"),
