@@ -14,6 +14,7 @@ import pytest
 from tag_policy.attribution import Attribution, attribute
 from tag_policy.event_history import EventHistory
 from tag_policy.model import Answer, Known, Nobody, NotKnownYet
+from tests.support.calls import AwsError, failing
 from tests.support.clock import SharedTime, SimulatedClock
 from tests.support.event_history import PAGE_SIZE, Event, make_event
 from tests.support.launches import (
@@ -154,6 +155,18 @@ def test_what_does_not_fit_into_the_budget_is_left_and_the_oldest_are_answered()
 
     rest = [one for one in ours if one.instance.instance_id in left]
     assert ask(rest, others).known() == len(rest)
+
+
+def test_a_page_that_is_refused_costs_no_answer_that_was_found_before() -> None:
+    ours = list(in_bursts(NOW - DAY, bursts=1, size=100, over=HOUR, within=10 * MINUTE))
+    error = AwsError("InvalidNextTokenException")
+
+    with failing("LookupEvents", error, lambda call: "NextToken" in call.parameters):
+        asked = ask(ours)
+
+    assert asked.known() >= 97
+    left = [answer for answer in asked.answers.values() if isinstance(answer, NotKnownYet)]
+    assert {answer.code for answer in left} == {"InvalidNextTokenException"}
 
 
 @pytest.mark.parametrize("others_per_second", [1.0, 1.8])
