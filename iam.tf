@@ -11,11 +11,12 @@ locals {
   stops      = local.enforces && var.untagged_action == "stop"
   ends       = local.terminates ? "terminate" : local.stops ? "stop" : null
 
-  # Rules that only the table knows may look users up too.
+  # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
   table_knows_more = !local.creates_table || var.rules_owner == "table"
 
   rule_tag_keys    = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
-  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
+  lookup_tag_keys  = toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
+  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
 
   # The function has them too: DETAIL_SUFFIX in creator_tag.py.

@@ -96,7 +96,10 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = length(setintersection(local.detail_tag_keys, local.rule_tag_keys)) == 0 && alltrue([for key in local.detail_tag_keys : length(key) <= 128])
+      condition = local.detail_suffix == "" || alltrue([
+        for key in local.lookup_tag_keys :
+        length("${key}${local.detail_suffix}") <= 128 && !contains(local.rule_tag_keys, "${key}${local.detail_suffix}")
+      ])
       error_message = "With attribution_details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
     }
 

@@ -259,7 +259,7 @@ variable "creator_format" {
 }
 
 variable "attribution_details" {
-  description = "What is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. Report and log name the event in any case."
+  description = "What is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. The log and the JSON of the report name the event in any case."
   type        = string
   default     = "off"
   nullable    = false
@@ -276,7 +276,7 @@ variable "attribution" {
 
     - `delay_minutes`: 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that nobody launched it, and the rule's `default` is written.
     - `lookups_per_second`: 0.1 to 2. CloudTrail allows 2 calls a second to an account and region. Give each engine its share where there are several, or where others look events up too.
-    - `budget_seconds`: 10 to 600. How much of a run may go into looking up; what does not fit is left for the next run, the oldest instances come first.
+    - `budget_seconds`: 10 to 600. How much of a run may go into looking up, and never more than half of what is left of it after listing (with the longest `function.timeout_seconds`, some 390). What does not fit is left for the next run; the oldest instances come first.
   EOT
   type = object({
     delay_minutes      = optional(number, 30)

@@ -31,7 +31,7 @@ module "tag_policy" {
   # An auditor finds the launch by the tag "Owner:event-id".
   attribution_details = "event_id"
   # CloudTrail allows an account 2 look-ups a second: each engine has its share.
-  attribution = { lookups_per_second = 2 / length(var.vpcs) }
+  attribution = { lookups_per_second = max(0.1, 2 / length(var.vpcs)) }
 
   topic_arn           = aws_sns_topic.reports.arn
   create_topic        = false # the topic is made in this apply

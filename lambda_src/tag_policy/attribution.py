@@ -16,7 +16,7 @@ from tag_policy.model import Answer, InstanceRef, Known, Nobody, NotKnownYet
 
 log = logging.getLogger(__name__)
 
-_NOT_ASKED = "its creator is not known yet"
+_NOT_ASKED = "CloudTrail was not asked any further"
 
 
 @dataclass(frozen=True, slots=True)

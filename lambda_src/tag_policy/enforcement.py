@@ -149,7 +149,7 @@ def _carry_out(
         _send(call, ec2)
     except (*AWS_ERRORS, _NotConfirmedError) as error:
         tried = replace(call, tried=True)
-        parts = [] if _passes(error) else _split(tried)
+        parts = [] if _passes(error) else _split(tried, _refusal(error))
         waiting.extend(parts)
         if not parts:
             yield from _refused(tried, _refusal(error), ec2)
@@ -202,7 +202,7 @@ def _tags(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
     return tuple(dict([*details, *values]).items())
 
 
-def _split(call: _Call) -> list[_Call]:
+def _split(call: _Call, refusal: _Refusal) -> list[_Call]:
     """Return the parts of a refused call: a part a tag, else two halves; none of what is one.
 
     The last thing that is given up is the detail next to a creator, for the creator's sake.
@@ -219,13 +219,15 @@ def _split(call: _Call) -> list[_Call]:
         return [call.of(ids[:middle]), call.of(ids[middle:])]
     (finding,) = some
     return (
-        [replace(call, findings={ids[0]: [_without_detail(finding)]})] if finding.detail_tag else []
+        [replace(call, findings={ids[0]: [_without_detail(finding, refusal.code)]})]
+        if finding.detail_tag
+        else []
     )
 
 
-def _without_detail(finding: Finding) -> Finding:
+def _without_detail(finding: Finding, code: str) -> Finding:
     key, _ = finding.detail_tag or ("", "")
-    reason = f"{finding.reason}; {key} could not be written next to it"
+    reason = f"{finding.reason}; {key} could not be written next to it ({code})"
     return replace(finding, detail_tag=None, reason=reason)
 
 

@@ -74,7 +74,8 @@ class Page:
 class EventHistory:
     """Asks CloudTrail, within its limit of calls a second and for as long as there is time.
 
-    ``calls`` counts the calls made, ``throttled`` those of them that CloudTrail has throttled.
+    ``lookups_per_second`` is the pace, at most CloudTrail's 2; ``out_of_time`` is asked before each
+    call. ``calls`` counts the calls made, ``throttled`` those of them that were throttled.
     """
 
     def __init__(
@@ -130,8 +131,11 @@ class EventHistory:
                     self.throttled += 1
                 elif _status(error) >= 500:
                     failures += 1
-                else:
+                elif code.startswith("Invalid"):
                     raise NoAnswerError(f"CloudTrail refused to answer ({code})", code) from error
+                else:  # nothing about the question, so that any other would fare the same
+                    reason = f"CloudTrail refuses LookupEvents ({code})"
+                    raise self._close(reason, code) from error
             except AWS_ERRORS as error:
                 code = type(error).__name__
                 failures += 1

@@ -172,30 +172,30 @@ class LaunchSearch:
         """
         try:
             for launch in self._launches_naming(instance, most_pages):
-                if instance.instance_id in launch.instance_ids or not launch.instance_ids:
-                    self._answer(instance, _what_it_says(launch, instance))
-                    return
+                self._answer(instance, _what_it_says(launch, instance))
+                return
             if self._now - instance.created_at < self._delay:
                 self._answer(instance, _ON_ITS_WAY)
-            elif in_no_window or self._in_no_window(instance):
+            elif in_no_window or self._in_no_window(instance, most_pages):
                 self._answer(instance, Nobody("as CloudTrail has no launch event that names it"))
         except NoAnswerError as error:
             self._answer(instance, NotKnownYet(str(error), error.code))
         except _TooManyPagesError:
             self._long[instance.instance_id] = self._waiting.pop(instance.instance_id)
 
-    def _in_no_window(self, instance: InstanceRef) -> bool:
+    def _in_no_window(self, instance: InstanceRef, most_pages: int | None) -> bool:
         """Tell whether the launches around its creation do not name an instance, either.
 
-        Nothing says that CloudTrail indexes every instance of a launch of many by its name. Where
-        launches are so many that these would be pages and pages, the index is taken at its word.
+        Nothing says that CloudTrail indexes every instance of a launch of many by its name.
         """
         pages = self._launches_before(instance.created_at + LATER)
-        for read_to, _ in itertools.islice(pages, _MANY_PAGES):
+        for number, (read_to, _) in enumerate(pages, start=1):
             if instance.instance_id in self.answers:
                 return False
             if instance.created_at - _EARLIER > read_to:
                 return True
+            if number == most_pages:
+                raise _TooManyPagesError
         return True
 
     def _launches_naming(
@@ -219,7 +219,10 @@ def _what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Answer:
     """
     identity = launch.user_identity
     if identity is None or instance.instance_id not in launch.instance_ids:
-        return NotKnownYet(f"its launch event {launch.event_id} cannot be read")
+        return NotKnownYet(
+            f"its launch event {launch.event_id} cannot be read, which will not change; "
+            "set the tag by hand"
+        )
     principal = principal_of(identity, instance.managers)
     if principal is None:
         return Nobody(f"as its launch event {launch.event_id} names nobody")

@@ -138,6 +138,8 @@ def as_record(outcome: Outcome) -> dict[str, str]:
             "event_id": finding.launch.event_id,
             "event_time": finding.launch.event_time.isoformat(timespec="seconds"),
         }
+    if finding.detail_tag is not None:
+        record["detail_tag_key"], record["detail_tag_value"] = finding.detail_tag
     return {key: value for key, value in record.items() if value}
 
 

@@ -148,7 +148,9 @@ def _what(outcome: Outcome) -> str:
     if finding.remedy is Remedy.TAG:
         if finding.value is None:
             return finding.tag_key
-        return f'{finding.tag_key} = "{clean(finding.value, MAX_TAG_VALUE_LENGTH)}"'
+        tags = [(finding.tag_key, finding.value)]
+        tags += [finding.detail_tag] if finding.detail_tag else []
+        return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK:
         return clean(finding.value or "", MAX_TAG_VALUE_LENGTH).rpartition(": ")[0]
     result = Result.FAILED if outcome.code == LIMIT else outcome.result

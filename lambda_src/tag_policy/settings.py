@@ -110,6 +110,7 @@ class Settings:
             attribution_budget=timedelta(
                 seconds=reader.number_or(300, "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS", 10, 600)
             ),
+            # CloudTrail allows 2; more is for a stand-in that has no such limit.
             lookups_per_second=reader.number_or(2, "TAG_POLICY_LOOKUPS_PER_SECOND", 0.1, 1000),
         )
         if settings.marker_tag_key == settings.exempt_tag_key:

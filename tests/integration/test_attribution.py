@@ -252,9 +252,8 @@ def test_where_cloudtrail_is_denied_the_rest_is_done_and_it_is_said_once(
         "  CloudTrail denies LookupEvents (AccessDeniedException); "
         "20 of 20 creators are not known yet"
     ]
-    waiting = [line for line in email.text.splitlines() if "not known yet" in line]
-    assert len(waiting) == 2, "the complaint, and one line for all that wait"
-    assert "17 other instances" in waiting[1]
+    (waiting,) = [line for line in email.text.splitlines() if "not asked any further" in line]
+    assert "17 other instances" in waiting
     complaints = [r for r in caplog.records if "denies" in r.getMessage()]
     assert len(complaints) == 1
 
@@ -273,6 +272,36 @@ def test_a_question_that_cloudtrail_refuses_leaves_the_others_answered(engine: E
 
     assert summary["outcomes"]["deferred"] == 1
     assert sorted("CreatedBy" in engine.tags(i) for i in (first, second)) == [False, True]
+
+
+@pytest.mark.parametrize("code", ["OperationNotPermittedException", "UnrecognizedClientException"])
+def test_a_cloudtrail_that_refuses_for_another_reason_is_not_asked_for_each_instance(
+    engine: Engine, code: str
+) -> None:
+    backdated(engine, 5, timedelta(days=1))
+
+    with failing("LookupEvents", AwsError(code)):
+        summary = engine.run()
+
+    assert engine.actions().count("LookupEvents") == 1
+    assert summary["outcomes"]["deferred"] == 5
+    assert not summary["complete"]
+    assert f"CloudTrail refuses LookupEvents ({code})" in engine.emails()[0].text
+
+
+def test_a_launch_that_is_indexed_under_no_name_is_found_in_a_storm_of_others(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
+    engine.history()[0]["Resources"] = []
+    for number in range(600):
+        at = datetime.now(UTC) - timedelta(days=1) + timedelta(seconds=number / 6)
+        record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, ["i-0"], at)
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
 
 
 def test_the_engine_keeps_to_the_pace_that_it_is_given(engine: Engine) -> None:
@@ -397,6 +426,8 @@ def test_the_event_is_written_next_to_its_creator_where_that_is_wanted(make_engi
     assert engine.tags(instance)["CreatedBy:event-id"] == event["EventId"]
     assert engine.actions().count("CreateTags") == 1
     assert summary["outcomes"] == counted(tagged=3), "a detail is no finding of its own"
+    event_id = event["EventId"]
+    assert f'CreatedBy = "alice", CreatedBy:event-id = "{event_id}"' in engine.emails()[0].text
     assert engine.run()["violations"] == 0
 
 
@@ -418,7 +449,8 @@ def test_a_detail_that_may_not_be_written_does_not_keep_its_creator_from_being_w
     assert tags["ProjectCode"] == "Proj007"
     assert "CreatedBy:event-id" not in tags
     assert summary["outcomes"] == counted(tagged=3)
-    assert "CreatedBy:event-id could not be written next to it" in engine.emails()[0].text
+    told = "CreatedBy:event-id could not be written next to it (UnauthorizedOperation)"
+    assert told in engine.emails()[0].text
 
 
 def test_nobody_has_no_event(make_engine: Any) -> None:

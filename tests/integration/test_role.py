@@ -21,14 +21,21 @@ BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # Made by DynamoDB and SNS on behalf of the role, when the key is used through them.
 BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey"}
 
+# What is in the table, where the rules of the other variants are not.
+RULES = {
+    "no-lookup": {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
+    "by-hand": {"TagKey": "Owner", "Action": "UserLookup"},
+    "shared": {"TagKey": "Owner", "Action": "UserLookup"},
+}
+
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     make_engine: Any, policies: dict[str, dict[str, Any]], variant: str
 ) -> None:
     engine: Engine = make_engine(variant)
-    if variant == "no-lookup":
-        engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"}})
+    if variant in RULES:
+        engine.set_rules({1: RULES[variant]})
     engine.launch()
     engine.launch({"Name": "web"})
     engine.launch({"Name": "web", "tag-policy:due": "of an earlier run"})
@@ -146,6 +153,8 @@ def test_next_to_any_key_where_only_the_table_knows_which_of_them_hold_a_creator
 ) -> None:
     assert may_write(policies["shared"], "Owner", "Owner:event-time")
     assert not may_write(policies["shared"], "Owner:event-id")
+    assert may_write(policies["by-hand"], "Owner", "Owner:event-id")
+    assert "cloudtrail:LookupEvents" in allowed_actions(policies["by-hand"])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "writable_tag_keys": ["Owner"],
         "attribution_details": "event_time",
     },
+    "by-hand": {
+        "untagged_action": "notify",
+        "rules": {},
+        "writable_tag_keys": ["Owner"],
+        "attribution_details": "event_id",
+    },
     "no-lookup": {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},

@@ -1,5 +1,6 @@
 """examples/shared-rules: one table, kept by hand, for two engines."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from pytest_terraform import terraform
 
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
+from tests.support.past import backdate
 from tests.terraform.conftest import rules_in, second_plan
 
 SHARED_RULES = terraform("shared-rules", scope="session", replay=False, name="shared_rules")
@@ -72,6 +74,8 @@ def test_a_stopped_instance_was_stopped_by_the_engine_that_stops(
     aws = embedded_aws
     (production,) = fleet.launch(aws, vpcs["shared_production"])
     (sandbox,) = fleet.launch(aws, vpcs["shared_sandbox"])
+    for instance in (production, sandbox):
+        backdate(instance, timedelta(hours=1))
 
     for engine in engines.values():
         aws.invoke(engine["function_name"])
