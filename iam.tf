@@ -58,7 +58,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
-  #checkov:skip=CKV_AWS_356:The three actions on "*" cannot be scoped to a resource; each says so.
+  #checkov:skip=CKV_AWS_356:The actions on "*" cannot be scoped to a resource; each says so.
   statement {
     sid       = "ReadTheRules"
     actions   = ["dynamodb:Scan"]
@@ -182,6 +182,31 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  dynamic "statement" {
+    for_each = local.has_events ? ["this"] : []
+
+    content {
+      sid = "TakeEventsFromTheQueue"
+      actions = [
+        "sqs:ChangeMessageVisibility", # by the function itself; the others by Lambda, on its behalf
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+      ]
+      resources = [local.queue_arns.events]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.config_rule ? ["this"] : []
+
+    content {
+      sid       = "TellAwsConfig"
+      actions   = ["config:PutEvaluations"]
+      resources = ["*"] # PutEvaluations has no resource level.
+    }
+  }
+
   statement {
     sid       = "PublishTheReport"
     actions   = ["sns:Publish"]
@@ -201,9 +226,9 @@ data "aws_iam_policy_document" "this" {
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
-      sid = "UseTheKeyOfTableAndTopic"
+      sid = "UseTheKeyOfTableTopicAndQueue"
       actions = [
-        "kms:Decrypt",         # to read the table, and to publish
+        "kms:Decrypt",         # to read the table and the queue, and to publish
         "kms:GenerateDataKey", # to publish
       ]
       resources = [statement.value]
@@ -212,8 +237,8 @@ data "aws_iam_policy_document" "this" {
         test     = "StringEquals"
         variable = "kms:ViaService"
         values = [
-          "dynamodb.${data.aws_region.current.id}.amazonaws.com",
-          "sns.${data.aws_region.current.id}.amazonaws.com",
+          for service in compact(["dynamodb", "sns", local.has_events ? "sqs" : ""]) :
+          "${service}.${data.aws_region.current.id}.amazonaws.com"
         ]
       }
     }

@@ -66,6 +66,11 @@ resource "aws_lambda_function" "this" {
         TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
         TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
       },
+      local.has_events ? { TAG_POLICY_QUEUE_URL = aws_sqs_queue.events[0].url } : {},
+      var.config_rule ? {
+        TAG_POLICY_CONFIG_RULE            = true
+        TAG_POLICY_CONFIG_RULE_REMEDIATES = var.config_rule_remediates
+      } : {},
       var.limits.max_destructive_percent == null ? {} : {
         TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.limits.max_destructive_percent
       },

@@ -63,6 +63,46 @@ output "schedule_rule_arn" {
   value       = one(aws_cloudwatch_event_rule.schedule[*].arn)
 }
 
+output "event_rule_names" {
+  description = "The names of the EventBridge rules of `event_triggers`, by trigger."
+  value       = { for trigger, rule in aws_cloudwatch_event_rule.event : trigger => rule.name }
+}
+
+output "event_queue_url" {
+  description = "The URL of the queue that events wait in; null without `event_triggers`."
+  value       = one(aws_sqs_queue.events[*].url)
+}
+
+output "event_queue_arn" {
+  description = "The ARN of the queue that events wait in; null without `event_triggers`."
+  value       = one(aws_sqs_queue.events[*].arn)
+}
+
+output "dead_letter_queue_url" {
+  description = "The URL of the queue of events that could not be dealt with; null without `event_triggers`."
+  value       = one(aws_sqs_queue.dead_letters[*].url)
+}
+
+output "dead_letter_queue_arn" {
+  description = "The ARN of the queue of events that could not be dealt with; null without `event_triggers`."
+  value       = one(aws_sqs_queue.dead_letters[*].arn)
+}
+
+output "dead_letter_alarm_arn" {
+  description = "The ARN of the alarm on events that could not be dealt with; null without `event_triggers`."
+  value       = one(aws_cloudwatch_metric_alarm.dead_letters[*].arn)
+}
+
+output "config_rule_name" {
+  description = "The name of the AWS Config rule; null without `config_rule`."
+  value       = one(aws_config_config_rule.this[*].name)
+}
+
+output "config_rule_arn" {
+  description = "The ARN of the AWS Config rule; null without `config_rule`."
+  value       = one(aws_config_config_rule.this[*].arn)
+}
+
 output "error_alarm_name" {
   description = "The name of the alarm on failed runs."
   value       = aws_cloudwatch_metric_alarm.errors.alarm_name

@@ -1,8 +1,47 @@
-# What wakes the function: the schedule.
+# What wakes the function: the schedule, events of instances by way of a queue (queue.tf), and AWS
+# Config.
 
 locals {
   has_schedule = var.schedule_expression != null
+
+  # What each trigger asks EventBridge for; what cannot matter is filtered out there.
+  event_patterns = {
+    # CloudTrail tells EventBridge of calls only where the account has a trail.
+    launch = {
+      source      = ["aws.ec2"]
+      detail-type = ["AWS API Call via CloudTrail"]
+      detail = {
+        eventSource = ["ec2.amazonaws.com"]
+        eventName   = ["RunInstances"]
+        errorCode   = [{ exists = false }]
+      }
+    }
+    state-change = {
+      source      = ["aws.ec2"]
+      detail-type = ["EC2 Instance State-change Notification"]
+      detail      = { state = ["running"] }
+    }
+    # These do not say who changed the tags: the engine's own changes come back once, and find
+    # everything in order.
+    tag-change = {
+      source      = ["aws.tag"]
+      detail-type = ["Tag Change on Resource"]
+      detail = {
+        service       = ["ec2"]
+        resource-type = ["instance"]
+      }
+    }
+  }
+
+  # A conditional would want all patterns to be of one type.
+  event_triggers = toset(compact([
+    var.event_triggers.launch ? "launch" : "",
+    var.event_triggers.state_change ? "state-change" : "",
+    var.event_triggers.tag_change ? "tag-change" : "",
+  ]))
 }
+
+# The schedule
 
 resource "aws_cloudwatch_event_rule" "schedule" {
   count = local.has_schedule ? 1 : 0
@@ -29,4 +68,72 @@ resource "aws_lambda_permission" "schedule" {
   function_name = aws_lambda_function.this.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.schedule[0].arn
+}
+
+# Events
+
+resource "aws_cloudwatch_event_rule" "event" {
+  for_each = local.event_triggers
+
+  name          = "${var.name}-${each.key}"
+  description   = "Tells the Tag Policy Engine ${var.name} of instances at once"
+  event_pattern = jsonencode(local.event_patterns[each.key])
+  tags          = var.tags
+}
+
+resource "aws_cloudwatch_event_target" "event" {
+  for_each = local.event_triggers
+
+  rule      = aws_cloudwatch_event_rule.event[each.key].name
+  target_id = "queue"
+  arn       = aws_sqs_queue.events[0].arn
+
+  # What EventBridge cannot put into the queue waits there, too.
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters[0].arn
+  }
+}
+
+# AWS Config
+
+resource "aws_config_config_rule" "this" {
+  count = var.config_rule ? 1 : 0
+
+  name        = var.name
+  description = "Whether instances are tagged as the rules of the Tag Policy Engine ${var.name} say"
+  tags        = var.tags
+
+  scope {
+    compliance_resource_types = ["AWS::EC2::Instance"]
+  }
+
+  source {
+    owner             = "CUSTOM_LAMBDA"
+    source_identifier = aws_lambda_function.this.arn
+
+    dynamic "source_detail" {
+      for_each = toset(["ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification"])
+
+      content {
+        message_type = source_detail.value
+      }
+    }
+
+    source_detail {
+      message_type                = "ScheduledNotification"
+      maximum_execution_frequency = "TwentyFour_Hours"
+    }
+  }
+
+  depends_on = [aws_lambda_permission.config]
+}
+
+resource "aws_lambda_permission" "config" {
+  count = var.config_rule ? 1 : 0
+
+  statement_id   = "config"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "config.amazonaws.com"
+  source_account = data.aws_caller_identity.current.account_id
 }

@@ -177,7 +177,7 @@ variable "grace_period" {
 }
 
 variable "minimum_age" {
-  description = "An instance younger than this is neither marked nor ended, because many tools tag after launch."
+  description = "An instance younger than this is not judged to have no tags, because many tools tag after launch."
   type        = string
   default     = "15m"
   nullable    = false
@@ -336,7 +336,7 @@ variable "email_subscriptions" {
 # When it runs
 
 variable "schedule_expression" {
-  description = "When every instance is looked at, as EventBridge writes it: `rate(…)` or `cron(…)`, in UTC. Null for no schedule."
+  description = "When every instance is looked at, as EventBridge writes it: `rate(…)` or `cron(…)`, in UTC. Null for no schedule; instances without any tags are then left alone."
   type        = string
   default     = "rate(1 hour)"
 
@@ -347,6 +347,62 @@ variable "schedule_expression" {
     ))
     error_message = "schedule_expression must be a rate such as \"rate(1 hour)\" or \"rate(30 minutes)\", a cron of six fields such as \"cron(0 6 * * ? *)\", or null for no schedule."
   }
+}
+
+variable "event_triggers" {
+  description = <<-EOT
+    Events on which an instance is put right in seconds. They fill tags, and take marks back; an instance without any tags is left to the schedule. Events may be late or lost, so that the schedule stays.
+
+    - `launch`: `RunInstances`, by way of CloudTrail; who launched the instance is in the event. Needs a trail that logs management events in this account and region.
+    - `state_change`: an instance has started. Needs no trail. The creator is written by a later run of the schedule.
+    - `tag_change`: an instance's tags have changed.
+  EOT
+  type = object({
+    launch       = optional(bool, false)
+    state_change = optional(bool, false)
+    tag_change   = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "event_queue" {
+  description = <<-EOT
+    The queue in which the events of `event_triggers` wait.
+
+    - `batching_window_seconds`: 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer is fewer invocations and fewer reports.
+    - `tries`: 2 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
+  EOT
+  type = object({
+    batching_window_seconds = optional(number, 20)
+    tries                   = optional(number, 5)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.event_queue.batching_window_seconds >= 1 && var.event_queue.batching_window_seconds <= 300 && floor(var.event_queue.batching_window_seconds) == var.event_queue.batching_window_seconds
+    error_message = "event_queue.batching_window_seconds must be a whole number from 1 to 300, such as 20."
+  }
+
+  validation {
+    condition     = var.event_queue.tries >= 2 && var.event_queue.tries <= 100 && floor(var.event_queue.tries) == var.event_queue.tries
+    error_message = "event_queue.tries must be a whole number from 2 to 100, such as 5."
+  }
+}
+
+variable "config_rule" {
+  description = "Whether an AWS Config rule shows which instances are tagged as `rules` say: when one has changed, and once a day for all. Needs a configuration recorder that records EC2 instances."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "config_rule_remediates" {
+  description = "Whether the AWS Config rule also has instances put right: one that has changed as by `event_triggers`, and all of them, once a day, as by the schedule. By default it only evaluates."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 # How it is built
@@ -446,7 +502,7 @@ variable "package" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key that encrypts the table, the topic and the log group. Its key policy must let CloudWatch Logs and CloudWatch alarms use it (see docs/operations.md)."
+  description = "A KMS key that encrypts the table, the topic, the queues and the log group. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
   type        = string
   default     = null
 

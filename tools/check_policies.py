@@ -12,7 +12,7 @@ from tests.support.policies import render
 def main() -> int:
     """Print what parliament finds; returns the exit status."""
     with EmbeddedAws() as aws:
-        policies = render(aws)
+        policies = render(aws).policies
     found = 0
     for name, policy in policies.items():
         for finding in analyze_policy_string(json.dumps(policy)).findings:

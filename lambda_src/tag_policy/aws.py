@@ -13,9 +13,11 @@ from tag_policy import __version__
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
+    from mypy_boto3_config.client import ConfigServiceClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
 
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """Whatever a call may end with: AWS's refusal, no answer, or one that cannot be read."""
@@ -59,3 +61,13 @@ class Clients:
     def sns(self) -> "SNSClient":
         """SNS: the report."""
         return boto3.client("sns", config=_CONFIG)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """SQS: the event queue."""
+        return boto3.client("sqs", config=_CONFIG)
+
+    @cached_property
+    def config(self) -> "ConfigServiceClient":
+        """AWS Config: what the instances are evaluated as."""
+        return boto3.client("config", config=_CONFIG)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tag_policy.model import Mode, TagPolicyError
+from tag_policy.config_rule import ConfigRequest, is_config_request, read_config_request
+from tag_policy.event_queue import Message, is_batch, read_messages
+from tag_policy.model import Mode, TagPolicyError, Trigger
 from tag_policy.settings import Settings
 
 
@@ -14,30 +16,51 @@ class EventError(TagPolicyError):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one event asks for, within what the settings allow."""
+    """What a run is to be about, within what the settings allow."""
 
-    trigger: str
+    trigger: Trigger
     vpc_ids: tuple[str, ...]
     mode: Mode
 
 
-def read_event(event: object, settings: Settings) -> Scope:
-    """Return what an event asks for; raises EventError when it may not ask for that."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of the event queue."""
+
+    messages: tuple[Message, ...]
+
+
+def read_event(event: object, settings: Settings) -> Scope | Batch | ConfigRequest:
+    """Return what an event asks for: a sweep, what events have named, or what AWS Config has.
+
+    Raises EventError when it may not ask for that, and ConfigRequestError when it comes from AWS
+    Config and cannot be read.
+    """
     if not isinstance(event, Mapping):
         raise EventError(f"the event is a {type(event).__name__}; {_ACCEPTED}")
+    if is_batch(event) and settings.queue_url:
+        return Batch(tuple(read_messages(event["Records"])))
+    if is_config_request(event) and settings.config_rule:
+        return read_config_request(event)
     if event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event":
-        trigger = "schedule"
+        trigger = Trigger.SCHEDULE
     else:
-        trigger = "manual"
+        trigger = Trigger.MANUAL
         unknown = sorted(str(key) for key in event if key not in ("vpc_ids", "mode"))
         if unknown:
             raise EventError(f"the event has {', '.join(map(repr, unknown))}; {_ACCEPTED}")
     return Scope(trigger, _event_vpc_ids(event, settings), _event_mode(event, settings))
 
 
+def whole(trigger: Trigger, settings: Settings) -> Scope:
+    """Return all that the settings allow."""
+    return Scope(trigger, settings.vpc_ids, settings.mode)
+
+
 _ACCEPTED = (
-    "accepted are an EventBridge scheduled event, {}, and an object with 'vpc_ids', 'mode' or "
-    'both, such as {"vpc_ids": ["vpc-0a1b2c3d"], "mode": "audit"}'
+    "accepted are an EventBridge scheduled event, {}, an object with 'vpc_ids', 'mode' or both, "
+    'such as {"vpc_ids": ["vpc-0a1b2c3d"], "mode": "audit"}, and, where event_triggers or '
+    "config_rule are set, what the event queue and AWS Config send"
 )
 
 

@@ -66,16 +66,28 @@ def instances_by_id(
         yield from _instances(ec2, {"Name": "instance-id", "Values": some}, vpc_ids)
 
 
+def instances_shown(
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str]
+) -> Iterator[tuple[str, Instance | None]]:
+    """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs."""
+    for description in _descriptions(ec2, instance_ids):
+        ours = description.get("VpcId") in vpc_ids
+        live = description["State"]["Name"] in LIVE_STATES
+        yield description["InstanceId"], to_instance(description) if ours and live else None
+
+
 def states_by_id(ec2: "EC2Client", instance_ids: Sequence[str]) -> dict[str, str]:
     """Return the state of each instance that EC2 still tells of, ended ones included."""
-    states: dict[str, str] = {}
+    shown = _descriptions(ec2, instance_ids)
+    return {description["InstanceId"]: description["State"]["Name"] for description in shown}
+
+
+def _descriptions(ec2: "EC2Client", instance_ids: Sequence[str]) -> "Iterator[InstanceTypeDef]":
     for some in chunks(instance_ids, FILTER_VALUES):
         filters: list[FilterTypeDef] = [{"Name": "instance-id", "Values": some}]
         for page in ec2.get_paginator("describe_instances").paginate(Filters=filters):
             for reservation in page["Reservations"]:
-                for description in reservation["Instances"]:
-                    states[description["InstanceId"]] = description["State"]["Name"]
-    return states
+                yield from reservation["Instances"]
 
 
 def _instances(

@@ -1,7 +1,8 @@
-"""What an event of CloudTrail says about launches. Pure.
+"""What a record of CloudTrail says about launches. Pure.
 
-An event of ``LookupEvents`` carries the record itself as JSON, and an index of the resources that
-the record names: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Event.html
+EventBridge delivers the record itself. An event of ``LookupEvents`` carries it as JSON, next to an
+index of the resources that it names:
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Event.html
 """
 
 import json
@@ -37,14 +38,41 @@ def read_launch(event: "EventTypeDef") -> LaunchEvent | None:
     if event.get("EventName") != LAUNCHED_BY:
         return None
     record = _record(event)
-    if record is None:
-        return _launch(event, {}, None)
-    if record.get("eventSource", "ec2.amazonaws.com") != "ec2.amazonaws.com":
+    if record is not None and not is_launch({"eventName": LAUNCHED_BY, **record}):
         return None
-    if record.get("errorCode"):
-        return None
-    identity = record.get("userIdentity")
-    return _launch(event, record, identity if isinstance(identity, dict) else None)
+    return LaunchEvent(
+        event_id=event.get("EventId", ""),
+        event_time=time_of(event),
+        instance_ids=frozenset(_indexed(event) | _answered(record or {})),
+        user_identity=_identity(record or {}),
+    )
+
+
+def is_launch(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is one of a launch that succeeded."""
+    return (
+        record.get("eventName") == LAUNCHED_BY
+        and record.get("eventSource", "ec2.amazonaws.com") == "ec2.amazonaws.com"
+        and not record.get("errorCode")
+    )
+
+
+def launch_of(record: Mapping[str, Any], time: datetime) -> LaunchEvent:
+    """Return the launch that a record tells of; ``time`` is for a record that does not say its own.
+
+    The record must be one for which ``is_launch`` holds.
+    """
+    try:
+        event_time = datetime.fromisoformat(record["eventTime"])
+    except (KeyError, TypeError, ValueError):
+        event_time = time
+    event_id = record.get("eventID")
+    return LaunchEvent(
+        event_id=event_id if isinstance(event_id, str) else "",
+        event_time=event_time if event_time.tzinfo else time,
+        instance_ids=frozenset(_answered(record)),
+        user_identity=_identity(record),
+    )
 
 
 def time_of(event: "EventTypeDef") -> datetime:
@@ -52,15 +80,9 @@ def time_of(event: "EventTypeDef") -> datetime:
     return event.get("EventTime", datetime.min.replace(tzinfo=UTC))
 
 
-def _launch(
-    event: "EventTypeDef", record: Mapping[str, Any], identity: Mapping[str, Any] | None
-) -> LaunchEvent:
-    return LaunchEvent(
-        event_id=event.get("EventId", ""),
-        event_time=time_of(event),
-        instance_ids=frozenset(_indexed(event) | _answered(record)),
-        user_identity=identity,
-    )
+def _identity(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    identity = record.get("userIdentity")
+    return identity if isinstance(identity, dict) else None
 
 
 def _record(event: "EventTypeDef") -> dict[str, Any] | None:

@@ -149,7 +149,7 @@ class LaunchSearch:
                 continue
             named = [self._waiting[i] for i in launch.instance_ids & self._waiting.keys()]
             for instance in named:
-                self._answer(instance, _what_it_says(launch, instance))
+                self._answer(instance, what_it_says(launch, instance))
             found += bool(named)
         return found
 
@@ -172,7 +172,7 @@ class LaunchSearch:
         """
         try:
             for launch in self._launches_naming(instance, most_pages):
-                self._answer(instance, _what_it_says(launch, instance))
+                self._answer(instance, what_it_says(launch, instance))
                 return
             if self._now - instance.created_at < self._delay:
                 self._answer(instance, _ON_ITS_WAY)
@@ -212,7 +212,7 @@ class LaunchSearch:
                 return
 
 
-def _what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Answer:
+def what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Answer:
     """Return what the event of an instance's launch says of its creator.
 
     An event that cannot be read is *not known yet*: it exists, so that nobody would be untrue.

@@ -10,6 +10,15 @@ class TagPolicyError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
+class Trigger(StrEnum):
+    """What woke the function."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    EVENTS = "events"
+    CONFIG = "config"
+
+
 class Mode(StrEnum):
     """Whether the run acts on its decisions."""
 

@@ -63,6 +63,10 @@ def is_exempt(instance: Instance, settings: Settings, now: datetime) -> bool:
 
 
 def _untagged(instance: Instance, settings: Settings, now: datetime) -> Finding:
+    if now - instance.ref.created_at < settings.minimum_age:
+        # Its tags may still be on their way: tools tag after launch.
+        reason = f"{_NO_TAGS}; younger than the minimum age"
+        return Finding(instance.ref, Remedy.WAIT, reason, violation=False)
     remedy = _ENDING.get(settings.untagged_action)
     if remedy is None:
         return Finding(instance.ref, Remedy.NOTIFY, _NO_TAGS)
@@ -74,9 +78,6 @@ def _untagged(instance: Instance, settings: Settings, now: datetime) -> Finding:
         service, what = next(iter(instance.ref.managers.items()))
         reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
         return Finding(instance.ref, Remedy.NOTIFY, reason)
-    if now - instance.ref.created_at < settings.minimum_age:
-        reason = f"{_NO_TAGS}; younger than the minimum age"
-        return Finding(instance.ref, Remedy.WAIT, reason, violation=False)
     return _due(instance, remedy, settings, now)
 
 

@@ -73,8 +73,8 @@ def attributes(report: Report) -> dict[str, str | int]:
     """Return the message attributes that a subscription may filter on; SNS allows 10."""
     return {
         "mode": str(report.mode),
+        "trigger": str(report.trigger),
         "complete": str(report.complete).lower(),
-        "violations": report.violations,
         **{name: number for name, number in counts(report).items() if name != Result.UNMARKED},
     }
 

@@ -57,7 +57,9 @@ class Settings:
     ``minimum_age`` is not marked yet. ``max_destructive`` is how many instances a run may end at
     most, and ``max_destructive_percent`` which share of those that it looks at, None where there is
     no such limit. ``attribution_delay`` is how long after a launch its event may still be on its
-    way; ``attribution_budget`` how much of a run may go into looking creators up.
+    way; ``attribution_budget`` how much of a run may go into looking creators up. ``queue_url`` is
+    where events wait, empty where there are none; ``config_rule`` says whether AWS Config asks, and
+    ``config_rule_remediates`` whether what it asks about is put right, too.
     """
 
     rules_table: str
@@ -77,6 +79,9 @@ class Settings:
     attribution_delay: timedelta
     attribution_budget: timedelta
     lookups_per_second: float
+    queue_url: str
+    config_rule: bool
+    config_rule_remediates: bool
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -96,8 +101,7 @@ class Settings:
             minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
             marker_tag_key=reader.text_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
             exempt_tag_key=reader.text_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
-            protect_managed=reader.choice_or(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED")
-            is _Answer.TRUE,
+            protect_managed=reader.is_true(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED"),
             max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
             max_destructive_percent=reader.percentage("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT"),
             creator_format=reader.choice_or(CreatorFormat.NAME, "TAG_POLICY_CREATOR_FORMAT"),
@@ -112,6 +116,11 @@ class Settings:
             ),
             # CloudTrail allows 2; more is for a stand-in that has no such limit.
             lookups_per_second=reader.number_or(2, "TAG_POLICY_LOOKUPS_PER_SECOND", 0.1, 1000),
+            queue_url=reader.text_or("", "TAG_POLICY_QUEUE_URL"),
+            config_rule=reader.is_true(_Answer.FALSE, "TAG_POLICY_CONFIG_RULE"),
+            config_rule_remediates=reader.is_true(
+                _Answer.FALSE, "TAG_POLICY_CONFIG_RULE_REMEDIATES"
+            ),
         )
         if settings.marker_tag_key == settings.exempt_tag_key:
             reader.problems.append(
@@ -167,6 +176,9 @@ class _Reader:
     def choice_or(self, default: _Choice, name: str) -> _Choice:
         value = self._environment.get(name, "").strip()
         return self._one_of(name, value, default) if value else default
+
+    def is_true(self, default: _Answer, name: str) -> bool:
+        return self.choice_or(default, name) is _Answer.TRUE
 
     def _one_of(self, name: str, value: str, example: _Choice) -> _Choice:
         choices = type(example)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tag_policy.model import Mode, Outcome, Result, RuleError
+from tag_policy.model import Mode, Outcome, Result, RuleError, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Report:
     """
 
     mode: Mode
-    trigger: str
+    trigger: Trigger
     vpc_ids: Sequence[str]
     region: str
     account_id: str
@@ -44,15 +44,19 @@ class Report:
 
     @property
     def has_something_to_say(self) -> bool:
-        """Whether anybody is to be told of this run."""
-        return bool(self.outcomes or self.rule_errors or self.problems)
+        """Whether anybody is to be told of this run.
+
+        Of bad rules alone, only the sweep tells: events would do so many times an hour.
+        """
+        is_sweep = self.trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
+        return bool(self.outcomes or self.problems or (self.rule_errors and is_sweep))
 
 
 def summary(report: Report) -> dict[str, Any]:
     """Return what the function returns and logs; ``outcomes`` counts findings, not instances."""
     return {
         "mode": str(report.mode),
-        "trigger": report.trigger,
+        "trigger": str(report.trigger),
         "vpc_ids": list(report.vpc_ids),
         "rules": report.rules,
         "rule_errors": len(report.rule_errors),

@@ -1,5 +1,6 @@
 """The function against moto, in process: the handler is called, every AWS call is moto's."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,17 +17,20 @@ from moto.sns.models import sns_backends
 from tag_policy import aws as aws_clients
 from tag_policy import handler
 from tag_policy.aws import Clients
+from tag_policy.run import RunError
 from tag_policy.settings import Settings
 from tests.support import extensions, fleet, moto_cloudtrail
 from tests.support.calls import Call, recording
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.event_history import Event, EventHistory
+from tests.support.event_source import EventSource, InvocationFailedError
 from tests.support.iam import allows, requests_of
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
+from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
-from tests.support.policies import VARIANTS, render
+from tests.support.policies import VARIANTS, Rendered, render
 
 DEFAULT_ITEMS = {
     1: {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
@@ -48,6 +52,7 @@ def _clients() -> Clients:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
         clients = Clients()
         _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
+        _ = clients.sqs, clients.config
     return clients
 
 
@@ -80,6 +85,9 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict)
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     calls: list[Call] = field(default_factory=list)
+    queue: str = ""
+    dead_letters: str = ""
+    source: EventSource = field(init=False)
 
     def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
         """Make a client that acts as somebody, or as the administrator."""
@@ -181,6 +189,67 @@ class Engine:
         tag_list = [{"Key": own.get(key, key), "Value": value} for key, value in tags.items()]
         self.client("ec2").create_tags(Resources=[instance_id], Tags=tag_list)
 
+    def connect_events(self, patterns: Mapping[str, str], tries: int = 5) -> None:
+        """Have EventBridge send what the patterns match to a queue, and deliver from there."""
+        sqs, events = self.client("sqs"), self.client("events")
+        arns = [f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{self.variant}-{n}" for n in _QUEUES]
+        redrive = {"deadLetterTargetArn": arns[0], "maxReceiveCount": tries}
+        allow = {
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": arns[1],
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Condition": {"ArnEquals": {"aws:SourceArn": [_rule_arn(self, n) for n in patterns]}},
+        }
+        attributes = {
+            "Policy": json.dumps({"Statement": [allow]}),
+            "RedrivePolicy": json.dumps(redrive),
+            "VisibilityTimeout": "5420",
+        }
+        self.dead_letters, self.queue = (
+            sqs.create_queue(QueueName=arn.rsplit(":", 1)[-1], Attributes=some)["QueueUrl"]
+            for arn, some in zip(arns, ({}, attributes), strict=True)
+        )
+        for trigger, pattern in patterns.items():
+            name = f"{self.variant}-{trigger}"
+            events.put_rule(Name=name, EventPattern=pattern)
+            events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arns[1]}])
+        self.start_trail()
+        self.environment = {
+            **self.environment,
+            "TAG_POLICY_QUEUE_URL": self.queue,
+            "TAG_POLICY_CONFIG_RULE": "true",
+        }
+        self.source = EventSource(sqs, self.queue, arns[1], 1000, self._invoke)
+
+    def start_trail(self) -> None:
+        """Have CloudTrail tell EventBridge of calls."""
+        s3, cloudtrail = self.client("s3"), self.client("cloudtrail")
+        where = {"LocationConstraint": REGION}
+        s3.create_bucket(Bucket="trail", CreateBucketConfiguration=where)
+        cloudtrail.create_trail(Name="trail", S3BucketName="trail")
+        cloudtrail.start_logging(Name="trail")
+
+    def _invoke(self, event: object) -> Any:
+        try:
+            return self.run(event)
+        except RunError as error:
+            raise InvocationFailedError from error
+
+    def deliver(self) -> int:
+        """Hand over what is in the event queue, until it is empty; return the number of batches."""
+        return self.source.drain()
+
+    def pass_time(self, time: timedelta) -> None:
+        """Let time pass for the queues."""
+        pass_time(ACCOUNT_ID, REGION, time.total_seconds())
+
+    def messages(self, queue_url: str) -> int:
+        """Return how many messages are in a queue, hidden ones too."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        return sum(int(number) for number in answer["Attributes"].values())
+
     @property
     def cloudtrail(self) -> EventHistory:
         """CloudTrail's event history, for a test to change."""
@@ -189,6 +258,13 @@ class Engine:
     def history(self) -> list[Event]:
         """Return the events of CloudTrail, for a test to change."""
         return self.cloudtrail.events
+
+
+_QUEUES = ("dead-letters", "events")
+
+
+def _rule_arn(engine: Engine, trigger: str) -> str:
+    return f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{engine.variant}-{trigger}"
 
 
 def prepare(variant: str) -> Engine:
@@ -216,13 +292,19 @@ def prepare(variant: str) -> Engine:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def policies() -> dict[str, dict[str, Any]]:
-    """The policy of the role, rendered by Terraform, for each variant.
+def rendered() -> Rendered:
+    """What Terraform makes of the variants.
 
     Before any test, because it uses moto's server, and ``mock_aws`` would empty that.
     """
     with EmbeddedAws() as aws:
         return render(aws)
+
+
+@pytest.fixture
+def policies(rendered: Rendered) -> dict[str, dict[str, Any]]:
+    """The policy of the role, for each variant."""
+    return rendered.policies
 
 
 @pytest.fixture(autouse=True)
@@ -235,12 +317,14 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def make_engine(policies: dict[str, dict[str, Any]]) -> Iterator[Any]:
+def make_engine(rendered: Rendered) -> Iterator[Any]:
     """Make engines; at the end, every call of theirs must be allowed by their role's policy."""
     engines: list[Engine] = []
 
     def make(variant: str) -> Engine:
         engine = prepare(variant)
+        if variant == "events":
+            engine.connect_events(rendered.event_patterns)
         engines.append(engine)
         return engine
 
@@ -249,7 +333,7 @@ def make_engine(policies: dict[str, dict[str, Any]]) -> Iterator[Any]:
     for engine in engines:
         for call in engine.calls:
             for request in requests_of(call):
-                assert allows(policies[engine.variant], request), (
+                assert allows(rendered.policies[engine.variant], request), (
                     f"the role of {engine.variant} does not allow {request}"
                 )
 

@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Engine
-from tests.support.iam import Request, allowed_actions, allows
+from tests.support import moto_config
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
+from tests.support.iam import Request, allowed_actions, allows, requests_of
 from tests.support.policies import VARIANTS
 
 INSTANCE = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
 
 # Made by Lambda itself, with the function's role; the test of the deployed function sees them.
-BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
+BY_LAMBDA = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+}
 
 # Made by DynamoDB and SNS on behalf of the role, when the key is used through them.
 BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -41,8 +49,12 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     engine.launch({"Name": "web", "tag-policy:due": "of an earlier run"})
 
     engine.run()
+    if variant == "events":
+        engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody="unreadable")
+        engine.deliver()
+        engine.run(moto_config.periodic(ACCOUNT_ID, REGION, "events"))
 
-    made = {f"{call.service}:{call.action}" for call in engine.calls}
+    made = {request.action for call in engine.calls for request in requests_of(call)}
     unused = allowed_actions(policies[variant]) - made - BY_LAMBDA - BY_OTHER_SERVICES
     assert unused == set()
 

@@ -7,9 +7,27 @@ from typing import Any
 @cache
 def install() -> None:
     """Install all extensions; they serve moto's server and ``mock_aws`` alike."""
-    from tests.support import calls, moto_cloudtrail, moto_ec2, moto_lambda, moto_sns
+    from tests.support import (
+        calls,
+        moto_cloudtrail,
+        moto_config,
+        moto_ec2,
+        moto_events,
+        moto_lambda,
+        moto_sns,
+        moto_sqs,
+    )
 
-    for module in (calls, moto_cloudtrail, moto_ec2, moto_lambda, moto_sns):
+    for module in (
+        calls,
+        moto_cloudtrail,
+        moto_config,
+        moto_ec2,
+        moto_events,
+        moto_lambda,
+        moto_sns,
+        moto_sqs,
+    ):
         module.extend()
 
 

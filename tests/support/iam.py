@@ -52,7 +52,19 @@ def requests_of(call: Call) -> Iterator[Request]:
                 tags = call.resource_tags.get(instance_id, {})
                 context = {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
                 yield Request(action, f"arn:aws:ec2:{arn}:instance/{instance_id}", context)
-        case "ec2:DescribeInstances" | "ec2:DescribeVpcs" | "cloudtrail:LookupEvents":
+        case "sqs:ChangeMessageVisibilityBatch" | "sqs:DeleteMessageBatch":
+            # IAM has no action of its own for a batch of them.
+            queue = parameters["QueueUrl"].rsplit("/", 1)[-1]
+            yield Request(action.removesuffix("Batch"), f"arn:aws:sqs:{arn}:{queue}")
+        case "sqs:ReceiveMessage" | "sqs:GetQueueAttributes":
+            queue = parameters["QueueUrl"].rsplit("/", 1)[-1]
+            yield Request(action, f"arn:aws:sqs:{arn}:{queue}")
+        case (
+            "cloudtrail:LookupEvents"
+            | "config:PutEvaluations"
+            | "ec2:DescribeInstances"
+            | "ec2:DescribeVpcs"
+        ):
             yield Request(action, "*")
         case _:
             raise KeyError(f"{action} is new; say in {__name__} how IAM sees it")

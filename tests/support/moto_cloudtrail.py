@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import InstanceBackend, Reservation
 
+from tests.support import moto_events
 from tests.support.calls import AwsError, Call, current_call, refusal
 from tests.support.event_history import PAGE_SIZE, Event, EventHistory, make_event
 from tests.support.extensions import add, replace
@@ -59,7 +61,8 @@ def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., R
     def run_instances(self: Any, *args: Any, **kwargs: Any) -> Reservation:
         tags = (kwargs.get("tags") or {}).get("instance") or {}
         by_auto_scaling = "aws:autoscaling:groupName" in tags  # moto takes tags out of kwargs
-        reservation = original(self, *args, **kwargs)
+        with moto_events.silence():
+            reservation = original(self, *args, **kwargs)
         call = current_call()
         if by_auto_scaling or call is None:
             identity = auto_scaling_identity(self.account_id)
@@ -67,7 +70,9 @@ def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., R
             identity = user_identity(call)
         ids = [instance.id for instance in reservation.instances]
         at = min(instance.launch_time for instance in reservation.instances).replace(tzinfo=UTC)
-        record_event(self.account_id, self.region_name, "RunInstances", identity, ids, at)
+        event = record_event(self.account_id, self.region_name, "RunInstances", identity, ids, at)
+        record = json.loads(event["CloudTrailEvent"])
+        moto_events.tell_of_launch(self.account_id, self.region_name, record)
         return reservation
 
     return run_instances

@@ -1,6 +1,7 @@
 """The role's policy as Terraform renders it, for every shape that the inputs can give it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from tests.support.embedded_aws import EmbeddedAws
@@ -17,6 +18,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "rules_table_name": "shared-rules",
         "writable_tag_keys": ["Owner"],
         "attribution_details": "event_time",
+    },
+    "events": {
+        "untagged_action": "terminate",
+        "event_triggers": {"launch": True, "state_change": True, "tag_change": True},
+        "config_rule": True,
+        "config_rule_remediates": True,
     },
     "by-hand": {
         "untagged_action": "notify",
@@ -48,10 +55,23 @@ output "{name}" {{
 """
 
 
-def render(aws: EmbeddedAws) -> dict[str, dict[str, Any]]:
-    """Return the role's policy for each variant, by its name.
+@dataclass(frozen=True)
+class Rendered:
+    """What Terraform makes of the variants.
 
-    Applies no more than the policies need: the table, the topic and the log group that they name.
+    ``policies`` has the role's policy for each variant, by its name. ``event_patterns`` has the
+    patterns of the variant ``events``, by trigger.
+    """
+
+    policies: dict[str, dict[str, Any]]
+    event_patterns: dict[str, str]
+
+
+def render(aws: EmbeddedAws) -> Rendered:
+    """Render what the variants say.
+
+    Applies no more than that needs: the tables, topics and log groups that the policies name, and
+    the event rules.
     """
     text = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
     for name, inputs in VARIANTS.items():
@@ -59,7 +79,16 @@ def render(aws: EmbeddedAws) -> dict[str, dict[str, Any]]:
         text += _MODULE.format(name=name, inputs=lines)
     module = aws.root_module(text)
     targets = [f"-target=module.{name}.data.aws_iam_policy_document.this" for name in VARIANTS]
+    targets.append("-target=module.events.aws_cloudwatch_event_rule.event")
     module.run("init", "-input=false")
     module.run("apply", "-input=false", "-auto-approve", *targets)
     outputs = module.outputs
-    return {name: json.loads(outputs[name]) for name in VARIANTS}
+    rules = aws.client("events").list_rules(NamePrefix="events-")["Rules"]
+    return Rendered(
+        policies={name: json.loads(outputs[name]) for name in VARIANTS},
+        event_patterns={
+            rule["Name"].removeprefix("events-"): rule["EventPattern"]
+            for rule in rules
+            if "EventPattern" in rule
+        },
+    )

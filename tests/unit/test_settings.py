@@ -28,6 +28,9 @@ def test_a_whole_environment_is_read() -> None:
         attribution_delay=timedelta(minutes=30),
         attribution_budget=timedelta(minutes=5),
         lookups_per_second=2,
+        queue_url="",
+        config_rule=False,
+        config_rule_remediates=False,
     )
 
 

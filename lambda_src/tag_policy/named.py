@@ -1,0 +1,96 @@
+"""Runs about some instances, named by events, rather than about all of a VPC."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from tag_policy import inventory
+from tag_policy.creators import instances_to_look_up, waits_for_creator
+from tag_policy.event_queue import Message
+from tag_policy.launch_event import LaunchEvent
+from tag_policy.launch_search import what_it_says
+from tag_policy.model import Answer, Finding, Instance, NotKnownYet, Outcome, Remedy, Result
+from tag_policy.run import Run
+
+log = logging.getLogger(__name__)
+
+_SHOWN_AFTER = timedelta(minutes=10)
+"""How old an event is when an instance that EC2 does not show is gone, rather than too new.
+
+https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+"""
+
+_REMEDIES = (Remedy.TAG, Remedy.UNMARK)
+
+_TOO_NEW = NotKnownYet("it is so new that its launch event may still be on its way")
+
+
+def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
+    """Judge the instances that messages name, act, and return the messages that have to come back.
+
+    These are the ones that cannot be read, and those about an instance that EC2 does not show yet,
+    or that the run could not put right for now. A creator that is not known yet is left to the
+    sweep, because asking again in a minute would not help.
+    """
+    events = [message.event for message in messages if message.event is not None]
+    named = frozenset[str]().union(*(event.instance_ids for event in events))
+    shown: set[str] = set()
+    listing = run.half_of_the_time()
+    findings = run.judge(_live(run, sorted(named), shown), listing)
+    launches = {i: e.launch for e in events if e.launch is not None for i in e.instance_ids}
+    act(run, findings, launches)
+    left = {outcome.finding.instance.instance_id for outcome in run.outcomes if _is_left(outcome)}
+
+    def comes_back(message: Message) -> bool:
+        if message.event is None:
+            return True
+        not_shown = message.event.instance_ids - shown
+        too_new = run.now - message.event.time < _SHOWN_AFTER
+        return bool(left & message.event.instance_ids or (not_shown and too_new) or listing.passed)
+
+    return [message for message in messages if comes_back(message)]
+
+
+def judge_one(run: Run, instance_id: str) -> list[Finding] | None:
+    """Judge an instance; None where it is exempt, gone, or in no VPC of the run."""
+    judged: list[list[Finding]] = []
+    run.judge(
+        _live(run, [instance_id], set()),
+        run.half_of_the_time(),
+        lambda _, findings: judged.append(findings) if findings is not None else None,
+    )
+    return judged[0] if judged else None
+
+
+def _live(run: Run, instance_ids: Sequence[str], shown: set[str]) -> Iterator[Instance]:
+    """Yield those of the instances that are live and in a VPC of the run; collect all shown."""
+    for instance_id, instance in inventory.instances_shown(
+        run.clients.ec2, instance_ids, run.report.vpc_ids
+    ):
+        shown.add(instance_id)
+        if instance is not None:
+            yield instance
+
+
+def act(run: Run, findings: Iterable[Finding], launches: dict[str, LaunchEvent]) -> None:
+    """Write the tags that instances lack, and take back marks; nothing else on an event.
+
+    Whatever else follows from having no tags is left to the sweep: an instance's tags may still be
+    on their way, and the limits hold for all instances together, whom only the sweep sees at once.
+    """
+    may_be_done = [finding for finding in findings if finding.remedy in _REMEDIES]
+    for finding in findings:
+        if finding.remedy not in _REMEDIES:
+            log.info("left to the sweep %s: %s", finding.instance.instance_id, finding.reason)
+    known: dict[str, Answer] = {}
+    for instance in instances_to_look_up(may_be_done):
+        launch = launches.get(instance.instance_id)
+        if launch is not None and launch.user_identity is not None:
+            known[instance.instance_id] = what_it_says(launch, instance)
+        elif run.now - instance.created_at < run.settings.attribution_delay:
+            known[instance.instance_id] = _TOO_NEW  # CloudTrail is not asked in vain
+    run.remedy(may_be_done, known)
+
+
+def _is_left(outcome: Outcome) -> bool:
+    return outcome.result is Result.DEFERRED and not waits_for_creator(outcome.finding)

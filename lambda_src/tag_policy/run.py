@@ -1,0 +1,277 @@
+"""One run: what it works with, what it has to tell, and what every run does alike."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from tag_policy import inventory, notify, policy, rules
+from tag_policy.attribution import attribute
+from tag_policy.aws import AWS_ERRORS, Clients
+from tag_policy.clock import Clock
+from tag_policy.creators import instances_to_look_up, with_creators
+from tag_policy.enforcement import enforce
+from tag_policy.event_history import EventHistory
+from tag_policy.events import Scope
+from tag_policy.limits import within_limits
+from tag_policy.model import (
+    Answer,
+    Finding,
+    Instance,
+    InstanceRef,
+    Outcome,
+    Remedy,
+    Rule,
+    TagPolicyError,
+)
+from tag_policy.report import as_record, whole_text
+from tag_policy.settings import Settings
+from tag_policy.summary import Report, summary
+
+log = logging.getLogger(__name__)
+
+_MARGIN_SECONDS = 120.0
+"""Kept for the last call and for publishing the report, each with its retries (see aws.py)."""
+
+
+Judged = Callable[[Instance, list[Finding] | None], None]
+"""Is told of an instance and of what was found about it: None where it is exempt."""
+
+TIME_WAS_UP = "the time of this run was up; the next run goes on with what is left"
+
+
+class RunError(TagPolicyError):
+    """The run could not do what it was to do. What it did do is in the report and in the log."""
+
+
+class Context(Protocol):
+    """What the function uses of Lambda's context object.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    aws_request_id: str
+    invoked_function_arn: str
+    log_group_name: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends this invocation."""
+
+
+class Deadline:
+    """Tells when too little time is left to start another call, and remembers having said so."""
+
+    def __init__(self, context: Context, reserved_seconds: float) -> None:
+        self._context = context
+        self._reserved_seconds = reserved_seconds
+        self.passed = False
+
+    def __call__(self) -> bool:
+        """Tell whether it is too late for another call."""
+        if _seconds_left(self._context) < self._reserved_seconds:
+            self.passed = True
+        return self.passed
+
+
+def _seconds_left(context: Context) -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+class Run:
+    """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones."""
+
+    def __init__(
+        self, scope: Scope, context: Context, settings: Settings, clients: Clients, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.clients = clients
+        self.now = clock.now()
+        self.rules: Sequence[Rule] = ()
+        self.outcomes: list[Outcome] = []
+        _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
+        self.report = Report(
+            mode=scope.mode,
+            trigger=scope.trigger,
+            vpc_ids=scope.vpc_ids,
+            region=region,
+            account_id=account_id,
+            time=self.now,
+            log_group=context.log_group_name,
+            request_id=context.aws_request_id,
+            outcomes=self.outcomes,
+        )
+        self._clock = clock
+        self._context = context
+        self._margin = min(_MARGIN_SECONDS, _seconds_left(context) / 3)
+
+    def half_of_the_time(self) -> Deadline:
+        """Return a deadline after half of the time that is left to act in."""
+        return Deadline(
+            self._context, self._margin + (_seconds_left(self._context) - self._margin) / 2
+        )
+
+    def problem(self, problem: str, *, failed: bool = False) -> None:
+        """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
+        self.report = replace(
+            self.report,
+            problems=[*self.report.problems, problem],
+            failed=self.report.failed or failed,
+        )
+
+    def carry_out(self, work: Callable[["Run"], None]) -> dict[str, Any]:
+        """Read the rules, do the work, tell people of it, and return the summary.
+
+        Raises RunError when the run failed.
+        """
+        try:
+            if self._read_rules():
+                work(self)
+        except Exception as error:
+            # Whatever it is, people are told what had been done by then.
+            log.exception("the run broke off")
+            self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
+        for rule_error in self.report.rule_errors:
+            log.error("%s", rule_error)
+        for problem in self.report.problems:
+            log.error("%s", problem)
+        log.info("summary", extra={"summary": summary(self.report)})
+        self._tell()
+        if self.report.failed:
+            raise RunError("; ".join(self.report.problems))
+        return summary(self.report)
+
+    def _read_rules(self) -> bool:
+        """Read the rules, and tell whether there are any to judge by."""
+        table = self.settings.rules_table
+        try:
+            items = rules.scan(self.clients.dynamodb, table)
+        except AWS_ERRORS as error:
+            self.problem(f"the rules table {table} cannot be read: {error}", failed=True)
+            return False
+        own_keys = (self.settings.marker_tag_key, self.settings.exempt_tag_key)
+        self.rules, errors = rules.parse(items, own_keys)
+        self.report = replace(self.report, rules=len(self.rules), rule_errors=errors)
+        if not self.rules:
+            problem = f"the rules table {table} has no valid rule; nothing was checked"
+            self.problem(problem, failed=True)
+        return bool(self.rules)
+
+    def _tell(self) -> None:
+        if not self.report.has_something_to_say:
+            return
+        try:
+            notify.publish(self.clients.sns, self.settings.topic_arn, self.report)
+        except AWS_ERRORS as error:
+            log.error(
+                "the report could not be published", extra={"report": whole_text(self.report)}
+            )
+            raise RunError(
+                f"the report could not be published to {self.settings.topic_arn}: {error}"
+            ) from error
+
+    def evaluate(self, instance: Instance) -> list[Finding]:
+        """Return what is to be done about an instance, by the rules of the run."""
+        return policy.evaluate(instance, self.rules, self.settings, self.now)
+
+    def judge(
+        self,
+        instances: Iterable[Instance],
+        out_of_time: Callable[[], bool],
+        judged: Judged | None = None,
+    ) -> list[Finding]:
+        """Judge instances as they are listed, and return what was found; nothing else is kept.
+
+        ``judged`` is told of each instance, with None for an exempt one. A listing that breaks off
+        fails the run, but what was found by then is returned.
+        """
+        count = exempt = compliant = 0
+        found: list[Finding] = []
+        try:
+            for instance in instances:
+                count += 1
+                if policy.is_exempt(instance, self.settings, self.now):
+                    exempt += 1
+                    findings = None
+                else:
+                    findings = self.evaluate(instance)
+                    compliant += not findings
+                    found += findings
+                if judged is not None:
+                    judged(instance, findings)
+                if out_of_time():
+                    break
+        except AWS_ERRORS as error:
+            self.problem(f"the instances could not all be listed: {error}", failed=True)
+        self.report = replace(
+            self.report,
+            instances=count,
+            exempt=exempt,
+            compliant=compliant,
+            violations=sum(finding.violation for finding in found),
+        )
+        return found
+
+    def remedy(
+        self, findings: Iterable[Finding], known: Mapping[str, Answer] = MappingProxyType({})
+    ) -> None:
+        """Look up the creators, keep to the limits, act, and note what came of each finding.
+
+        ``known`` are the answers that are there already, by the id of the instance.
+        """
+        findings = list(self._without_those_that_wait(findings))
+        answers = {**known, **self._look_up_creators(findings, known)}
+        findings, deferred = with_creators(findings, answers, self.settings)
+        findings, held = within_limits(findings, self.report.instances, self.settings)
+        for outcome in (*deferred, *held):
+            self._note(outcome)
+
+        def look_again(instances: Sequence[InstanceRef]) -> Iterable[Finding]:
+            ids = [instance.instance_id for instance in instances]
+            vpc_ids = self.report.vpc_ids
+            for instance in inventory.instances_by_id(self.clients.ec2, ids, vpc_ids):
+                yield from self.evaluate(instance)
+
+        out_of_time = Deadline(self._context, self._margin)
+        for outcome in enforce(
+            findings,
+            mode=self.report.mode,
+            ec2=self.clients.ec2,
+            look_again=look_again,
+            out_of_time=out_of_time,
+        ):
+            self._note(outcome)
+        if out_of_time.passed:
+            self.problem(TIME_WAS_UP)
+
+    def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        for finding in findings:
+            if finding.remedy is Remedy.WAIT:
+                log.info("waiting %s: %s", finding.instance.instance_id, finding.reason)
+            else:
+                yield finding
+
+    def _look_up_creators(
+        self, findings: Iterable[Finding], known: Mapping[str, Answer]
+    ) -> Mapping[str, Answer]:
+        """Ask CloudTrail who launched the instances whose findings wait for it."""
+        instances = [i for i in instances_to_look_up(findings) if i.instance_id not in known]
+        if not instances:
+            return {}
+        until = self._clock.now() + self.settings.attribution_budget
+        half = self.half_of_the_time()
+        history = EventHistory(
+            self.clients.cloudtrail,
+            self._clock,
+            lookups_per_second=self.settings.lookups_per_second,
+            out_of_time=lambda: half() or self._clock.now() >= until,
+        )
+        found = attribute(instances, history, self.now, self.settings.attribution_delay)
+        if found.problem:
+            self.problem(found.problem)
+        return found.answers
+
+    def _note(self, outcome: Outcome) -> None:
+        record = as_record(outcome)
+        log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
+        self.outcomes.append(outcome)
