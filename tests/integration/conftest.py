@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -267,8 +268,11 @@ def _rule_arn(engine: Engine, trigger: str) -> str:
     return f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{engine.variant}-{trigger}"
 
 
-def prepare(variant: str) -> Engine:
-    """Make the engine of a variant, with its VPC, rules and topic, in an empty AWS."""
+def prepare(variant: str, event_patterns: Mapping[str, str] = MappingProxyType({})) -> Engine:
+    """Make the engine of a variant, with its VPC, rules and topic, in an empty AWS.
+
+    Events reach the variant ``events`` only, by the patterns.
+    """
     inputs = VARIANTS[variant]
     engine = Engine(
         variant,
@@ -288,6 +292,8 @@ def prepare(variant: str) -> Engine:
     sns = engine.client("sns")
     sns.create_topic(Name=f"{variant}-reports")
     sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
+    if variant == "events":
+        engine.connect_events(event_patterns)
     return engine
 
 
@@ -322,9 +328,7 @@ def make_engine(rendered: Rendered) -> Iterator[Any]:
     engines: list[Engine] = []
 
     def make(variant: str) -> Engine:
-        engine = prepare(variant)
-        if variant == "events":
-            engine.connect_events(rendered.event_patterns)
+        engine = prepare(variant, rendered.event_patterns)
         engines.append(engine)
         return engine
 

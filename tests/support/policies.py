@@ -55,7 +55,7 @@ output "{name}" {{
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rendered:
     """What Terraform makes of the variants.
 
@@ -65,6 +65,10 @@ class Rendered:
 
     policies: dict[str, dict[str, Any]]
     event_patterns: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Return no pages of policies, for the messages of tests that fail."""
+        return "Rendered(…)"
 
 
 def render(aws: EmbeddedAws) -> Rendered:
