@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tag_policy.model import Finding, Remedy, TagPolicyError
+from tag_policy.model import INSTANCE_ID, Finding, Remedy, TagPolicyError
 
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
@@ -86,6 +86,11 @@ def read_config_request(event: Mapping[str, Any]) -> ConfigRequest:
         if item["resourceType"] != RESOURCE_TYPE:
             raise ConfigRequestError(
                 f"AWS Config asks about a {item['resourceType']!r}; expected {RESOURCE_TYPE!r}"
+            )
+        if not INSTANCE_ID.fullmatch(item["resourceId"]):
+            raise ConfigRequestError(
+                f"AWS Config asks about {item['resourceId']!r}; expected the id of an instance, "
+                "such as 'i-0123456789abcdef0'"
             )
         return ConfigRequest(
             token,

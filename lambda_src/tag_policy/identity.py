@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tag_policy.model import PrincipalKind
-
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+from tag_policy.model import INSTANCE_ID, PrincipalKind
 
 _SESSION_NAMED_BY_A_PROGRAM = re.compile(
     r"(aws-go-sdk|aws-sdk|botocore-session|boto3-session)-.*"
@@ -100,7 +98,7 @@ def _assumed_role(
     person = _text(context, "sourceIdentity")
     if person:
         return Principal(PrincipalKind.SOURCE_IDENTITY, person, role, arn)
-    if _INSTANCE_ID.fullmatch(session):
+    if INSTANCE_ID.fullmatch(session):
         return Principal(PrincipalKind.INSTANCE, session, role, arn)
     if session and _SINGLE_SIGN_ON_ROLE.fullmatch(role):
         return Principal(PrincipalKind.SINGLE_SIGN_ON, session, role, arn)

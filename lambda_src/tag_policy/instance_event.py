@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from tag_policy.launch_event import LaunchEvent, is_launch, launch_of
-from tag_policy.model import TagPolicyError
+from tag_policy.model import INSTANCE_ID, TagPolicyError
 
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 _INSTANCE_ARN = re.compile(r"arn:[^:]+:ec2:[^:]+:\d{12}:instance/(.+)")
 
 
@@ -86,7 +85,7 @@ def _named(arns: object) -> frozenset[str]:
 def _ids(ids: Iterable[object]) -> frozenset[str]:
     found = set()
     for instance_id in ids:
-        if not isinstance(instance_id, str) or not _INSTANCE_ID.fullmatch(instance_id):
+        if not isinstance(instance_id, str) or not INSTANCE_ID.fullmatch(instance_id):
             raise InstanceEventError(
                 f"it names {instance_id!r}; expected the id of an instance, "
                 "such as 'i-0123456789abcdef0'"

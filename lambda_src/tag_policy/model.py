@@ -1,9 +1,16 @@
 """The vocabulary of the engine: what flows from one module to the next."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+"""What the id of an instance looks like.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+"""
 
 
 class TagPolicyError(Exception):

@@ -200,7 +200,9 @@ def test_what_is_no_question_of_config_is_refused(engine: Engine) -> None:
         | {"configurationItem": {"resourceType": "AWS::EC2::Volume"}}
     )
 
-    for invoking in ("{", "[]", "{}", '{"messageType": "Other"}', other):
+    all_of_them = asked["invokingEvent"].replace("i-00000000000000000", "i-*")
+
+    for invoking in ("{", "[]", "{}", '{"messageType": "Other"}', other, all_of_them):
         with pytest.raises(ConfigRequestError, match="AWS Config"):
             engine.run({**asked, "invokingEvent": invoking})
 

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,17 +18,21 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 from moto.sns.models import sns_backends
 
-from tests.support import extensions, moto_lambda
+from tests.support import extensions, moto_config, moto_lambda
+from tests.support.event_source import EventSource, InvocationFailedError
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
+from tests.support.moto_sqs import pass_time
 from tests.support.terraform import RootModule, write_cli_config
 
 if TYPE_CHECKING:
+    from mypy_boto3_config.client import ConfigServiceClient
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sts.client import STSClient
 
 REGION = "eu-west-1"
 ACCOUNT_ID = DEFAULT_ACCOUNT_ID
@@ -191,6 +195,66 @@ class EmbeddedAws:
                 FunctionName=target["Arn"], InvocationType="Event", Payload=json.dumps(event)
             )
 
+    def event_source(self, function_name: str) -> EventSource:
+        """Return the queue that feeds a function, as Lambda polls it with the function's role.
+
+        Hands messages over when it is told to, so that tests say when.
+        """
+        functions: LambdaClient = self.client("lambda")
+        sts: STSClient = self.client("sts")
+        configuration = functions.get_function_configuration(FunctionName=function_name)
+        (mapping,) = functions.list_event_source_mappings(
+            FunctionName=configuration["FunctionArn"]
+        )["EventSourceMappings"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        session = sts.assume_role(RoleArn=configuration["Role"], RoleSessionName="lambda-poller")
+        credentials = session["Credentials"]
+        sqs: SQSClient = self.client(
+            "sqs",
+            {
+                "aws_access_key_id": credentials["AccessKeyId"],
+                "aws_secret_access_key": credentials["SecretAccessKey"],
+                "aws_session_token": credentials["SessionToken"],
+            },
+        )
+        queue_arn = mapping["EventSourceArn"]
+        return EventSource(
+            sqs,
+            sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"],
+            queue_arn,
+            mapping["BatchSize"],
+            lambda event: self._answer_of(function_name, event),
+        )
+
+    def _answer_of(self, function_name: str, event: object) -> Any:
+        answer = self.invoke(function_name, event)
+        if answer.failed:
+            raise InvocationFailedError(answer.payload)
+        return answer.payload
+
+    def pass_time(self, time: timedelta) -> None:
+        """Let time pass for queues, so that hidden messages come back."""
+        pass_time(ACCOUNT_ID, REGION, time.total_seconds())
+
+    def ask_config_rule(self, rule_name: str, instance_id: str | None = None) -> None:
+        """Have AWS Config invoke a rule's function about an instance, or about all of them.
+
+        Raises PermissionError for a function whose policy does not let AWS Config invoke it.
+        """
+        functions: LambdaClient = self.client("lambda")
+        config: ConfigServiceClient = self.client("config")
+        (rule,) = config.describe_config_rules(ConfigRuleNames=[rule_name])["ConfigRules"]
+        function = rule["Source"]["SourceIdentifier"]
+        policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
+        if not any(_lets_config_invoke(statement) for statement in policy["Statement"]):
+            raise PermissionError(f"AWS Config may not invoke {function}")
+        event = (
+            moto_config.periodic(ACCOUNT_ID, REGION, rule_name)
+            if instance_id is None
+            else moto_config.change(ACCOUNT_ID, REGION, rule_name, instance_id)
+        )
+        functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))
+
     def log_lines(self, log_group: str) -> list[dict[str, Any]]:
         """Return what functions wrote into a log group, each line from its JSON."""
         logs: CloudWatchLogsClient = self.client("logs")
@@ -231,6 +295,16 @@ class EmbeddedAws:
     def emails(self) -> list[Email]:
         """Return every e-mail that was sent, oldest first."""
         return list(emails_of(sns_backends[ACCOUNT_ID][REGION]))
+
+
+def _lets_config_invoke(statement: Mapping[str, Any]) -> bool:
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "lambda:InvokeFunction"
+        and statement["Principal"] == {"Service": "config.amazonaws.com"}
+        and statement.get("Condition", {}).get("StringEquals", {}).get("AWS:SourceAccount")
+        == ACCOUNT_ID
+    )
 
 
 def _lets_rule_invoke(statement: Mapping[str, Any], rule_arn: str) -> bool:

@@ -22,7 +22,15 @@ def started_aws(_no_real_aws: None) -> Iterator[EmbeddedAws]:
 @pytest.fixture(scope="session")
 def vpcs(started_aws: EmbeddedAws) -> dict[str, fleet.Vpc]:
     """A VPC for each variable of an example that wants one."""
-    names = ("minimal", "production", "sandbox", "shared_production", "shared_sandbox")
+    names = (
+        "minimal",
+        "production",
+        "sandbox",
+        "shared_production",
+        "shared_sandbox",
+        "event_driven",
+        "config_rule",
+    )
     return {name: fleet.create_vpc(started_aws) for name in names}
 
 
@@ -54,6 +62,10 @@ def embedded_aws(started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]) -> Iterat
             # examples/shared-rules
             "production_vpc_id": vpcs["shared_production"].vpc_id,
             "sandbox_vpc_id": vpcs["shared_sandbox"].vpc_id,
+            # examples/event-driven
+            "event_driven_vpc_id": vpcs["event_driven"].vpc_id,
+            # examples/config-rule
+            "evaluated_vpc_id": vpcs["config_rule"].vpc_id,
         }
         for name in [name for name in os.environ if name.startswith(("AWS_", "TF_"))]:
             patch.delenv(name)
@@ -72,6 +84,8 @@ def resources_of_engines(aws: EmbeddedAws) -> list[str]:
     return [
         *(function["FunctionName"] for function in functions),
         *aws.client("dynamodb").list_tables()["TableNames"],
+        *aws.client("sqs").list_queues(QueueNamePrefix="tag-policy").get("QueueUrls", []),
+        *aws.client("config").describe_config_rules()["ConfigRules"],
         *(topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]),
         *(group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]),
         *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"]),
