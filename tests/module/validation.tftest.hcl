@@ -698,3 +698,33 @@ run "refuses_neither_to_create_a_topic_nor_to_use_one" {
 
   expect_failures = [aws_lambda_function.this]
 }
+
+run "refuses_a_window_that_lambda_would_refuse" {
+  command = plan
+
+  variables {
+    event_queue = { batching_window_seconds = 0 }
+  }
+
+  expect_failures = [var.event_queue]
+}
+
+run "refuses_a_window_longer_than_lambda_takes" {
+  command = plan
+
+  variables {
+    event_queue = { batching_window_seconds = 301 }
+  }
+
+  expect_failures = [var.event_queue]
+}
+
+run "refuses_a_single_try" {
+  command = plan
+
+  variables {
+    event_queue = { tries = 1 }
+  }
+
+  expect_failures = [var.event_queue]
+}

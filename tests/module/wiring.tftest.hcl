@@ -312,3 +312,84 @@ run "the_role_is_bounded_and_has_its_path_and_all_have_the_tags" {
     error_message = "A resource has not the tags."
   }
 }
+
+run "by_default_there_is_no_event_no_queue_and_no_config_rule" {
+  command = apply
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_event_rule.event) == 0,
+      length(aws_sqs_queue.events) == 0,
+      length(aws_sqs_queue.dead_letters) == 0,
+      length(aws_lambda_event_source_mapping.events) == 0,
+      length(aws_cloudwatch_metric_alarm.dead_letters) == 0,
+      length(aws_config_config_rule.this) == 0,
+      length(aws_lambda_permission.config) == 0,
+      output.event_rule_names == {},
+      output.event_queue_url == null,
+      output.config_rule_name == null,
+    ])
+    error_message = "Something of the events, or of AWS Config, is there unasked."
+  }
+}
+
+run "each_event_trigger_is_a_rule_of_its_own" {
+  command = apply
+
+  variables {
+    name           = "prod"
+    event_triggers = { tag_change = true }
+    event_queue    = { batching_window_seconds = 60, tries = 7 }
+    function       = { timeout_seconds = 300 }
+  }
+
+  assert {
+    condition = alltrue([
+      output.event_rule_names == { tag-change = "prod-tag-change" },
+      aws_sqs_queue.events[0].name == "prod-events",
+      aws_sqs_queue.events[0].visibility_timeout_seconds == 1860,
+      jsondecode(aws_sqs_queue.events[0].redrive_policy).maxReceiveCount == 7,
+      aws_sqs_queue.dead_letters[0].name == "prod-dead-letters",
+      aws_lambda_event_source_mapping.events[0].maximum_batching_window_in_seconds == 60,
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_QUEUE_URL"] == aws_sqs_queue.events[0].url,
+    ])
+    error_message = "The events are not what the inputs say."
+  }
+}
+
+run "a_key_encrypts_the_queues" {
+  command = apply
+
+  variables {
+    event_triggers = { state_change = true }
+    kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_sqs_queue.events[0].kms_master_key_id == var.kms_key_arn,
+      aws_sqs_queue.dead_letters[0].kms_master_key_id == var.kms_key_arn,
+    ])
+    error_message = "A queue is not encrypted with the key."
+  }
+}
+
+run "the_config_rule_evaluates_and_acts_only_when_told_to" {
+  command = apply
+
+  variables {
+    name                   = "prod"
+    config_rule            = true
+    config_rule_remediates = true
+  }
+
+  assert {
+    condition = alltrue([
+      output.config_rule_name == "prod",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_CONFIG_RULE"] == "true",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_CONFIG_RULE_REMEDIATES"] == "true",
+      length(aws_sqs_queue.events) == 0,
+    ])
+    error_message = "The Config rule is not what the inputs say."
+  }
+}

@@ -27,3 +27,12 @@ mock_resource "aws_lambda_function" {
 mock_resource "aws_cloudwatch_event_rule" {
   defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/mock-schedule" }
 }
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:mock"
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/mock"
+  }
+}
+mock_resource "aws_config_config_rule" {
+  defaults = { arn = "arn:aws:config:eu-west-1:123456789012:config-rule/config-rule-mock" }
+}
