@@ -14,9 +14,12 @@ def extend() -> None:
     """Answer with AWS's spelling, and leave the polling to ``event_source``."""
     replace(Queue, "attributes", lambda original: property(_make_attributes(original.fget)))
     replace(Queue, "add_message", _make_add_message)
-    # Moto reads the clock for each message, and counts all of them for each that is received, to
-    # see whether it is days old: with thousands of them, that takes minutes.
+    # Moto counts all messages for each that is sent or received, and reads the clock for each that
+    # it counts: with thousands of them, that takes minutes.
     replace(Queue, "messages", lambda _: property(_messages))
+    replace(Queue, "approximate_number_of_messages_delayed", lambda _: property(_delayed))
+    replace(Queue, "approximate_number_of_messages_not_visible", lambda _: property(_not_visible))
+    # Whether each is days old is asked for, too, in a way that counts all of them.
     replace(SQSBackend, "is_message_valid_based_on_retention_period", lambda _: lambda *_: True)
 
 
@@ -31,6 +34,16 @@ def pass_time(account_id: str, region: str, seconds: float) -> None:
 def _messages(self: Queue) -> list[Message]:
     now = unix_time_millis()
     return [m for m in self._messages if m.visible_at <= now and m.delayed_until <= now]
+
+
+def _delayed(self: Queue) -> int:
+    now = unix_time_millis()
+    return sum(message.delayed_until > now for message in self._messages)
+
+
+def _not_visible(self: Queue) -> int:
+    now = unix_time_millis()
+    return sum(message.visible_at > now for message in self._messages)
 
 
 def _make_attributes(original: Callable[[Queue], dict[str, Any]]) -> Callable[..., Any]:
