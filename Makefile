@@ -14,7 +14,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-terraform test-module check bench-attribution package docs lock format clean
+.PHONY: help setup demo test test-python test-terraform test-module check bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, d
 
 bench-attribution: setup ## count the calls that it takes to know who launched 5,000 instances
 	@$(BIN)/python -m tools.bench_attribution
+
+hour: setup ## compare an hour of events, ten launches a second, with one sweep at its end (takes long)
+	@$(BIN)/python -m tools.hour
 
 package: ## build dist/tag_policy.zip from lambda_src
 	$(PYTHON) -m tools.build_package

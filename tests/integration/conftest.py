@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.ec2.models import ec2_backends
 from moto.sns.models import sns_backends
+from moto.sqs.models import Message, sqs_backends
 
 from tag_policy import aws as aws_clients
 from tag_policy import handler
@@ -250,6 +251,11 @@ class Engine:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
         return sum(int(number) for number in answer["Attributes"].values())
+
+    def waiting_messages(self) -> list[Message]:
+        """Return the messages of the event queue, for a test to put into another order."""
+        queue = sqs_backends[ACCOUNT_ID][REGION].get_queue(self.queue.rsplit("/", 1)[-1])
+        return queue._messages
 
     @property
     def cloudtrail(self) -> EventHistory:

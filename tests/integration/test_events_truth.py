@@ -10,12 +10,10 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.moto_api._internal.models import moto_api_backend
-from moto.sqs.models import sqs_backends
 
 from tests.integration.conftest import Engine, prepare
 from tests.support import fleet
 from tests.support.calls import AwsError, Call, failing
-from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.policies import Rendered
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -101,12 +99,12 @@ def edit(world: World, what: str, number: int, key: str) -> None:
 
 def disturb(engine: Engine, what: str) -> None:
     """Let something become of the events that are waiting."""
-    queue = sqs_backends[ACCOUNT_ID][REGION].get_queue(engine.queue.rsplit("/", 1)[-1])
+    waiting = engine.waiting_messages()
     if what == "duplicate":
-        for message in list(queue._messages):
+        for message in list(waiting):
             engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=message.body)
     elif what == "shuffle":
-        random.Random(len(queue._messages)).shuffle(queue._messages)
+        random.Random(len(waiting)).shuffle(waiting)
     elif what == "poison":
         engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody="no event")
     elif what == "throttle":
@@ -157,8 +155,7 @@ def test_an_hour_of_events_leaves_what_one_sweep_at_its_end_leaves(
 
 def deliver_all(engine: Engine) -> int:
     """Deliver until nothing is left, and return how many poison events there were."""
-    queue = sqs_backends[ACCOUNT_ID][REGION].get_queue(engine.queue.rsplit("/", 1)[-1])
-    poison = sum(message.body == "no event" for message in queue._messages)
+    poison = sum(message.body == "no event" for message in engine.waiting_messages())
     poison += engine.messages(engine.dead_letters)
     while engine.messages(engine.queue):
         engine.deliver()

@@ -178,12 +178,8 @@ def _tags_of(
     if response.boto3_service_name != "ec2":
         return {}
     ids = [*parameters.get("InstanceIds", []), *parameters.get("Resources", [])]
-    instances = ec2_backends[response.current_account][response.region].all_instances()
-    return {
-        instance.id: {tag["key"]: tag["value"] for tag in instance.get_tags()}
-        for instance in instances
-        if instance.id in ids
-    }
+    tags = ec2_backends[response.current_account][response.region].tags
+    return {resource_id: dict(tags.get(resource_id, {})) for resource_id in ids}
 
 
 def _tell_listeners(call: Call) -> None:

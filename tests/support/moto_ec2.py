@@ -10,18 +10,51 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.ht
 """
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
-from moto.ec2.models.instances import InstanceBackend
+from moto.ec2.models.instances import InstanceBackend, Reservation
+from moto.ec2.utils import filter_reservations
 
 from tests.support.extensions import replace
 
 
 def extend() -> None:
-    """Refuse to terminate by zone, and to stop Spot Instances."""
+    """Refuse to terminate by zone, and to stop Spot Instances; find instances by their ids."""
     replace(InstanceBackend, "terminate_instances", _make_terminate_instances)
     replace(InstanceBackend, "stop_instances", _make_stop_instances)
+    replace(InstanceBackend, "run_instances", _make_run_instances)
+    replace(InstanceBackend, "all_reservations", _make_all_reservations)
+
+
+def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., Reservation]:
+    def run_instances(self: Any, *args: Any, **kwargs: Any) -> Reservation:
+        reservation = original(self, *args, **kwargs)
+        _reservation_ids(self).update({i.id: reservation.id for i in reservation.instances})
+        return reservation
+
+    return run_instances
+
+
+def _make_all_reservations(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Look up instances whose ids are known, where moto compares each with all of the others."""
+
+    def all_reservations(self: Any, filters: Any = None) -> Any:
+        ids = (filters or {}).get("instance-id", [])
+        if not ids or any(set(instance_id) & {"*", "?"} for instance_id in ids):
+            return original(self, filters)
+        wanted = {_reservation_ids(self).get(instance_id): None for instance_id in ids}
+        reservations = [self.reservations[key] for key in wanted if key in self.reservations]
+        return filter_reservations([copy(reservation) for reservation in reservations], filters)
+
+    return all_reservations
+
+
+def _reservation_ids(backend: Any) -> dict[str, str]:
+    """Return the id of each instance's reservation; gone with the backend's reset."""
+    ids: dict[str, str] = backend.__dict__.setdefault("reservation_ids", {})
+    return ids
 
 
 def _make_stop_instances(original: Callable[..., Any]) -> Callable[..., Any]:
