@@ -56,9 +56,11 @@ def _evaluate_all(run: Run) -> tuple[list[Evaluation], list[Finding]]:
 def _evaluate_one(
     run: Run, request: ConfigRequest, instance_id: str
 ) -> tuple[list[Evaluation], list[Finding]]:
-    findings = None if request.gone else judge_one(run, instance_id)
+    if request.gone:
+        return [not_applicable(instance_id, _NOT_OURS)], []
+    findings, may_be_done = judge_one(run, instance_id)
     if run.report.failed:
         return [], []  # nothing is known of it
     if findings is None:
         return [not_applicable(instance_id, _NOT_OURS)], []
-    return [evaluation(instance_id, findings)], findings
+    return [evaluation(instance_id, findings)], may_be_done

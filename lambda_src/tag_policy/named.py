@@ -1,7 +1,7 @@
 """Runs about some instances, named by events, rather than about all of a VPC."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from tag_policy import inventory
@@ -9,7 +9,7 @@ from tag_policy.creators import instances_to_look_up, waits_for_creator
 from tag_policy.event_queue import Message
 from tag_policy.launch_event import LaunchEvent
 from tag_policy.launch_search import what_it_says
-from tag_policy.model import Answer, Finding, Instance, NotKnownYet, Outcome, Remedy, Result
+from tag_policy.model import Answer, Finding, Instance, Outcome, Remedy, Result
 from tag_policy.run import Run
 
 log = logging.getLogger(__name__)
@@ -20,9 +20,10 @@ _SHOWN_AFTER = timedelta(minutes=10)
 https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 """
 
-_REMEDIES = (Remedy.TAG, Remedy.UNMARK)
-
-_TOO_NEW = NotKnownYet("it is so new that its launch event may still be on its way")
+_REMEDIES = frozenset({Remedy.TAG, Remedy.UNMARK})
+"""What is done about an instance on its own: the tags that it lacks are written, its mark is taken
+back. Whatever else follows from having no tags is left to the sweep: they may still be on their
+way, and the limits hold for all instances together, whom only the sweep sees at once."""
 
 
 def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
@@ -30,13 +31,13 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
 
     These are the ones that cannot be read, and those about an instance that EC2 does not show yet,
     or that the run could not put right for now. A creator that is not known yet is left to the
-    sweep, because asking again in a minute would not help.
+    sweep: asking again in a minute would not help.
     """
     events = [message.event for message in messages if message.event is not None]
     named = frozenset[str]().union(*(event.instance_ids for event in events))
     shown: set[str] = set()
     listing = run.half_of_the_time()
-    findings = run.judge(_live(run, sorted(named), shown), listing)
+    findings = run.judge(_live(run, sorted(named), shown), listing, remedies=_REMEDIES)
     launches = {i: e.launch for e in events if e.launch is not None for i in e.instance_ids}
     act(run, findings, launches)
     left = {outcome.finding.instance.instance_id for outcome in run.outcomes if _is_left(outcome)}
@@ -51,15 +52,19 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if comes_back(message)]
 
 
-def judge_one(run: Run, instance_id: str) -> list[Finding] | None:
-    """Judge an instance; None where it is exempt, gone, or in no VPC of the run."""
-    judged: list[list[Finding]] = []
-    run.judge(
+def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[Finding]]:
+    """Judge an instance; return all that was found, and what may be done about it.
+
+    The former is None where the instance is exempt, gone, or in no VPC of the run.
+    """
+    all_of_it: list[list[Finding] | None] = [None]
+    may_be_done = run.judge(
         _live(run, [instance_id], set()),
         run.half_of_the_time(),
-        lambda _, findings: judged.append(findings) if findings is not None else None,
+        lambda _, findings: all_of_it.append(findings),
+        remedies=_REMEDIES,
     )
-    return judged[0] if judged else None
+    return all_of_it[-1], may_be_done
 
 
 def _live(run: Run, instance_ids: Sequence[str], shown: set[str]) -> Iterator[Instance]:
@@ -72,24 +77,25 @@ def _live(run: Run, instance_ids: Sequence[str], shown: set[str]) -> Iterator[In
             yield instance
 
 
-def act(run: Run, findings: Iterable[Finding], launches: dict[str, LaunchEvent]) -> None:
-    """Write the tags that instances lack, and take back marks; nothing else on an event.
+def act(run: Run, findings: Sequence[Finding], launches: Mapping[str, LaunchEvent]) -> None:
+    """Do what may be done about instances; ``launches`` are those that events have told of.
 
-    Whatever else follows from having no tags is left to the sweep: an instance's tags may still be
-    on their way, and the limits hold for all instances together, whom only the sweep sees at once.
+    A creator that CloudTrail cannot know yet is left to the sweep, without a word to anybody:
+    otherwise each launch would be told of twice.
     """
-    may_be_done = [finding for finding in findings if finding.remedy in _REMEDIES]
-    for finding in findings:
-        if finding.remedy not in _REMEDIES:
-            log.info("left to the sweep %s: %s", finding.instance.instance_id, finding.reason)
     known: dict[str, Answer] = {}
-    for instance in instances_to_look_up(may_be_done):
+    too_new: set[str] = set()
+    for instance in instances_to_look_up(findings):
         launch = launches.get(instance.instance_id)
         if launch is not None and launch.user_identity is not None:
             known[instance.instance_id] = what_it_says(launch, instance)
         elif run.now - instance.created_at < run.settings.attribution_delay:
-            known[instance.instance_id] = _TOO_NEW  # CloudTrail is not asked in vain
-    run.remedy(may_be_done, known)
+            too_new.add(instance.instance_id)
+            log.info("left to the sweep %s: who launched it", instance.instance_id)
+    run.remedy(
+        [f for f in findings if f.instance.instance_id not in too_new or not waits_for_creator(f)],
+        known,
+    )
 
 
 def _is_left(outcome: Outcome) -> bool:

@@ -1,7 +1,7 @@
 """One run: what it works with, what it has to tell, and what every run does alike."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -179,11 +179,13 @@ class Run:
         instances: Iterable[Instance],
         out_of_time: Callable[[], bool],
         judged: Judged | None = None,
+        remedies: Collection[Remedy] = frozenset(Remedy),
     ) -> list[Finding]:
         """Judge instances as they are listed, and return what was found; nothing else is kept.
 
-        ``judged`` is told of each instance, with None for an exempt one. A listing that breaks off
-        fails the run, but what was found by then is returned.
+        ``judged`` is told of each instance, with None for an exempt one. What asks for none of the
+        ``remedies`` is no affair of the run: it is logged, and neither counted nor returned. A
+        listing that breaks off fails the run, but what was found by then is returned.
         """
         count = exempt = compliant = 0
         found: list[Finding] = []
@@ -195,8 +197,13 @@ class Run:
                     findings = None
                 else:
                     findings = self.evaluate(instance)
+                    instance_id = instance.ref.instance_id
                     compliant += not findings
-                    found += findings
+                    for finding in findings:
+                        if finding.remedy in remedies:
+                            found.append(finding)
+                        else:
+                            log.info("left to the sweep %s: %s", instance_id, finding.reason)
                 if judged is not None:
                     judged(instance, findings)
                 if out_of_time():
