@@ -14,8 +14,9 @@ from copy import copy
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
+from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.instances import InstanceBackend, Reservation
-from moto.ec2.utils import filter_reservations
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
 
 from tests.support.extensions import replace
 
@@ -26,6 +27,9 @@ def extend() -> None:
     replace(InstanceBackend, "stop_instances", _make_stop_instances)
     replace(InstanceBackend, "run_instances", _make_run_instances)
     replace(InstanceBackend, "all_reservations", _make_all_reservations)
+    replace(InstanceBackend, "get_instance", _make_get_instance)
+    replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
+    replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
 
 
 def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., Reservation]:
@@ -49,6 +53,26 @@ def _make_all_reservations(original: Callable[..., Any]) -> Callable[..., Any]:
         return filter_reservations([copy(reservation) for reservation in reservations], filters)
 
     return all_reservations
+
+
+def _make_get_instance(original: Callable[..., Any]) -> Callable[..., Any]:
+    def get_instance(self: Any, instance_id: str) -> Any:
+        reservation = self.reservations.get(_reservation_ids(self).get(instance_id))
+        for instance in reservation.instances if reservation else ():
+            if instance.id == instance_id:
+                return instance
+        return original(self, instance_id)
+
+    return get_instance
+
+
+def _get_tags(self: Any) -> list[dict[str, str]]:
+    """Return the tags of a resource, where moto goes through those of all resources."""
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
+    return [
+        {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
+        for key, value in self.ec2_backend.tags.get(self.id, {}).items()
+    ]
 
 
 def _reservation_ids(backend: Any) -> dict[str, str]:
