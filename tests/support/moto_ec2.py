@@ -9,6 +9,7 @@ the protected one, whatever their zone.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
 """
 
+import itertools
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -57,10 +58,13 @@ def _make_all_reservations(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _make_get_instance(original: Callable[..., Any]) -> Callable[..., Any]:
     def get_instance(self: Any, instance_id: str) -> Any:
-        reservation = self.reservations.get(_reservation_ids(self).get(instance_id))
-        for instance in reservation.instances if reservation else ():
-            if instance.id == instance_id:
-                return instance
+        key = _reservation_ids(self).get(instance_id)
+        known = [self.reservations[key]] if key in self.reservations else []
+        # One that is being launched is not known yet, and is in the last of them.
+        for reservation in (*known, *itertools.islice(reversed(self.reservations.values()), 1)):
+            for instance in reservation.instances:
+                if instance.id == instance_id:
+                    return instance
         return original(self, instance_id)
 
     return get_instance
