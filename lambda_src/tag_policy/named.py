@@ -57,14 +57,14 @@ def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[Fi
 
     The former is None where the instance is exempt, gone, or in no VPC of the run.
     """
-    all_of_it: list[list[Finding] | None] = [None]
+    judged: dict[str, list[Finding] | None] = {}
     may_be_done = run.judge(
         _live(run, [instance_id], set()),
         run.half_of_the_time(),
-        lambda _, findings: all_of_it.append(findings),
+        lambda instance, findings: judged.update({instance.ref.instance_id: findings}),
         remedies=_REMEDIES,
     )
-    return all_of_it[-1], may_be_done
+    return judged.get(instance_id), may_be_done
 
 
 def _live(run: Run, instance_ids: Sequence[str], shown: set[str]) -> Iterator[Instance]:

@@ -112,6 +112,13 @@ def test_a_young_instance_is_left_alone_and_unmarked() -> None:
     assert remedies(young, minimum_age="0s") == [Remedy.TERMINATE]
 
 
+@pytest.mark.parametrize("action", ["terminate", "stop", "notify"])
+def test_a_young_instance_is_not_even_reported_as_untagged(action: str) -> None:
+    young = instance({}, created_at=NOW - timedelta(minutes=14))
+
+    assert remedies(young, untagged_action=action) == [Remedy.WAIT]
+
+
 def test_the_tags_of_a_young_instance_are_filled_at_once() -> None:
     assert remedies(instance({"Name": "web"}, created_at=NOW)) == [Remedy.TAG] * 3
 
