@@ -151,7 +151,7 @@ def launch_together(side: Side, drawn: Sequence[Any], people: Any) -> None:
 def edit(told: Side, swept: Side, chance: random.Random) -> None:
     """Remove a tag from some instances that have a name, on both sides."""
     for number in chance.sample(range(len(told.ids)), 10):
-        if "Name" in told.engine.tags(told.ids[number]):
+        if "Name" in ec2_backends[ACCOUNT_ID][REGION].tags[told.ids[number]]:
             key = chance.choice(["ProjectCode", "Expires"])
             for side in (told, swept):
                 side.engine.client("ec2").delete_tags(

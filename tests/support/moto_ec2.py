@@ -16,6 +16,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend, Reservation
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
 
@@ -31,6 +32,7 @@ def extend() -> None:
     replace(InstanceBackend, "get_instance", _make_get_instance)
     replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
     replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
+    replace(EBSBackend, "describe_volumes", _make_describe_volumes)
 
 
 def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., Reservation]:
@@ -68,6 +70,17 @@ def _make_get_instance(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, instance_id)
 
     return get_instance
+
+
+def _make_describe_volumes(original: Callable[..., Any]) -> Callable[..., Any]:
+    def describe_volumes(
+        self: Any, volume_ids: list[str] | None = None, filters: Any = None
+    ) -> Any:
+        if volume_ids and not filters and all(one in self.volumes for one in volume_ids):
+            return [self.volumes[one] for one in volume_ids]
+        return original(self, volume_ids, filters)
+
+    return describe_volumes
 
 
 def _get_tags(self: Any) -> list[dict[str, str]]:
