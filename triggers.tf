@@ -33,7 +33,7 @@ locals {
     }
   }
 
-  # A conditional would want all patterns to be of one type.
+  # By name: a conditional would want all patterns to be of one type.
   event_triggers = toset(compact([
     var.event_triggers.launch ? "launch" : "",
     var.event_triggers.state_change ? "state-change" : "",
