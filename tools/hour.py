@@ -76,6 +76,8 @@ def run(rendered: Rendered, traveller: Any, rate: int, minutes: int, console: Co
         side.engine.environment = {
             **side.engine.environment,
             "TAG_POLICY_MAX_DESTRUCTIVE": "1000000",
+            # One sweep is to find all creators: at CloudTrail's pace it would take several.
+            "TAG_POLICY_LOOKUPS_PER_SECOND": "1000",
             "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "600",
         }
         widen(side)

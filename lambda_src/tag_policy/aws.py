@@ -1,15 +1,18 @@
-"""The one place that makes AWS clients: lazily, with time limits, retries and our user agent."""
+"""The one place that makes AWS clients: lazily, with time limits, retries and our user agent.
+
+From botocore, without boto3 around it: nothing of boto3's is used, and a cold start is shorter.
+"""
 
 import logging
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tag_policy import __version__
+from tag_policy import __version__, lean_parser
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
@@ -42,32 +45,41 @@ class Clients:
     """
 
     @cached_property
+    def _session(self) -> botocore.session.Session:
+        session = botocore.session.get_session()
+        lean_parser.register(session)
+        return session
+
+    def _client(self, service: str, config: Config | None = None) -> object:
+        return self._session.create_client(service, config=config or _CONFIG)
+
+    @cached_property
     def ec2(self) -> "EC2Client":
         """EC2: instances, tags, VPCs."""
-        return boto3.client("ec2", config=_CONFIG)
+        return cast("EC2Client", self._client("ec2"))
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB: the rules table."""
-        return boto3.client("dynamodb", config=_CONFIG)
+        return cast("DynamoDBClient", self._client("dynamodb"))
 
     @cached_property
     def cloudtrail(self) -> "CloudTrailClient":
         """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
         once = Config(retries={"mode": "standard", "total_max_attempts": 1})
-        return boto3.client("cloudtrail", config=_CONFIG.merge(once))
+        return cast("CloudTrailClient", self._client("cloudtrail", _CONFIG.merge(once)))
 
     @cached_property
     def sns(self) -> "SNSClient":
         """SNS: the report."""
-        return boto3.client("sns", config=_CONFIG)
+        return cast("SNSClient", self._client("sns"))
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """SQS: the event queue."""
-        return boto3.client("sqs", config=_CONFIG)
+        return cast("SQSClient", self._client("sqs"))
 
     @cached_property
     def config(self) -> "ConfigServiceClient":
         """AWS Config: what the instances are evaluated as."""
-        return boto3.client("config", config=_CONFIG)
+        return cast("ConfigServiceClient", self._client("config"))

@@ -20,9 +20,9 @@ _EXEMPT = "exempt"
 def answer(run: Run, request: ConfigRequest) -> None:
     """Evaluate what AWS Config asks about, tell it, and act where the settings say so."""
     if request.instance_id is None:
-        evaluations, findings = _evaluate_all(run)
+        evaluations, found = _evaluate_all(run)
     else:
-        evaluations, findings = _evaluate_one(run, request, request.instance_id)
+        evaluations, found = _evaluate_one(run, request, request.instance_id)
     try:
         refused = put_evaluations(run.clients.config, request, evaluations)
     except AWS_ERRORS as error:
@@ -33,12 +33,12 @@ def answer(run: Run, request: ConfigRequest) -> None:
     if not run.settings.config_rule_remediates:
         return
     if request.instance_id is None:
-        run.remedy(findings)
+        run.remedy(found)
     else:
-        act(run, findings, {})
+        act(run, found, {})
 
 
-def _evaluate_all(run: Run) -> tuple[list[Evaluation], list[Finding]]:
+def _evaluate_all(run: Run) -> tuple[list[Evaluation], list[list[Finding]]]:
     evaluations: list[Evaluation] = []
 
     def evaluate(instance: Instance, findings: list[Finding] | None) -> None:
@@ -49,13 +49,13 @@ def _evaluate_all(run: Run) -> tuple[list[Evaluation], list[Finding]]:
             else evaluation(instance_id, findings)
         )
 
-    findings = judge_all(run, evaluate)
-    return evaluations, findings
+    found = list(judge_all(run, evaluate))
+    return evaluations, found
 
 
 def _evaluate_one(
     run: Run, request: ConfigRequest, instance_id: str
-) -> tuple[list[Evaluation], list[Finding]]:
+) -> tuple[list[Evaluation], list[list[Finding]]]:
     if request.gone:
         return [not_applicable(instance_id, _NOT_OURS)], []
     findings, may_be_done = judge_one(run, instance_id)

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from tag_policy.aws import AWS_ERRORS
 from tag_policy.clock import Clock
 from tag_policy.model import TagPolicyError
+from tag_policy.pace import Pace, is_throttled
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
@@ -34,14 +35,10 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-event
 Attribute = Literal["EventName", "ResourceName"]
 """What is asked about: the launches of a time, or one instance by its name."""
 
-_LONGEST_PAUSE = timedelta(seconds=10)
 _MOST_FAILURES = 5
 """Calls in a row that fail, other than by throttling, after which CloudTrail is left alone."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_THROTTLED = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
-)
 
 
 class _CloudTrailError(TagPolicyError):
@@ -87,11 +84,8 @@ class EventHistory:
         out_of_time: Callable[[], bool],
     ) -> None:
         self._cloudtrail = cloudtrail
-        self._clock = clock
         self._out_of_time = out_of_time
-        self._shortest_pause = timedelta(seconds=1 / lookups_per_second)
-        self._pause = self._shortest_pause
-        self._not_before: datetime | None = None
+        self._pace = Pace(clock, timedelta(seconds=1 / lookups_per_second))
         self._closed: NoMoreAnswersError | None = None
         self._failure: tuple[str, str] = ("", "")
         self.calls = Counter[Attribute]()
@@ -127,7 +121,7 @@ class EventHistory:
                 code = error.response["Error"]["Code"]
                 if code in _DENIED:
                     raise self._close(f"CloudTrail denies LookupEvents ({code})", code) from error
-                if code in _THROTTLED:
+                if is_throttled(error):
                     self.throttled += 1
                 elif _status(error) >= 500:
                     failures += 1
@@ -142,14 +136,13 @@ class EventHistory:
             else:
                 # What cannot be read as an answer has no events, which is not the same as none.
                 if "Events" in answer:
-                    self._pause = max(self._shortest_pause, self._pause * 0.8)
+                    self._pace.faster()
                     self._failure = ("", "")
                     return Page(answer["Events"], answer.get("NextToken", ""))
                 code = "UnreadableAnswer"
                 failures += 1
             self._failure = (f"CloudTrail did not answer ({code})", code)
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
-            self._not_before = self._clock.now() + self._pause
+            self._pace.slower()
         raise self._close(*self._failure)
 
     def _wait(self) -> None:
@@ -159,12 +152,7 @@ class EventHistory:
         if self._out_of_time():
             reason, code = self._failure
             raise self._close(reason or "the time for look-ups was up", code)
-        now = self._clock.now()
-        wait = (self._not_before or now) - now
-        if wait > timedelta():
-            # Never longer than a pause, even where the clock of the machine was set back.
-            self._clock.sleep(min(wait, self._pause).total_seconds())
-        self._not_before = self._clock.now() + self._pause
+        self._pace.wait()
 
     def _close(self, reason: str, code: str = "") -> NoMoreAnswersError:
         self._closed = NoMoreAnswersError(reason, code)

@@ -1,14 +1,21 @@
 """EC2 pages to instances, one by one; the whole VPC is never in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.parsers import ResponseParserError
 
 from tag_policy.model import Instance, InstanceRef
+from tag_policy.pace import PacedCalls
+from tag_policy.prefetch import one_ahead
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, PaginatorConfigTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
 """Instances that are shutting down or terminated do not exist for the engine."""
@@ -32,7 +39,14 @@ Nobody else can write a tag that begins with ``aws:``.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 """
 
-_PAGE: "PaginatorConfigTypeDef" = {"PageSize": 1000}
+PAGE_SIZE = 1000
+"""Instances a page, at most.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
+
+ID_DIGITS = "0123456789abcdef"
+"""What the id of an instance may end in."""
 
 
 def missing_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> list[str]:
@@ -49,63 +63,120 @@ def missing_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> list[str]:
     return [vpc_id for vpc_id in vpc_ids if vpc_id not in existing]
 
 
-def instances_of_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> Iterator[Instance]:
-    """Yield the live instances of the VPCs as their pages arrive."""
-    for some in chunks(vpc_ids, FILTER_VALUES):
-        yield from _instances(ec2, {"Name": "vpc-id", "Values": some}, vpc_ids)
+def instances_of_vpcs(
+    ec2: "EC2Client",
+    vpc_ids: Sequence[str],
+    paced: PacedCalls,
+    is_late: Callable[[], bool],
+    parts: Sequence[str] = ID_DIGITS,
+) -> Iterator[Instance]:
+    """Yield the live instances of the VPCs, each once, as their pages arrive.
+
+    EC2 lists them in an order of its own, much the same each time. Where there are so many that
+    ``is_late`` comes true before the end, the last of them would never have their turn in any run;
+    so from there on they are listed by the digit that their ids end in, in the order of ``parts``,
+    which each run draws anew.
+    """
+    live = _filter("instance-state-name", LIVE_STATES)
+    in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
+    # 8 bytes an instance: an id that is listed twice must not be judged, or ended, twice.
+    listed = array("Q")
+    for page in one_ahead(_pages(ec2, in_vpcs, paced)):
+        for instance in _ours(page, vpc_ids):
+            listed.append(_number(instance))
+            yield instance
+        if not page.is_last and is_late():
+            break
+    else:
+        return
+    before = frozenset(listed)
+    ends = (_filter("instance-id", [f"i-*{digit}"]) for digit in parts)
+    for page in one_ahead(_pages(ec2, [[*one, end] for end in ends for one in in_vpcs], paced)):
+        for instance in _ours(page, vpc_ids):
+            if _number(instance) not in before:
+                yield instance
+
+
+def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
+    """Yield the instances of a page; those outside the VPCs are not taken on trust of a filter."""
+    for description in page.descriptions:
+        if description.get("VpcId") in vpc_ids:
+            yield to_instance(description)
+
+
+def _number(instance: Instance) -> int:
+    """Return 64 bits of the 68 of an instance's id."""
+    return int(instance.ref.instance_id[2:], 16) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def instances_by_id(
-    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str]
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
 ) -> Iterator[Instance]:
-    """Yield those of the instances that are live and in one of the VPCs; the rest are left out.
-
-    A filter rather than ``InstanceIds``, because one id that is gone would fail the whole call.
-    """
-    for some in chunks(instance_ids, FILTER_VALUES):
-        yield from _instances(ec2, {"Name": "instance-id", "Values": some}, vpc_ids)
+    """Yield those of the instances that are live and in one of the VPCs; the rest are left out."""
+    for _, instance in instances_shown(ec2, instance_ids, vpc_ids, paced):
+        if instance is not None:
+            yield instance
 
 
 def instances_shown(
-    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str]
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
 ) -> Iterator[tuple[str, Instance | None]]:
     """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs."""
-    for description in _descriptions(ec2, instance_ids):
+    for description in _descriptions(ec2, instance_ids, paced):
         ours = description.get("VpcId") in vpc_ids
         live = description["State"]["Name"] in LIVE_STATES
         yield description["InstanceId"], to_instance(description) if ours and live else None
 
 
-def states_by_id(ec2: "EC2Client", instance_ids: Sequence[str]) -> dict[str, str]:
+def states_by_id(
+    ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
+) -> dict[str, str]:
     """Return the state of each instance that EC2 still tells of, ended ones included."""
-    shown = _descriptions(ec2, instance_ids)
+    shown = _descriptions(ec2, instance_ids, paced)
     return {description["InstanceId"]: description["State"]["Name"] for description in shown}
 
 
-def _descriptions(ec2: "EC2Client", instance_ids: Sequence[str]) -> "Iterator[InstanceTypeDef]":
-    for some in chunks(instance_ids, FILTER_VALUES):
-        filters: list[FilterTypeDef] = [{"Name": "instance-id", "Values": some}]
-        for page in ec2.get_paginator("describe_instances").paginate(Filters=filters):
-            for reservation in page["Reservations"]:
-                yield from reservation["Instances"]
+def _descriptions(
+    ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
+) -> "Iterator[InstanceTypeDef]":
+    """Describe instances by a filter, because one id that is gone would fail a call by ids."""
+    listings = [[_filter("instance-id", some)] for some in chunks(instance_ids, FILTER_VALUES)]
+    for page in _pages(ec2, listings, paced):
+        yield from page.descriptions
 
 
-def _instances(
-    ec2: "EC2Client", which: "FilterTypeDef", vpc_ids: Sequence[str]
-) -> Iterator[Instance]:
-    filters: list[FilterTypeDef] = [
-        which,
-        {"Name": "instance-state-name", "Values": list(LIVE_STATES)},
-    ]
-    pages = ec2.get_paginator("describe_instances").paginate(
-        Filters=filters, PaginationConfig=_PAGE
-    )
-    for page in pages:
-        for reservation in page["Reservations"]:
-            for description in reservation["Instances"]:
-                # Not taken on trust from the filter: nothing outside the VPCs is ever touched.
-                if description.get("VpcId") in vpc_ids:
-                    yield to_instance(description)
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing."""
+
+    descriptions: "Sequence[InstanceTypeDef]"
+    is_last: bool
+
+
+def _pages(
+    ec2: "EC2Client", listings: "Sequence[Sequence[FilterTypeDef]]", paced: PacedCalls
+) -> Iterator[_Page]:
+    """Yield the pages of some listings, one after the other; each is given by its filters."""
+    for number, filters in enumerate(listings, start=1):
+        token = ""
+        while True:
+            request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE}
+            if token:
+                request["NextToken"] = token
+            answer = paced(partial(ec2.describe_instances, **request))
+            asked, token = token, answer.get("NextToken", "")
+            if token and token == asked:
+                raise ResponseParserError("EC2 answers a page with the token of the same page")
+            yield _Page(
+                [d for reservation in answer["Reservations"] for d in reservation["Instances"]],
+                is_last=not token and number == len(listings),
+            )
+            if not token:
+                break
+
+
+def _filter(name: str, values: Sequence[str]) -> "FilterTypeDef":
+    return {"Name": name, "Values": list(values)}
 
 
 def to_instance(description: "InstanceTypeDef") -> Instance:

@@ -8,6 +8,11 @@ from tag_policy.settings import Settings
 _DESTRUCTIVE = (Remedy.STOP, Remedy.TERMINATE)
 
 
+def is_destructive(finding: Finding) -> bool:
+    """Tell whether a finding asks for an instance to be ended, which is limited."""
+    return finding.remedy in _DESTRUCTIVE
+
+
 def within_limits(
     findings: Sequence[Finding], instances: int, settings: Settings
 ) -> tuple[list[Finding], list[Outcome]]:
@@ -17,11 +22,11 @@ def within_limits(
     mistake, of a rule or of a pipeline, than a number of instances to end: all of them are held
     back, not only those that are too many, and somebody has to decide.
     """
-    destructive = [finding for finding in findings if finding.remedy in _DESTRUCTIVE]
+    destructive = [finding for finding in findings if is_destructive(finding)]
     exceeded = _exceeded(len(destructive), instances, settings)
     if not exceeded:
         return list(findings), []
-    rest = [finding for finding in findings if finding.remedy not in _DESTRUCTIVE]
+    rest = [finding for finding in findings if not is_destructive(finding)]
     return rest, [Outcome(finding, Result.DEFERRED, exceeded, LIMIT) for finding in destructive]
 
 

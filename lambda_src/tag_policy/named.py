@@ -1,7 +1,8 @@
 """Runs about some instances, named by events, rather than about all of a VPC."""
 
+import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from tag_policy import inventory
@@ -36,11 +37,17 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
     events = [message.event for message in messages if message.event is not None]
     named = frozenset[str]().union(*(event.instance_ids for event in events))
     shown: set[str] = set()
-    listing = run.half_of_the_time()
-    findings = run.judge(_live(run, sorted(named), shown), listing, remedies=_REMEDIES)
+    left: set[str] = set()
+    listing = run.part_of_the_time(1 / 2)
+    live = _live(run, sorted(named), shown, listing)
+    found = list(run.judge(live, listing, remedies=_REMEDIES))
     launches = {i: e.launch for e in events if e.launch is not None for i in e.instance_ids}
-    act(run, findings, launches)
-    left = {outcome.finding.instance.instance_id for outcome in run.outcomes if _is_left(outcome)}
+
+    def note(outcome: Outcome) -> None:
+        if _is_left(outcome):
+            left.add(outcome.finding.instance.instance_id)
+
+    act(run, found, launches, note)
 
     def comes_back(message: Message) -> bool:
         if message.event is None:
@@ -52,32 +59,41 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if comes_back(message)]
 
 
-def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[Finding]]:
+def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[list[Finding]]]:
     """Judge an instance; return all that was found, and what may be done about it.
 
     The former is None where the instance is exempt, gone, or in no VPC of the run.
     """
     judged: dict[str, list[Finding] | None] = {}
+    listing = run.part_of_the_time(1 / 2)
     may_be_done = run.judge(
-        _live(run, [instance_id], set()),
-        run.half_of_the_time(),
+        _live(run, [instance_id], set(), listing),
+        listing,
         lambda instance, findings: judged.update({instance.ref.instance_id: findings}),
         remedies=_REMEDIES,
     )
-    return judged.get(instance_id), may_be_done
+    found = list(may_be_done)
+    return judged.get(instance_id), found
 
 
-def _live(run: Run, instance_ids: Sequence[str], shown: set[str]) -> Iterator[Instance]:
+def _live(
+    run: Run, instance_ids: Sequence[str], shown: set[str], out_of_time: Callable[[], bool]
+) -> Iterator[Instance]:
     """Yield those of the instances that are live and in a VPC of the run; collect all shown."""
     for instance_id, instance in inventory.instances_shown(
-        run.clients.ec2, instance_ids, run.report.vpc_ids
+        run.clients.ec2, instance_ids, run.report.vpc_ids, run.paced(out_of_time)
     ):
         shown.add(instance_id)
         if instance is not None:
             yield instance
 
 
-def act(run: Run, findings: Sequence[Finding], launches: Mapping[str, LaunchEvent]) -> None:
+def act(
+    run: Run,
+    found: Sequence[Sequence[Finding]],
+    launches: Mapping[str, LaunchEvent],
+    noted: Callable[[Outcome], None] | None = None,
+) -> None:
     """Do what may be done about instances; ``launches`` are those that events have told of.
 
     A creator that CloudTrail cannot know yet is left to the sweep, without a word to anybody:
@@ -85,17 +101,18 @@ def act(run: Run, findings: Sequence[Finding], launches: Mapping[str, LaunchEven
     """
     known: dict[str, Answer] = {}
     too_new: set[str] = set()
-    for instance in instances_to_look_up(findings):
+    for instance in instances_to_look_up(itertools.chain(*found)):
         launch = launches.get(instance.instance_id)
         if launch is not None and launch.user_identity is not None:
             known[instance.instance_id] = what_it_says(launch, instance)
         elif run.now - instance.created_at < run.settings.attribution_delay:
             too_new.add(instance.instance_id)
             log.info("left to the sweep %s: who launched it", instance.instance_id)
-    run.remedy(
-        [f for f in findings if f.instance.instance_id not in too_new or not waits_for_creator(f)],
-        known,
-    )
+
+    def may_be_done(finding: Finding) -> bool:
+        return finding.instance.instance_id not in too_new or not waits_for_creator(finding)
+
+    run.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
 
 
 def _is_left(outcome: Outcome) -> bool:

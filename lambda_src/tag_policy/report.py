@@ -1,7 +1,7 @@
 """Outcomes to what is published: subject, message and attributes. Pure."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tag_policy.model import Mode, Outcome, Result
 from tag_policy.report_text import (
@@ -13,7 +13,7 @@ from tag_policy.report_text import (
     plural,
     text,
 )
-from tag_policy.summary import Report, counts, summary
+from tag_policy.summary import MOST_KEPT, Report, counts, summary
 
 SUBJECT_LIMIT = 99
 """Characters; ASCII, no line breaks.
@@ -26,9 +26,6 @@ MESSAGE_LIMIT = 262_144 - 1_024
 
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
-
-_MOST_FINDINGS = 3_000
-"""No message holds as many: a finding takes more than 100 bytes, written as text and as JSON."""
 
 
 def subject(report: Report) -> str:
@@ -58,8 +55,8 @@ def message(report: Report) -> str:
     JSON. Where not all findings fit, text and JSON are cut at the same one, the gentlest left out,
     and say how many are missing and where they are.
     """
-    outcomes = _worst_first(report.outcomes)
-    fitting, too_many = 0, min(len(outcomes), _MOST_FINDINGS) + 1
+    outcomes = _worst_first(report)
+    fitting, too_many = 0, min(len(outcomes), MOST_KEPT) + 1
     while too_many - fitting > 1:
         middle = (fitting + too_many) // 2
         if len(_message(report, outcomes, middle).encode()) <= MESSAGE_LIMIT:
@@ -90,9 +87,8 @@ def _message(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
     )
 
 
-def _worst_first(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    order = {result: position for position, result in enumerate(HEADINGS)}
-    return sorted(outcomes, key=lambda outcome: order[outcome.result])
+def _worst_first(report: Report) -> list[Outcome]:
+    return [outcome for result in HEADINGS for outcome in report.outcomes.of(result)]
 
 
 def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
@@ -110,7 +106,7 @@ def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
                 for error in report.rule_errors[:MOST_RULE_ERRORS]
             ],
             "findings": [as_record(outcome) for outcome in outcomes[:shown]],
-            "findings_left_out": len(outcomes) - shown,
+            "findings_left_out": len(report.outcomes) - shown,
         },
         ensure_ascii=False,
     )
@@ -144,6 +140,6 @@ def as_record(outcome: Outcome) -> dict[str, str]:
 
 
 def whole_text(report: Report) -> str:
-    """Return the whole report for people, however long."""
-    outcomes = _worst_first(report.outcomes)
+    """Return the report for people, with all that is kept of it."""
+    outcomes = _worst_first(report)
     return text(report, outcomes, len(outcomes))

@@ -55,7 +55,7 @@ def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
             *_head(report),
             *_what_is_wrong(report),
             *_sections(report, outcomes, shown),
-            *_tail(report, len(outcomes) - shown),
+            *_tail(report, len(report.outcomes) - shown),
         ]
     )
 

@@ -1,8 +1,9 @@
 """One run: what it works with, what it has to tell, and what every run does alike."""
 
+import itertools
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -10,11 +11,11 @@ from tag_policy import inventory, notify, policy, rules
 from tag_policy.attribution import attribute
 from tag_policy.aws import AWS_ERRORS, Clients
 from tag_policy.clock import Clock
-from tag_policy.creators import instances_to_look_up, with_creators
-from tag_policy.enforcement import enforce
+from tag_policy.creators import instances_to_look_up, waits_for_creator, with_creators
+from tag_policy.enforcement import Enforcement
 from tag_policy.event_history import EventHistory
 from tag_policy.events import Scope
-from tag_policy.limits import within_limits
+from tag_policy.limits import is_destructive, within_limits
 from tag_policy.model import (
     Answer,
     Finding,
@@ -25,9 +26,10 @@ from tag_policy.model import (
     Rule,
     TagPolicyError,
 )
+from tag_policy.pace import PacedCalls
 from tag_policy.report import as_record, whole_text
 from tag_policy.settings import Settings
-from tag_policy.summary import Report, summary
+from tag_policy.summary import Outcomes, Report, summary
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,17 @@ _MARGIN_SECONDS = 120.0
 
 Judged = Callable[[Instance, list[Finding] | None], None]
 """Is told of an instance and of what was found about it: None where it is exempt."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has counted so far; see ``Report``."""
+
+    instances: int = 0
+    compliant: int = 0
+    exempt: int = 0
+    violations: int = 0
+
 
 TIME_WAS_UP = "the time of this run was up; the next run goes on with what is left"
 
@@ -88,7 +101,8 @@ class Run:
         self.clients = clients
         self.now = clock.now()
         self.rules: Sequence[Rule] = ()
-        self.outcomes: list[Outcome] = []
+        self.tally = Tally()
+        self.outcomes = Outcomes()
         _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
         self.report = Report(
             mode=scope.mode,
@@ -105,11 +119,14 @@ class Run:
         self._context = context
         self._margin = min(_MARGIN_SECONDS, _seconds_left(context) / 3)
 
-    def half_of_the_time(self) -> Deadline:
-        """Return a deadline after half of the time that is left to act in."""
-        return Deadline(
-            self._context, self._margin + (_seconds_left(self._context) - self._margin) / 2
-        )
+    def part_of_the_time(self, share: float) -> Deadline:
+        """Return a deadline after a share, from 0 to 1, of the time that is left to act in."""
+        left = _seconds_left(self._context) - self._margin
+        return Deadline(self._context, self._margin + left * (1 - share))
+
+    def paced(self, out_of_time: Callable[[], bool]) -> PacedCalls:
+        """Return what makes calls at the pace that AWS bears, for as long as there is time."""
+        return PacedCalls(self._clock, out_of_time)
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
@@ -131,6 +148,7 @@ class Run:
             # Whatever it is, people are told what had been done by then.
             log.exception("the run broke off")
             self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
+        self.report = replace(self.report, **asdict(self.tally))
         for rule_error in self.report.rule_errors:
             log.error("%s", rule_error)
         for problem in self.report.problems:
@@ -180,76 +198,85 @@ class Run:
         out_of_time: Callable[[], bool],
         judged: Judged | None = None,
         remedies: Collection[Remedy] = frozenset(Remedy),
-    ) -> list[Finding]:
-        """Judge instances as they are listed, and return what was found; nothing else is kept.
+    ) -> Iterator[list[Finding]]:
+        """Judge instances as they are listed; yield what was found, an instance at a time.
 
         ``judged`` is told of each instance, with None for an exempt one. What asks for none of the
-        ``remedies`` is no affair of the run: it is logged, and neither counted nor returned. A
-        listing that breaks off fails the run, but what was found by then is returned.
+        ``remedies`` is no affair of the run: it is logged, and neither counted nor yielded. A
+        listing that breaks off fails the run, but what was found by then is yielded.
         """
-        count = exempt = compliant = 0
-        found: list[Finding] = []
+        tally = self.tally
         try:
             for instance in instances:
-                count += 1
+                tally.instances += 1
+                findings = None
                 if policy.is_exempt(instance, self.settings, self.now):
-                    exempt += 1
-                    findings = None
+                    tally.exempt += 1
                 else:
                     findings = self.evaluate(instance)
-                    instance_id = instance.ref.instance_id
-                    compliant += not findings
-                    for finding in findings:
-                        if finding.remedy in remedies:
-                            found.append(finding)
-                        else:
-                            log.info("left to the sweep %s: %s", instance_id, finding.reason)
+                    tally.compliant += not findings
                 if judged is not None:
                     judged(instance, findings)
+                if findings:
+                    found = [finding for finding in findings if finding.remedy in remedies]
+                    tally.violations += sum(finding.violation for finding in found)
+                    for finding in findings:
+                        if finding.remedy not in remedies:
+                            instance_id = instance.ref.instance_id
+                            log.info("left to the sweep %s: %s", instance_id, finding.reason)
+                    yield found
                 if out_of_time():
                     break
         except AWS_ERRORS as error:
             self.problem(f"the instances could not all be listed: {error}", failed=True)
-        self.report = replace(
-            self.report,
-            instances=count,
-            exempt=exempt,
-            compliant=compliant,
-            violations=sum(finding.violation for finding in found),
-        )
-        return found
 
     def remedy(
-        self, findings: Iterable[Finding], known: Mapping[str, Answer] = MappingProxyType({})
+        self,
+        found: Iterable[Sequence[Finding]],
+        known: Mapping[str, Answer] = MappingProxyType({}),
+        noted: Callable[[Outcome], None] | None = None,
     ) -> None:
-        """Look up the creators, keep to the limits, act, and note what came of each finding.
+        """Act on what is found, an instance at a time, and note what comes of each finding.
 
-        ``known`` are the answers that are there already, by the id of the instance.
+        Tags whose values are known are written while the rest is still being found. What waits for
+        a creator, or is limited, is kept until everything is known. ``known`` are the answers that
+        are there already, by the id of the instance; ``noted`` is told of each outcome.
         """
-        findings = list(self._without_those_that_wait(findings))
-        answers = {**known, **self._look_up_creators(findings, known)}
-        findings, deferred = with_creators(findings, answers, self.settings)
-        findings, held = within_limits(findings, self.report.instances, self.settings)
-        for outcome in (*deferred, *held):
-            self._note(outcome)
+        out_of_time = Deadline(self._context, self._margin)
+        enforcement = self._enforcement(out_of_time)
+        held: list[Finding] = []
+
+        def note(outcomes: Iterable[Outcome]) -> None:
+            for outcome in outcomes:
+                self._note(outcome)
+                if noted is not None:
+                    noted(outcome)
+
+        for some in found:
+            findings = list(self._without_those_that_wait(some))
+            if any(waits_for_creator(f) or is_destructive(f) for f in findings):
+                held += findings
+            else:
+                note(enforcement.take(findings))
+        answers = {**known, **self._look_up_creators(held, known)}
+        ready, deferred = with_creators(held, answers, self.settings)
+        ready, over_limit = within_limits(ready, self.tally.instances, self.settings)
+        note((*deferred, *over_limit))
+        for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
+            note(enforcement.take(of_one))
+        note(enforcement.finish())
+        if out_of_time.passed:
+            self.problem(TIME_WAS_UP)
+
+    def _enforcement(self, out_of_time: Callable[[], bool]) -> Enforcement:
+        ec2, vpc_ids, paced = self.clients.ec2, self.report.vpc_ids, self.paced(out_of_time)
 
         def look_again(instances: Sequence[InstanceRef]) -> Iterable[Finding]:
             ids = [instance.instance_id for instance in instances]
-            vpc_ids = self.report.vpc_ids
-            for instance in inventory.instances_by_id(self.clients.ec2, ids, vpc_ids):
+            for instance in inventory.instances_by_id(ec2, ids, vpc_ids, paced):
                 yield from self.evaluate(instance)
 
-        out_of_time = Deadline(self._context, self._margin)
-        for outcome in enforce(
-            findings,
-            mode=self.report.mode,
-            ec2=self.clients.ec2,
-            look_again=look_again,
-            out_of_time=out_of_time,
-        ):
-            self._note(outcome)
-        if out_of_time.passed:
-            self.problem(TIME_WAS_UP)
+        return Enforcement(self.report.mode, ec2, paced, look_again, out_of_time)
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:
@@ -266,7 +293,7 @@ class Run:
         if not instances:
             return {}
         until = self._clock.now() + self.settings.attribution_budget
-        half = self.half_of_the_time()
+        half = self.part_of_the_time(1 / 2)
         history = EventHistory(
             self.clients.cloudtrail,
             self._clock,
@@ -281,4 +308,4 @@ class Run:
     def _note(self, outcome: Outcome) -> None:
         record = as_record(outcome)
         log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
-        self.outcomes.append(outcome)
+        self.outcomes.add(outcome)

@@ -1,12 +1,40 @@
 """All that one run has to tell, and the summary of it. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tag_policy.model import Mode, Outcome, Result, RuleError, Trigger
+
+MOST_KEPT = 3_000
+"""Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
+
+
+class Outcomes:
+    """The outcomes of a run: all are counted, and of each result as many kept as can be told."""
+
+    def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
+        self.counted = Counter[Result]()
+        self._kept: dict[Result, list[Outcome]] = {}
+        for outcome in outcomes:
+            self.add(outcome)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome, and keep it if there are not too many like it."""
+        self.counted[outcome.result] += 1
+        kept = self._kept.setdefault(outcome.result, [])
+        if len(kept) < MOST_KEPT:
+            kept.append(outcome)
+
+    def __len__(self) -> int:
+        """Return how many there were, kept or not."""
+        return self.counted.total()
+
+    def of(self, result: Result) -> Sequence[Outcome]:
+        """Return the first of those with a result."""
+        return self._kept.get(result, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +61,7 @@ class Report:
     compliant: int = 0
     exempt: int = 0
     violations: int = 0
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Outcomes = field(default_factory=Outcomes)
     problems: Sequence[str] = ()
     failed: bool = False
 
@@ -71,7 +99,6 @@ def summary(report: Report) -> dict[str, Any]:
 
 def counts(report: Report) -> dict[str, int]:
     """Return the number of findings by result, every result included."""
-    counted = Counter(outcome.result for outcome in report.outcomes)
     in_order = (
         Result.TAGGED,
         Result.TERMINATED,
@@ -82,4 +109,4 @@ def counts(report: Report) -> dict[str, int]:
         Result.DEFERRED,
         Result.FAILED,
     )
-    return {str(result): counted[result] for result in in_order}
+    return {str(result): report.outcomes.counted[result] for result in in_order}

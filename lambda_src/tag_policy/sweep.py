@@ -1,5 +1,8 @@
 """The sweep: every instance of the VPCs. The schedule's, a person's, and AWS Config's."""
 
+import hashlib
+from collections.abc import Iterator
+
 from tag_policy import inventory
 from tag_policy.aws import AWS_ERRORS
 from tag_policy.model import Finding
@@ -11,19 +14,25 @@ def sweep(run: Run) -> None:
     run.remedy(judge_all(run))
 
 
-def judge_all(run: Run, judged: Judged | None = None) -> list[Finding]:
-    """Judge every instance of the VPCs and return what was found; ``judged`` is told of each.
+def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]:
+    """Judge every instance of the VPCs; yield what is found, and tell ``judged`` of each.
 
-    Listing may take half of the time, so that some is left to act on what is known by then.
+    Listing may take three quarters of the time, so that some is left for what waits for its end.
     """
     vpc_ids, ec2 = run.report.vpc_ids, run.clients.ec2
-    listing = run.half_of_the_time()
+    is_late, listing = run.part_of_the_time(1 / 2), run.part_of_the_time(3 / 4)
     try:
         for vpc_id in inventory.missing_vpcs(ec2, vpc_ids):
             run.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
         run.problem(f"whether the VPCs exist could not be asked: {error}")
-    findings = run.judge(inventory.instances_of_vpcs(ec2, vpc_ids), listing, judged)
+    parts = _drawn(inventory.ID_DIGITS, run.report.request_id)
+    instances = inventory.instances_of_vpcs(ec2, vpc_ids, run.paced(listing), is_late, parts)
+    yield from run.judge(instances, listing, judged)
     if listing.passed:
         run.problem(TIME_WAS_UP)
-    return findings
+
+
+def _drawn(items: str, by: str) -> list[str]:
+    """Return the items in an order that is another for each ``by``, such as the id of a run."""
+    return sorted(items, key=lambda item: hashlib.sha256(f"{by}{item}".encode()).digest())

@@ -1,7 +1,9 @@
 """What goes wrong on AWS's side: each is told, and none stops what has nothing to do with it."""
 
+import itertools
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from botocore.parsers import ResponseParserError
 from tag_policy.aws import Clients
 from tag_policy.handler import RunError
 from tag_policy.inventory import instances_by_id
+from tag_policy.pace import PacedCalls
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.calls import AwsError, Call, failing, listening
@@ -231,19 +234,46 @@ def test_a_termination_whose_answer_is_lost_is_reported_as_what_it_was(
     assert summary["outcomes"]["deferred"] == 0
 
 
-@pytest.mark.parametrize("status", [400, 503])
-def test_a_throttled_call_is_left_for_the_next_run_and_not_split(
-    engine: Engine, status: int
-) -> None:
+def test_a_call_that_breaks_at_aws_is_left_for_the_next_run_and_not_split(engine: Engine) -> None:
     fleet.launch(engine, engine.vpc, {"Name": "web"}, count=8)
-    error = AwsError("RequestLimitExceeded" if status == 400 else "Strange", status=status)
 
-    with failing("CreateTags", error):
+    with failing("CreateTags", AwsError("Strange", status=503)):
         summary = engine.run()
 
     assert summary["outcomes"]["deferred"] == 24
     assert engine.actions().count("CreateTags") == 1
     assert engine.run()["outcomes"]["tagged"] == 24
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_call_that_is_throttled_for_ever_is_left_for_the_next_run_and_not_split(
+    engine: Engine, status: int
+) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=8)
+    began = engine.clock.now()
+
+    with failing("CreateTags", AwsError("RequestLimitExceeded", status=status)):
+        summary = engine.run()
+
+    assert summary["outcomes"]["deferred"] == 24
+    resources = [c.parameters["Resources"] for c in engine.calls if c.action == "CreateTags"]
+    assert [len(some) for some in resources] == [8] * 8, "tried again, and never split"
+    assert engine.clock.now() - began > timedelta(seconds=30), "at a pace that AWS may bear"
+    assert engine.run()["outcomes"]["tagged"] == 24
+
+
+@pytest.mark.parametrize("action", ["DescribeInstances", "CreateTags", "TerminateInstances"])
+def test_throttling_that_passes_only_makes_a_run_slower(engine: Engine, action: str) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
+    untagged = engine.launch()
+    throttled = itertools.count(1)
+
+    with failing(action, AwsError("RequestLimitExceeded"), lambda _: next(throttled) <= 4):
+        summary = engine.run()
+
+    assert summary["complete"]
+    assert summary["outcomes"]["tagged"] == 9
+    assert engine.state(untagged) == "terminated"
 
 
 def test_a_call_that_times_out_is_left_for_the_next_run(
@@ -316,7 +346,7 @@ def test_vpcs_that_cannot_be_asked_about_are_swept_all_the_same(engine: Engine) 
 def test_a_listing_that_takes_too_long_leaves_time_to_act_on_what_it_saw(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tag_policy.inventory._PAGE", {"PageSize": 5})
+    monkeypatch.setattr("tag_policy.inventory.PAGE_SIZE", 5)
     for _ in range(8):
         engine.launch({"Name": "web"})
     context = FakeContext()
@@ -336,7 +366,8 @@ def test_an_instance_of_another_vpc_is_never_listed_even_when_named(engine: Engi
     (foreign,) = fleet.launch(engine, fleet.create_vpc(engine))
     mine = engine.launch()
 
-    found = instances_by_id(engine.client("ec2"), [mine, foreign], [engine.vpc.vpc_id])
+    paced = PacedCalls(engine.clock, lambda: False)
+    found = instances_by_id(engine.client("ec2"), [mine, foreign], [engine.vpc.vpc_id], paced)
 
     assert [instance.ref.instance_id for instance in found] == [mine]
 
@@ -373,9 +404,14 @@ def test_a_report_that_cannot_be_published_is_in_the_log_and_fails_the_run(
 def test_when_the_time_is_up_before_enforcement_nothing_is_changed(engine: Engine) -> None:
     fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
     engine.launch()
+    context = FakeContext()
 
-    # What is left: all of it when the run starts and while it lists, then nothing.
-    summary = engine.run(context=FakeContext(remaining_millis=[900_000] * 5 + [100_000]))
+    def run_down(call: Call) -> None:
+        if call.action == "LookupEvents":
+            context.remaining_millis = [100_000]
+
+    with listening(run_down):
+        summary = engine.run(context=context)
 
     assert not summary["complete"]
     assert summary["outcomes"]["deferred"] == 10

@@ -189,7 +189,7 @@ def test_instances_that_need_the_same_tags_share_a_call(engine: Engine) -> None:
 
 
 def test_every_page_of_instances_is_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "_PAGE", {"PageSize": 5})
+    monkeypatch.setattr(inventory, "PAGE_SIZE", 5)
     for _ in range(12):
         engine.launch({"Name": "web"})
 

@@ -17,7 +17,7 @@ from tag_policy.model import (
     Rule,
 )
 from tag_policy.settings import Settings
-from tag_policy.summary import Report
+from tag_policy.summary import Outcomes, Report
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -81,4 +81,5 @@ def report(**changes: Any) -> Report:
         "request_id": "00000000-0000-0000-0000-000000000000",
         "rules": 3,
     }
-    return Report(**(values | changes))
+    outcomes = Outcomes(changes.pop("outcomes", ()))
+    return Report(**(values | changes), outcomes=outcomes)
