@@ -2,18 +2,21 @@
 
 Instances that need the same remedy share a call, which is made as soon as it is full. Just before
 a call, its instances are looked at once more, because minutes may lie between listing them and
-acting: one that was put right, or ended, in between is left alone. A call that AWS refuses is
-split, by tag and then by instance, so that one bad tag or instance never stops another's remedy;
-the parts wait until every other call has had its turn.
+acting: one that was put right, or ended, in between is left alone. Only tags are written without a
+second look, where the first is seconds old. A call that AWS refuses is split, by tag and then by
+instance, so that one bad tag or instance never stops another's remedy; the parts wait until every
+other call has had its turn.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tag_policy.aws import AWS_ERRORS
-from tag_policy.inventory import chunks, states_by_id
+from tag_policy.clock import Clock
+from tag_policy.inventory import states_by_id
 from tag_policy.model import Finding, InstanceRef, Mode, Outcome, Remedy, Result
 from tag_policy.pace import PacedCalls
 from tag_policy.refusal import NotConfirmedError, Refusal, passes, refusal_of
@@ -38,6 +41,13 @@ _RESULT_OF = {
 }
 """What a remedy results in; gentlest first, which is the order of the calls."""
 
+_FRESH = timedelta(seconds=10)
+"""How old a look at an instance may be for its tags to be written without a second one.
+
+What EC2 tells may itself be some seconds old:
+https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+"""
+
 _ENDED = {
     Remedy.TERMINATE: ("shutting-down", "terminated"),
     Remedy.STOP: ("stopping", "stopped"),
@@ -60,12 +70,14 @@ _CHANGED = Refusal(
 class _Call:
     """A remedy for some instances, in one call; all of them need the same tags.
 
-    ``tried`` says that the instances were part of a call that failed. AWS may have carried out a
-    part of that, so that their state has to be asked for before anything is said of them.
+    ``seen_at`` is when the first of the instances was looked at. ``tried`` says that the instances
+    were part of a call that failed. AWS may have carried out a part of that, so that their state
+    has to be asked for before anything is said of them.
     """
 
     remedy: Remedy
     findings: dict[str, list[Finding]]  # by instance id
+    seen_at: datetime
     tried: bool = False
 
     def of(self, instance_ids: Iterable[str]) -> "_Call":
@@ -89,20 +101,24 @@ class Enforcement:
         paced: PacedCalls,
         look_again: LookAgain,
         out_of_time: Callable[[], bool],
+        clock: Clock,
     ) -> None:
         self._mode = mode
         self._ec2 = ec2
+        self._clock = clock
         self._paced = paced
         self._look_again = look_again
         self._out_of_time = out_of_time
-        self._groups: dict[tuple[Remedy, _Tags], dict[str, list[Finding]]] = {}
+        self._calls: dict[tuple[Remedy, _Tags], _Call] = {}  # those that are not full yet
+        self._endings: list[_Call] = []
         self._parts = deque[_Call]()
 
-    def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
+    def take(self, findings: Iterable[Finding], seen_at: datetime) -> Iterator[Outcome]:
         """Take all that was found about one instance, and make the call that is full by that.
 
-        Every finding of ``Remedy.TAG`` must have its value; none is of ``Remedy.WAIT``. What is to
-        be ended waits for ``finish``, and is marked first there, where its finding has a mark.
+        ``seen_at`` is when the instance was looked at. Every finding of ``Remedy.TAG`` must have
+        its value; none is of ``Remedy.WAIT``. What is to be ended waits for ``finish``, and is
+        marked first there, where its finding has a mark.
         """
         if self._mode is Mode.AUDIT:
             yield from (Outcome(finding, _RESULT_OF[finding.remedy]) for finding in findings)
@@ -115,22 +131,22 @@ class Enforcement:
                 yield from (Outcome(finding, Result.NOTIFIED) for finding in some)
                 continue
             key = (remedy, _tags(some))
-            group = self._groups.setdefault(key, {})
-            group[some[0].instance.instance_id] = some
-            if len(group) == BATCH_SIZE and remedy not in _ENDED:
-                del self._groups[key]
-                yield from self._make(_Call(remedy, group))
+            call = self._calls.setdefault(key, _Call(remedy, {}, seen_at))
+            call.findings[some[0].instance.instance_id] = some
+            if len(call.findings) == BATCH_SIZE:
+                del self._calls[key]
+                if remedy in _ENDED:
+                    self._endings.append(call)
+                else:
+                    yield from self._make(call)
 
     def finish(self) -> Iterator[Outcome]:
         """Make the calls that are left, gentlest first, and then the parts of refused ones."""
-        calls = [
-            _Call(remedy, {i: group[i] for i in ids})
-            for (remedy, _), group in self._groups.items()
-            for ids in chunks(list(group), BATCH_SIZE)
-        ]
-        self._groups.clear()
         gentlest_first = tuple(_RESULT_OF)
+        calls = [*self._endings, *self._calls.values()]
         calls.sort(key=lambda call: gentlest_first.index(call.remedy))
+        self._calls.clear()
+        self._endings.clear()
         self._parts.extendleft(reversed(calls))
         while self._parts:
             yield from self._make(self._parts.popleft())
@@ -170,6 +186,9 @@ class Enforcement:
 
     def _unchanged(self, call: _Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
+        looked_at = self._clock.now() - call.seen_at
+        if call.remedy is Remedy.TAG and not call.tried and looked_at < _FRESH:
+            return list(call.findings)
         instances = [findings[0].instance for findings in call.findings.values()]
         still = {(f.instance.instance_id, f.remedy, f.tag_key) for f in self._look_again(instances)}
         return [

@@ -243,7 +243,7 @@ class Run:
         are there already, by the id of the instance; ``noted`` is told of each outcome.
         """
         out_of_time = Deadline(self._context, self._margin)
-        enforcement = self._enforcement(out_of_time)
+        enforcement, began = self._enforcement(out_of_time), self._clock.now()
         held: list[Finding] = []
 
         def note(outcomes: Iterable[Outcome]) -> None:
@@ -257,13 +257,13 @@ class Run:
             if any(waits_for_creator(f) or is_destructive(f) for f in findings):
                 held += findings
             else:
-                note(enforcement.take(findings))
+                note(enforcement.take(findings, self._clock.now()))
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.settings)
         ready, over_limit = within_limits(ready, self.tally.instances, self.settings)
         note((*deferred, *over_limit))
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
-            note(enforcement.take(of_one))
+            note(enforcement.take(of_one, began))
         note(enforcement.finish())
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
@@ -276,7 +276,8 @@ class Run:
             for instance in inventory.instances_by_id(ec2, ids, vpc_ids, paced):
                 yield from self.evaluate(instance)
 
-        return Enforcement(self.report.mode, ec2, paced, look_again, out_of_time)
+        mode = self.report.mode
+        return Enforcement(mode, ec2, paced, look_again, out_of_time, self._clock)
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:

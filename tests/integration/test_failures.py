@@ -65,6 +65,7 @@ def test_an_instance_that_ends_between_listing_and_tagging_is_left_alone(engine:
         if call.action == "LookupEvents" and not done:
             done = True
             engine.client("ec2").terminate_instances(InstanceIds=[ending])
+            engine.clock.sleep(15)
 
     with listening(end_it):
         summary = engine.run()
@@ -94,6 +95,7 @@ def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Eng
             engine.client("ec2").create_tags(
                 Resources=[instance], Tags=[{"Key": "ProjectCode", "Value": "Apollo"}]
             )
+            engine.clock.sleep(15)
 
     with listening(owner_tags):
         summary = engine.run()
@@ -101,6 +103,14 @@ def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Eng
     assert engine.tags(instance)["ProjectCode"] == "Apollo"
     assert summary["outcomes"]["deferred"] == 3
     assert "changed while the run was under way" in engine.emails()[0].text
+
+
+def test_what_was_listed_seconds_ago_is_tagged_without_a_second_look(engine: Engine) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
+
+    engine.run()
+
+    assert engine.actions().count("DescribeInstances") == 1
 
 
 def test_an_instance_that_gets_its_first_tag_while_the_run_is_under_way_lives(

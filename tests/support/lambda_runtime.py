@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,12 +33,22 @@ class Invocation:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What an invocation took, cold start included: time to its answer, CPU, and memory."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What the function returned, or the error that it ended with, and what it wrote."""
+    """What the function returned, or the error that it ended with, what it wrote, and used."""
 
     payload: bytes
     failed: bool
     log: str
+    usage: Usage
 
 
 class _RuntimeApi(ThreadingHTTPServer):
@@ -96,6 +107,7 @@ def run_function(invocation: Invocation) -> Answer:
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
             with zipfile.ZipFile(io.BytesIO(invocation.package)) as package:
                 package.extractall(folder)
+            began = time.monotonic()
             process = subprocess.Popen(
                 [sys.executable, "-m", "awslambdaric", invocation.handler],
                 cwd=folder,
@@ -110,31 +122,33 @@ def run_function(invocation: Invocation) -> Answer:
                 stderr=subprocess.STDOUT,
             )
             try:
-                crash = _wait(process, api, invocation)
+                crash = _wait(process.pid, api, invocation)
             finally:
+                seconds = time.monotonic() - began
                 process.kill()
-                process.wait()
+                _, _, used = os.wait4(process.pid, 0)
+                process.returncode = 0  # it has been waited for
             log.seek(0)
             text = log.read().decode(errors="replace")
     finally:
         api.shutdown()
         api.server_close()
+    usage = Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
     if crash is not None:
-        return Answer(json.dumps(crash).encode(), failed=True, log=text)
-    return Answer(api.payload, failed=api.failed, log=text)
+        return Answer(json.dumps(crash).encode(), failed=True, log=text, usage=usage)
+    return Answer(api.payload, failed=api.failed, log=text, usage=usage)
 
 
-def _wait(
-    process: subprocess.Popen[bytes], api: _RuntimeApi, invocation: Invocation
-) -> dict[str, str] | None:
+def _wait(process_id: int, api: _RuntimeApi, invocation: Invocation) -> dict[str, str] | None:
     """Wait for the answer; return Lambda's own error when there is none."""
     deadline = time.monotonic() + invocation.timeout_seconds
     while not api.answered.wait(0.01):
-        if process.poll() is not None and not api.answered.is_set():
+        ended = os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is not None and not api.answered.is_set():
             return {
                 "errorType": "Runtime.ExitError",
                 "errorMessage": f"RequestId: {invocation.request_id} Error: Runtime exited with "
-                f"error: exit status {process.returncode}",
+                f"error: exit status {ended.si_status}",
             }
         if time.monotonic() > deadline:
             return {

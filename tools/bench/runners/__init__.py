@@ -1,0 +1,1 @@
+"""What the engine is measured beside. Each is run as a process of its own."""

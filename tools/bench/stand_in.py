@@ -1,0 +1,251 @@
+"""The endpoints of AWS as far as the runners use them: they answer at once, and count.
+
+Its own process, so that what it costs is not on the bill of what is measured. It answers
+DescribeInstances with precomputed instances, remembers tags that are written and instances that
+are ended, so that a second look finds them, and tells with ``/state`` what has been done.
+"""
+
+import argparse
+import asyncio
+import bisect
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from tools.bench.vpc import ACCOUNT_ID, VPC_ID, Shape, Vpc
+
+_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_EVENTS_A_PAGE = 50
+
+RULES = {
+    "two tags": [
+        {"RuleId": "1", "TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
+        {"RuleId": "3", "TagKey": "Expires", "Action": "Function", "Default": "today()"},
+    ],
+}
+RULES["three tags"] = [
+    RULES["two tags"][0],
+    {"RuleId": "2", "TagKey": "CreatedBy", "Action": "UserLookup"},
+    RULES["two tags"][1],
+]
+"""The rules of the two jobs."""
+
+
+class StandIn:
+    """The state of one run, on top of a VPC that stays as it is."""
+
+    def __init__(self, vpc: Vpc) -> None:
+        self._vpc = vpc
+        self._times = [launch.time.timestamp() for launch in vpc.launches]
+        self._pages: dict[tuple[int, int], bytes] = {}
+        self.reset("two tags")
+
+    def reset(self, job: str) -> None:
+        """Begin anew, with the rules of a job."""
+        self._items = RULES[job]
+        self.calls = Counter[str]()
+        self.first_call = 0.0
+        self.written: dict[str, dict[str, str]] = {}
+        self.ended: set[str] = set()
+        self.messages = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what was called, and what was done."""
+        keys = Counter(key for tags in self.written.values() for key in tags)
+        number = self._vpc.number
+        right = sum(
+            tags.get("CreatedBy") == self._vpc.creator(number[i])
+            for i, tags in self.written.items()
+        )
+        return {
+            "calls": dict(self.calls),
+            "first_call": self.first_call,
+            "written": dict(keys),
+            "creators_right": right,
+            "wrongly_tagged": len(self.written.keys() - {*self._vpc.lacking, *self._vpc.untagged}),
+            "ended": len(self.ended),
+            "wrongly_ended": len(self.ended - set(self._vpc.untagged)),
+        }
+
+    def query(self, action: str, form: dict[str, list[str]]) -> bytes:
+        """Answer a call of EC2, SNS, STS or IAM, which are asked with forms."""
+        answer: dict[str, Callable[[dict[str, list[str]]], Any]] = {
+            "DescribeInstances": self._describe_instances,
+            "DescribeVpcs": lambda _: f"<vpcSet><item><vpcId>{VPC_ID}</vpcId></item></vpcSet>",
+            "CreateTags": self._create_tags,
+            "DeleteTags": lambda _: "<return>true</return>",
+            "TerminateInstances": self._terminate_instances,
+            "Publish": lambda _: "<PublishResult><MessageId>1</MessageId></PublishResult>",
+            "GetCallerIdentity": lambda _: (
+                f"<GetCallerIdentityResult><Account>{ACCOUNT_ID}</Account><Arn>arn:aws:iam::"
+                f"{ACCOUNT_ID}:user/bench</Arn><UserId>AIDAEXAMPLE</UserId></GetCallerIdentityResult>"
+            ),
+            "ListAccountAliases": lambda _: (
+                "<ListAccountAliasesResult><AccountAliases><member>bench</member></AccountAliases>"
+                "</ListAccountAliasesResult>"
+            ),
+        }
+        found = answer[action](form)
+        if isinstance(found, bytes):
+            return found
+        return _document(action, found).encode()
+
+    def _describe_instances(self, form: dict[str, list[str]]) -> bytes:
+        ids = list(_listed(form, "InstanceId"))
+        for name, values in _filters(form):
+            if name == "instance-id":
+                ids = values
+        if ids:
+            return self._these(ids)
+        start = int(form.get("NextToken", ["0"])[0])
+        size = int(form.get("MaxResults", ["1000"])[0])
+        end = min(start + size, len(self._vpc.ids))
+        if (start, end) not in self._pages:
+            token = f"<nextToken>{end}</nextToken>" if end < len(self._vpc.ids) else ""
+            found = "".join(self._vpc.reservations(start, end))
+            page = f"<reservationSet>{found}</reservationSet>{token}"
+            self._pages[start, end] = _document("DescribeInstances", page).encode()
+        return self._pages[start, end]
+
+    def _these(self, ids: list[str]) -> bytes:
+        items = "".join(self._instance(i) for i in ids if i not in self.ended)
+        reservation = (
+            f"<item><reservationId>r-0</reservationId><instancesSet>{items}</instancesSet></item>"
+        )
+        return _document(
+            "DescribeInstances", f"<reservationSet>{reservation}</reservationSet>"
+        ).encode()
+
+    def _instance(self, instance_id: str) -> str:
+        before, tags, after = self._vpc.fragments[self._vpc.number[instance_id]]
+        for key, value in self.written.get(instance_id, {}).items():
+            tags += f"<item><key>{key}</key><value>{value}</value></item>"
+        return before + tags + after
+
+    def _create_tags(self, form: dict[str, list[str]]) -> str:
+        tags = {
+            form[f"Tag.{n}.Key"][0]: form.get(f"Tag.{n}.Value", [""])[0]
+            for n in _numbers(form, "Tag.{}.Key")
+        }
+        for instance_id in _listed(form, "ResourceId"):
+            self.written.setdefault(instance_id, {}).update(tags)
+        return "<return>true</return>"
+
+    def _terminate_instances(self, form: dict[str, list[str]]) -> str:
+        ids = list(_listed(form, "InstanceId"))
+        self.ended.update(ids)
+        items = "".join(
+            f"<item><instanceId>{i}</instanceId><currentState><code>32</code><name>shutting-down"
+            "</name></currentState><previousState><code>16</code><name>running</name>"
+            "</previousState></item>"
+            for i in ids
+        )
+        return f"<instancesSet>{items}</instancesSet>"
+
+    def target(self, action: str, body: dict[str, Any]) -> bytes:
+        """Answer a call of DynamoDB or CloudTrail, which are asked with JSON."""
+        return {"Scan": self._scan, "LookupEvents": self._lookup_events}[action](body).encode()
+
+    def _scan(self, _: dict[str, Any]) -> str:
+        items = [
+            {k: {"N" if k == "RuleId" else "S": v} for k, v in item.items()} for item in self._items
+        ]
+        return json.dumps({"Items": items, "Count": len(items), "ScannedCount": len(items)})
+
+    def _lookup_events(self, body: dict[str, Any]) -> str:
+        (attribute,) = body["LookupAttributes"]
+        if attribute["AttributeKey"] == "ResourceName":
+            launch = self._vpc.launch_of.get(attribute["AttributeValue"])
+            return f'{{"Events": [{launch.event if launch else ""}]}}'
+        last = bisect.bisect_right(self._times, body.get("EndTime", float("inf")))
+        end = int(body.get("NextToken", last))
+        start = max(0, end - _EVENTS_A_PAGE)
+        events = ", ".join(launch.event for launch in reversed(self._vpc.launches[start:end]))
+        token = f', "NextToken": "{start}"' if start else ""
+        return f'{{"Events": [{events}]{token}}}'
+
+
+def _document(action: str, content: str) -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><{action}Response xmlns="{_NAMESPACE}">'
+        f"<requestId>1</requestId>{content}</{action}Response>"
+    )
+
+
+def _numbers(form: dict[str, list[str]], pattern: str) -> Iterator[int]:
+    number = 1
+    while pattern.format(number) in form:
+        yield number
+        number += 1
+
+
+def _listed(form: dict[str, list[str]], name: str) -> Iterator[str]:
+    for number in _numbers(form, f"{name}.{{}}"):
+        yield form[f"{name}.{number}"][0]
+
+
+def _filters(form: dict[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
+    for number in _numbers(form, "Filter.{}.Name"):
+        yield form[f"Filter.{number}.Name"][0], list(_listed(form, f"Filter.{number}.Value"))
+
+
+def application(stand_in: StandIn) -> web.Application:
+    """Return the web application of a stand-in."""
+
+    async def call(request: web.Request) -> web.Response:
+        stand_in.first_call = stand_in.first_call or time.time()
+        body = await request.read()
+        target = request.headers.get("X-Amz-Target")
+        if target:
+            action = target.rpartition(".")[2]
+            stand_in.calls[action] += 1
+            answer = stand_in.target(action, json.loads(body))
+            return web.Response(body=answer, content_type="application/x-amz-json-1.1")
+        form = parse_qs(body.decode(), keep_blank_values=True)
+        action = form["Action"][0]
+        stand_in.calls[action] += 1
+        return web.Response(body=stand_in.query(action, form), content_type="text/xml")
+
+    async def reset(request: web.Request) -> web.Response:
+        stand_in.reset((await request.json())["job"])
+        return web.Response()
+
+    async def state(_: web.Request) -> web.Response:
+        return web.json_response(stand_in.state())
+
+    made = web.Application(client_max_size=2**26)
+    made.router.add_post("/reset", reset)
+    made.router.add_get("/state", state)
+    made.router.add_post("/", call)
+    return made
+
+
+async def serve(vpc: Vpc) -> None:
+    """Serve on a free loopback port, and print its number."""
+    runner = web.AppRunner(application(StandIn(vpc)), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Build the VPC that the arguments describe, and serve it until the process is ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shape", help="the fields of a Shape, as JSON")
+    parser.add_argument("now", help="when the benchmark runs, as ISO 8601")
+    arguments = parser.parse_args()
+    vpc = Vpc(Shape(**json.loads(arguments.shape)), datetime.fromisoformat(arguments.now))
+    _ = vpc.fragments, vpc.launches, vpc.launch_of, vpc.lacking, vpc.untagged
+    asyncio.run(serve(vpc))
+
+
+if __name__ == "__main__":
+    main()
