@@ -68,6 +68,7 @@ def instances_of_vpcs(
     vpc_ids: Sequence[str],
     paced: PacedCalls,
     is_late: Callable[[], bool],
+    is_over: Callable[[], bool],
     parts: Sequence[str] = ID_DIGITS,
 ) -> Iterator[Instance]:
     """Yield the live instances of the VPCs, each once, as their pages arrive.
@@ -75,7 +76,7 @@ def instances_of_vpcs(
     EC2 lists them in an order of its own, much the same each time. Where there are so many that
     ``is_late`` comes true before the end, the last of them would never have their turn in any run;
     so from there on they are listed by the digit that their ids end in, in the order of ``parts``,
-    which each run draws anew.
+    which each run draws anew, until ``is_over``.
     """
     live = _filter("instance-state-name", LIVE_STATES)
     in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
@@ -95,6 +96,8 @@ def instances_of_vpcs(
         for instance in _ours(page, vpc_ids):
             if _number(instance) not in before:
                 yield instance
+        if is_over():
+            return
 
 
 def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
@@ -181,7 +184,7 @@ def _filter(name: str, values: Sequence[str]) -> "FilterTypeDef":
 
 def to_instance(description: "InstanceTypeDef") -> Instance:
     """Turn one instance of a ``DescribeInstances`` answer into an Instance."""
-    tags = {tag["Key"]: tag["Value"] for tag in description.get("Tags", [])}
+    tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
     return Instance(
         ref=InstanceRef(
             instance_id=description["InstanceId"],

@@ -41,7 +41,7 @@ def timestamp(value: Any) -> datetime:
     Raises ValueError for what botocore cannot read either.
     """
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and "T" in value:  # EC2's; a number may stand in a string, too
             parsed = datetime.fromisoformat(value)
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
         if isinstance(value, int | float):

@@ -27,7 +27,9 @@ def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]
     except AWS_ERRORS as error:
         run.problem(f"whether the VPCs exist could not be asked: {error}")
     parts = _drawn(inventory.ID_DIGITS, run.report.request_id)
-    instances = inventory.instances_of_vpcs(ec2, vpc_ids, run.paced(listing), is_late, parts)
+    instances = inventory.instances_of_vpcs(
+        ec2, vpc_ids, run.paced(listing), is_late, listing, parts
+    )
     yield from run.judge(instances, listing, judged)
     if listing.passed:
         run.problem(TIME_WAS_UP)

@@ -36,6 +36,6 @@ def add(owner: type, name: str, method: Any) -> None:
     setattr(owner, name, method)
 
 
-def replace(owner: type, name: str, make: Any) -> None:
-    """Replace a method by what ``make`` returns when it is given the method."""
+def replace(owner: object, name: str, make: Any) -> None:
+    """Replace a method, or a function of a module, by what ``make`` returns when given it."""
     setattr(owner, name, make(getattr(owner, name)))

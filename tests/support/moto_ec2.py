@@ -7,13 +7,18 @@ Of a TerminateInstances call with a protected instance in it, the instances of t
 are not terminated, those of other zones are, and the call reports an error; moto ends those before
 the protected one, whatever their zone.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+
+The values of a filter may have wildcards, which moto knows for tags only.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#advanced-filters
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
+from fnmatch import fnmatchcase
 from typing import Any
 
+from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
@@ -24,7 +29,8 @@ from tests.support.extensions import replace
 
 
 def extend() -> None:
-    """Refuse to terminate by zone, and to stop Spot Instances; find instances by their ids."""
+    """Refuse to terminate by zone, and to stop Spot Instances; find instances by ids and parts."""
+    replace(utils, "instance_value_in_filter_values", _make_matches)
     replace(InstanceBackend, "terminate_instances", _make_terminate_instances)
     replace(InstanceBackend, "stop_instances", _make_stop_instances)
     replace(InstanceBackend, "run_instances", _make_run_instances)
@@ -33,6 +39,15 @@ def extend() -> None:
     replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
     replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
     replace(EBSBackend, "describe_volumes", _make_describe_volumes)
+
+
+def _make_matches(original: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def matches(instance_value: Any, filter_values: Sequence[str]) -> bool:
+        if isinstance(instance_value, str):
+            return any(fnmatchcase(instance_value, pattern) for pattern in filter_values)
+        return original(instance_value, filter_values)
+
+    return matches
 
 
 def _make_run_instances(original: Callable[..., Reservation]) -> Callable[..., Reservation]:

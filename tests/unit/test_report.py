@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tag_policy import report as reporting
 from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
-from tag_policy.summary import Report, summary
+from tag_policy.summary import MOST_KEPT, Outcomes, Report, summary
 from tests.support.builders import outcome, ref, report
 
 MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
@@ -277,3 +277,18 @@ def test_no_message_is_larger_than_sns_takes(character: str, number: int) -> Non
 
     assert len(message.encode()) <= 262_144 - 1_024
     assert json.loads(json.loads(message)["default"])["findings_left_out"] > 0
+
+
+def test_all_outcomes_are_counted_and_no_more_kept_than_can_be_told() -> None:
+    outcomes = Outcomes(
+        outcome(result) for _ in range(100_000) for result in (Result.TAGGED, Result.FAILED)
+    )
+
+    assert outcomes.counted == {Result.TAGGED: 100_000, Result.FAILED: 100_000}
+    assert len(outcomes) == 200_000
+    assert len(outcomes.of(Result.FAILED)) == len(outcomes.of(Result.TAGGED)) == MOST_KEPT
+    text, machine = parts(report(outcomes=[outcome(Result.TAGGED)] * 50_000))
+    shown = len(machine["findings"])
+    assert machine["summary"]["outcomes"]["tagged"] == 50_000
+    assert machine["findings_left_out"] == 50_000 - shown
+    assert f"{50_000 - shown:,} lines left out" in text

@@ -1,0 +1,233 @@
+"""The lean parser: what is read of a page is what botocore reads of the same bytes."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+from xml.sax.saxutils import escape
+
+import botocore.session
+import pytest
+from botocore.parsers import EC2QueryParser, ResponseParserError
+from botocore.utils import parse_timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tag_policy import lean_parser
+from tag_policy.inventory import to_instance
+from tag_policy.lean_parser import LeanEC2Parser, register, timestamp
+
+KEPT: Mapping[str, Any] = {
+    "InstanceId": None,
+    "VpcId": None,
+    "State": {"Name": None},
+    "LaunchTime": None,
+    "Tags": [{"Key": None, "Value": None}],
+    "Operator": {"Managed": None, "Principal": None},
+    "RootDeviceName": None,
+    "BlockDeviceMappings": [{"DeviceName": None, "Ebs": {"AttachTime": None}}],
+    "NetworkInterfaces": [{"Attachment": {"DeviceIndex": None, "AttachTime": None}}],
+}
+SHAPE = (
+    botocore.session.get_session()
+    .get_service_model("ec2")
+    .operation_model("DescribeInstances")
+    .output_shape
+)
+
+
+def kept(value: Any, form: Any) -> Any:
+    """Return of botocore's answer what the lean parser keeps."""
+    match form:
+        case None:
+            return value
+        case [of_each]:
+            return [kept(item, of_each) for item in value]
+        case _:
+            return {name: kept(value[name], form[name]) for name in form if name in value}
+
+
+def response(body: str, status: int = 200) -> dict[str, Any]:
+    return {"body": body.encode(), "headers": {"X-Request": "1"}, "status_code": status}
+
+
+def document(reservations: str, rest: str = "") -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">\n'
+        f"<requestId>1</requestId>{rest}<reservationSet>{reservations}</reservationSet>"
+        "</DescribeInstancesResponse>"
+    )
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="￾￿"),
+    max_size=8,
+) | st.sampled_from(["</instancesSet>", "<instancesSet>", "a & b", "]]>", "&amp;", " ", "<!--"])
+times = st.datetimes(datetime(2007, 1, 1), datetime(2090, 1, 1)).map(
+    lambda time: f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
+)
+
+
+def element(name: str, content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return content.map(lambda inner: f"<{name}>{inner}</{name}>")
+
+
+def maybe(name: str, content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.just("") | element(name, content)
+
+
+def together(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Parts in any order: nothing says that EC2 keeps to one."""
+    return st.tuples(*parts).flatmap(st.permutations).map("\n".join)
+
+
+def items(content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(element("item", content), max_size=3).map("".join)
+
+
+text = texts.map(escape)
+attachment = together(
+    maybe("attachmentId", text),
+    maybe("deviceIndex", st.sampled_from("012")),
+    maybe("attachTime", times),
+)
+instances = together(
+    element("instanceId", st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True)),
+    maybe("vpcId", st.sampled_from(["vpc-1", "vpc-2"])),
+    element("instanceState", st.just("<code>16</code><name>running</name>")),
+    element("launchTime", times),
+    maybe("tagSet", items(together(element("key", text), maybe("value", text)))),
+    maybe(
+        "operator",
+        together(element("managed", st.sampled_from(["true", "false"])), maybe("principal", text)),
+    ),
+    maybe("rootDeviceName", st.just("/dev/xvda")),
+    maybe(
+        "blockDeviceMapping",
+        items(
+            together(
+                element("deviceName", st.sampled_from(["/dev/xvda", "/dev/sdb"])),
+                maybe("ebs", together(maybe("attachTime", times), maybe("volumeId", text))),
+            )
+        ),
+    ),
+    # An interface names a VPC, too, and may be in another one than its instance.
+    maybe(
+        "networkInterfaceSet",
+        items(together(maybe("vpcId", st.just("vpc-3")), maybe("attachment", attachment))),
+    ),
+    maybe("placement", element("availabilityZone", text)),
+    maybe("somethingNew", items(together(maybe("instanceId", text), maybe("vpcId", text)))),
+)
+reservations = items(
+    together(
+        maybe("groupSet", items(element("groupName", text))),
+        element("instancesSet", items(instances)),
+    )
+)
+
+
+@given(reservations, st.sampled_from(["", "<nextToken>abc</nextToken>", "<nextToken/>"]))
+def test_a_page_is_read_as_botocore_reads_it(xml: str, rest: str) -> None:
+    page = response(document(xml, rest))
+
+    lean, full = LeanEC2Parser().parse(page, SHAPE), EC2QueryParser().parse(page, SHAPE)
+
+    in_full = [r["Instances"] for r in full["Reservations"]]
+    in_lean = [r["Instances"] for r in lean["Reservations"]]
+    assert in_lean == [kept(some, [KEPT]) for some in in_full]
+    assert lean.get("NextToken") == (full.get("NextToken") or None)
+    assert lean["ResponseMetadata"]["HTTPHeaders"] == full["ResponseMetadata"]["HTTPHeaders"]
+    for one, other in zip(chain(*in_lean), chain(*in_full), strict=True):
+        if "VpcId" in one:
+            assert to_instance(one) == to_instance(other)
+
+
+@given(
+    times
+    | st.integers(0, 4_000_000_000)
+    | st.floats(0, 4e9)
+    | st.integers(0, 4_000_000_000).map(str)
+    | st.sampled_from(["Mon, 23 Nov 2026 08:00:00 GMT", "2026-11-23T08:00:00+02:00"])
+)
+def test_a_time_is_read_as_botocore_reads_it(value: Any) -> None:
+    assert timestamp(value) == parse_timestamp(value)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<item><instancesSet/></item>",
+        '<item><instancesSet x="1"><item><instanceId>i-1</instanceId></item></instancesSet></item>',
+        "<item><groupSet/></item>",
+    ],
+)
+def test_a_page_that_looks_otherwise_is_left_to_botocore(xml: str) -> None:
+    page = response(document(xml))
+
+    assert lean_parser._page(page["body"]) is None
+    assert LeanEC2Parser().parse(page, SHAPE) == EC2QueryParser().parse(page, SHAPE)
+
+
+ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instancesSet></item>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<<< this is no answer",
+        document(ONE.format(""))[:-40],
+        document(ONE.format("<launchTime>yesterday</launchTime>")),
+        document(ONE.format("<tagSet><item></tagSet>")),
+        document("<item><instancesSet></item>"),
+    ],
+)
+def test_what_cannot_be_read_as_a_page_is_an_error(body: str) -> None:
+    with pytest.raises(ResponseParserError, match="cannot be read"):
+        LeanEC2Parser().parse(response(body), SHAPE)
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_an_error_of_ec2_is_read_as_botocore_reads_it(status: int) -> None:
+    body = (
+        "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Slow down"
+        "</Message></Error></Errors><RequestID>1</RequestID></Response>"
+    )
+
+    lean = LeanEC2Parser().parse(response(body, status), SHAPE)
+
+    assert lean == EC2QueryParser().parse(response(body, status), SHAPE)
+    assert lean["Error"]["Code"] == "RequestLimitExceeded"
+
+
+def test_clients_of_a_session_parse_with_it() -> None:
+    session = botocore.session.get_session()
+
+    register(session)
+
+    factory = session.get_component("response_parser_factory")
+    assert isinstance(factory.create_parser("ec2"), LeanEC2Parser)
+    assert not isinstance(factory.create_parser("query"), LeanEC2Parser)
+
+
+def test_where_it_cannot_be_registered_botocore_s_own_parsers_stay(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = botocore.session.get_session()
+    own = session.get_component("response_parser_factory")
+
+    def refuse(*_: Any) -> None:
+        raise AttributeError("botocore has no such method any more")
+
+    monkeypatch.setattr(session, "register_component", refuse)
+    with caplog.at_level(logging.WARNING):
+        register(session)
+
+    assert session.get_component("response_parser_factory") is own
+    assert "slower" in caplog.text
+
+
+def test_the_time_of_an_answer_has_a_time_zone() -> None:
+    assert timestamp("2026-11-23T08:00:00") == datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
