@@ -5,6 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 CHECKOV_VENV := .venv-checkov
+BENCH_VENV := .venv-bench
+CUSTODIAN_VENV := .venv-custodian
+
+# What `make bench` measures; at these sizes it takes an hour and a half.
+SIZES ?= 1000 10000 100000
+ROUNDS ?= 5
 
 export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/lambda_src:$(CURDIR)
@@ -14,7 +20,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-terraform test-module check bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-python test-terraform test-module check bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +51,9 @@ check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, d
 	$(BIN)/python -m tools.check_policies
 	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --directory .
 
+bench: $(BENCH_VENV)/.installed $(CUSTODIAN_VENV)/.installed ## measure beside Cloud Custodian and others, write docs/benchmark.md
+	@$(BENCH_VENV)/bin/python -m tools.bench --rounds $(ROUNDS) --sizes $(SIZES)
+
 bench-attribution: setup ## count the calls that it takes to know who launched 5,000 instances
 	@$(BIN)/python -m tools.bench_attribution
 
@@ -64,13 +73,13 @@ format: setup ## format Python and Terraform
 	$(BIN)/terraform fmt -recursive
 
 lock: ## resolve the pinned dependencies anew (needs uv)
-	for name in dev checkov terraform; do \
+	for name in dev checkov terraform bench custodian; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV_VENV) $(BENCH_VENV) $(CUSTODIAN_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -94,7 +103,8 @@ $(VENV)/.terraform: $(VENV)/.installed requirements/terraform.txt tools/terrafor
 	fi
 	@touch $@
 
-$(CHECKOV_VENV)/.installed: requirements/checkov.txt
-	$(PYTHON) -m venv $(CHECKOV_VENV)
-	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+# Environments of their own: for what may not share the versions that we test with.
+.venv-%/.installed: requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

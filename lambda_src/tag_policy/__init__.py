@@ -18,10 +18,4 @@ CloudTrail, for ``launch_search``; ``policy``, ``mark``, ``values``, ``lookup_pl
 Lambda runtime, because this code holds the right to terminate instances.
 """
 
-import gc
-
 __version__ = "0.1.0"
-
-# A sweep makes millions of small objects and hardly a cycle of them: looking for cycles as often as
-# Python does by default would take a fifth of its time.
-gc.set_threshold(50_000)

@@ -132,6 +132,8 @@ class Enforcement:
                 continue
             key = (remedy, _tags(some))
             call = self._calls.setdefault(key, _Call(remedy, {}, seen_at))
+            if seen_at < call.seen_at:
+                self._calls[key] = call = replace(call, seen_at=seen_at)
             call.findings[some[0].instance.instance_id] = some
             if len(call.findings) == BATCH_SIZE:
                 del self._calls[key]

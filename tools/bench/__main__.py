@@ -51,7 +51,6 @@ def main() -> int:
     now = datetime.now(UTC)
     results = Results(
         date=f"{now:%Y-%m-%d}",
-        rounds=options.rounds,
         runs=compare(options.sizes, options.rounds, now, console),
         compliant=only_compliant(options.sizes, options.rounds, now, console),
         shapes=shapes(options.shapes_at, now, console),

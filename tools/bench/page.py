@@ -31,7 +31,6 @@ class Results:
     """All that was measured: runs by runner, job and size, and the rest as its maker says."""
 
     date: str
-    rounds: int
     runs: Mapping[tuple[str, str, int], Sequence[Run]]
     compliant: Mapping[int, Sequence[Run]]
     shapes: Mapping[str, tuple[int, Run]]
@@ -212,9 +211,13 @@ def _verdicts(results: Results) -> Iterator[str]:
 def _method(results: Results) -> Iterator[str]:
     yield "## How it is measured"
     yield ""
+    rounds = ", ".join(
+        f"{len(results.runs[ENGINE, 'two tags', size])} rounds at {size:,}"
+        for size in results.sizes
+    )
     yield (
-        f"- On {results.date}, {results.rounds} rounds, the runners in turn in each round; "
-        "medians. Wall time is from the start of a process to its end, for the function to its "
+        f"- On {results.date}, {rounds} instances, the runners in turn in each round; medians. "
+        "Wall time is from the start of a process to its end, for the function to its "
         "answer, a cold start included."
     )
     cpu = next(
