@@ -108,6 +108,17 @@ resource "aws_lambda_function" "this" {
       error_message = "With attribution_details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
     }
 
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    precondition {
+      condition     = length(local.event_triggers) == 0 || coalesce(var.function.reserved_concurrency, 3) >= 3
+      error_message = "With event_triggers, function.reserved_concurrency must be at least 3, or left out: two runs for events and one for the sweep. With fewer, Lambda throttles the queue, and events may become dead letters that no run has seen."
+    }
+
+    precondition {
+      condition     = var.config_rule || !var.config_rule_remediates
+      error_message = "config_rule_remediates is about what AWS Config asks, so it goes with config_rule = true."
+    }
+
     precondition {
       condition     = local.creates_topic == (var.topic_arn == null)
       error_message = "Either the module makes the topic, or topic_arn names one: create_topic = true goes without topic_arn, and create_topic = false with it."

@@ -4,10 +4,16 @@
 locals {
   has_schedule = var.schedule_expression != null
 
+  # Events that other accounts and regions forward to this bus are none of ours.
+  event_origin = {
+    account = [data.aws_caller_identity.current.account_id]
+    region  = [data.aws_region.current.id]
+  }
+
   # What each trigger asks EventBridge for; what cannot matter is filtered out there.
   event_patterns = {
     # CloudTrail tells EventBridge of calls only where the account has a trail.
-    launch = {
+    launch = merge(local.event_origin, {
       source      = ["aws.ec2"]
       detail-type = ["AWS API Call via CloudTrail"]
       detail = {
@@ -15,22 +21,22 @@ locals {
         eventName   = ["RunInstances"]
         errorCode   = [{ exists = false }]
       }
-    }
-    state-change = {
+    })
+    state-change = merge(local.event_origin, {
       source      = ["aws.ec2"]
       detail-type = ["EC2 Instance State-change Notification"]
       detail      = { state = ["running"] }
-    }
+    })
     # These do not say who changed the tags: the engine's own changes come back once, and find
     # everything in order.
-    tag-change = {
+    tag-change = merge(local.event_origin, {
       source      = ["aws.tag"]
       detail-type = ["Tag Change on Resource"]
       detail = {
         service       = ["ec2"]
         resource-type = ["instance"]
       }
-    }
+    })
   }
 
   # By name: a conditional would want all patterns to be of one type.

@@ -371,7 +371,7 @@ variable "event_queue" {
     The queue in which the events of `event_triggers` wait.
 
     - `batching_window_seconds`: 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer is fewer invocations and fewer reports.
-    - `tries`: 2 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
+    - `tries`: 3 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
   EOT
   type = object({
     batching_window_seconds = optional(number, 20)
@@ -386,8 +386,8 @@ variable "event_queue" {
   }
 
   validation {
-    condition     = var.event_queue.tries >= 2 && var.event_queue.tries <= 100 && floor(var.event_queue.tries) == var.event_queue.tries
-    error_message = "event_queue.tries must be a whole number from 2 to 100, such as 5."
+    condition     = var.event_queue.tries >= 3 && var.event_queue.tries <= 100 && floor(var.event_queue.tries) == var.event_queue.tries
+    error_message = "event_queue.tries must be a whole number from 3 to 100, such as 5."
   }
 }
 
@@ -417,7 +417,7 @@ variable "function" {
     - `timeout_seconds`: 300 to 900. What does not fit into one run is done by the next.
     - `log_retention_days`: as CloudWatch Logs accepts; 0 keeps the log for ever.
     - `log_level`: `INFO` or `DEBUG`; nothing less, because the log holds every finding.
-    - `reserved_concurrency`: none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping.
+    - `reserved_concurrency`: none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
   EOT
   type = object({
     runtime              = optional(string, "python3.13")

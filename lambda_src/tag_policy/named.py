@@ -15,8 +15,10 @@ from tag_policy.run import Run
 
 log = logging.getLogger(__name__)
 
-_SHOWN_AFTER = timedelta(minutes=10)
+_SHOWN_AFTER = timedelta(minutes=1)
 """How old an event is when an instance that EC2 does not show is gone, rather than too new.
+
+By the third try it is older: see ``event_queue``.
 
 https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 """
@@ -38,23 +40,30 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
     named = frozenset[str]().union(*(event.instance_ids for event in events))
     shown: set[str] = set()
     left: set[str] = set()
+    not_found: set[str] = set()
     listing = run.part_of_the_time(1 / 2)
     live = _live(run, sorted(named), shown, listing)
     found = list(run.judge(live, listing, remedies=_REMEDIES))
-    launches = {i: e.launch for e in events if e.launch is not None for i in e.instance_ids}
+    # A RunInstances call that is repeated with its client token names the same instances again: the
+    # first of such launches counts.
+    newest_first = sorted(events, key=lambda event: event.time, reverse=True)
+    launches = {i: e.launch for e in newest_first if e.launch is not None for i in e.instance_ids}
 
     def note(outcome: Outcome) -> None:
         if _is_left(outcome):
             left.add(outcome.finding.instance.instance_id)
+        if outcome.code == "InvalidInstanceID.NotFound":
+            not_found.add(outcome.finding.instance.instance_id)
 
     act(run, found, launches, note)
 
     def comes_back(message: Message) -> bool:
         if message.event is None:
             return True
-        not_shown = message.event.instance_ids - shown
+        ids = message.event.instance_ids
+        not_visible = (ids - shown) | (ids & not_found)
         too_new = run.now - message.event.time < _SHOWN_AFTER
-        return bool(left & message.event.instance_ids or (not_shown and too_new) or listing.passed)
+        return bool(left & ids or (not_visible and too_new) or listing.passed)
 
     return [message for message in messages if comes_back(message)]
 

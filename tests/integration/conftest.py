@@ -89,6 +89,7 @@ class Engine:
     calls: list[Call] = field(default_factory=list)
     queue: str = ""
     dead_letters: str = ""
+    context: FakeContext | None = None
     source: EventSource = field(init=False)
 
     def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
@@ -234,7 +235,7 @@ class Engine:
 
     def _invoke(self, event: object) -> Any:
         try:
-            return self.run(event)
+            return self.run(event, context=self.context)
         except RunError as error:
             raise InvocationFailedError from error
 

@@ -15,7 +15,7 @@ from tag_policy.config_rule import ConfigRequestError
 from tag_policy.run import RunError
 from tests.integration.conftest import Engine, prepare
 from tests.support import fleet, moto_config
-from tests.support.calls import AwsError, failing
+from tests.support.calls import AwsError, Call, answering, failing
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.policies import Rendered
 
@@ -229,6 +229,28 @@ def findings_of_the_sweep(engine: Engine) -> dict[str, list[dict[str, str]]]:
         for finding in json.loads(json.loads(message)["default"])["findings"]:
             found.setdefault(finding["instance_id"], []).append(finding)
     return found
+
+
+@pytest.mark.parametrize(
+    "status", ["ResourceDeleted", "ResourceDeletedNotRecorded", "ResourceNotRecorded"]
+)
+def test_what_config_says_is_gone_is_not_applicable(engine: Engine, status: str) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    assert change(engine, instance, status=status)[0] == "NOT_APPLICABLE"
+
+
+def test_what_config_does_not_take_is_told_and_fails_the_run(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    def take_none(call: Call, answer: Any) -> Any:
+        if call.action != "PutEvaluations":
+            return answer
+        refused = {"ComplianceResourceId": instance, "ComplianceResourceType": "AWS::EC2::Instance"}
+        return answer[0], answer[1], json.dumps({"FailedEvaluations": [refused]})
+
+    with answering(take_none), pytest.raises(RunError, match=f"did not take what {instance}"):
+        change(engine, instance)
 
 
 @settings(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from moto.ec2.models import ec2_backends
 
-from tests.integration.conftest import Engine
+from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
-from tests.support.calls import AwsError, failing
+from tests.support.calls import AwsError, Call, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 ALL_THREE = {"ProjectCode", "CreatedBy", "Expires"}
@@ -199,6 +199,103 @@ def test_an_event_about_an_instance_that_is_long_gone_is_dropped(engine: Engine)
 
     assert engine.messages(engine.queue) == 0
     assert engine.messages(engine.dead_letters) == 0
+
+
+def test_an_event_about_an_instance_that_never_shows_does_not_become_a_dead_letter(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    with not_shown(instance):
+        tries = 0
+        while engine.messages(engine.queue):
+            tries += engine.deliver()
+            engine.pass_time(timedelta(seconds=30))
+            engine.clock.sleep(30)
+
+    assert 2 <= tries <= 4
+    assert engine.messages(engine.dead_letters) == 0
+
+
+def test_an_instance_that_may_not_be_tagged_yet_is_tried_again(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+
+    with failing("CreateTags", AwsError("InvalidInstanceID.NotFound")):
+        engine.deliver()
+    assert engine.messages(engine.queue) == 3, "the launch, the start and the tag of the one"
+    engine.pass_time(timedelta(minutes=1))
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert engine.messages(engine.dead_letters) == 0
+
+
+def test_events_that_a_run_had_no_time_for_come_back(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    other = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "bob"))
+    waiting = engine.messages(engine.queue)
+    engine.clock.sleep(10 * 60)  # the events are too old to come back for another reason
+    engine.context = FakeContext()
+
+    def run_down(call: Call) -> None:
+        if call.action == "DescribeInstances" and engine.context is not None:
+            engine.context.remaining_millis = [100_000]
+
+    with listening(run_down):
+        engine.deliver()
+    assert engine.messages(engine.queue) == waiting
+    assert engine.changes() == ["ChangeMessageVisibilityBatch"]
+    engine.context = None
+    engine.pass_time(timedelta(minutes=1))
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert engine.tags(other)["CreatedBy"] == "bob"
+
+
+def test_of_a_launch_that_is_told_twice_the_first_counts(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    (launch,) = [m for m in engine.waiting_messages() if "RunInstances" in m.body]
+    later = json.loads(launch.body)
+    later["time"] = "2099-01-01T00:00:00Z"
+    later["detail"]["eventTime"] = later["time"]
+    later["detail"]["userIdentity"]["userName"] = "mallory"
+    engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=json.dumps(later))
+
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+
+def test_a_launch_whose_event_cannot_be_read_is_looked_up(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
+    waiting = engine.waiting_messages()
+    (launch,) = [m for m in waiting if "RunInstances" in m.body]
+    body = json.loads(launch.body)
+    body["detail"]["userIdentity"] = None
+    waiting.remove(launch)
+    engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=json.dumps(body))
+
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert "LookupEvents" in engine.actions()
+    assert engine.actions().count("CreateTags") == 1, "at once, and not when its tags come back"
+
+
+def test_a_creator_that_cloudtrail_does_not_tell_now_makes_no_dead_letter(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.deliver()
+    engine.backdate(instance, timedelta(days=3))
+    engine.client("ec2").delete_tags(Resources=[instance], Tags=[{"Key": "CreatedBy"}])
+
+    with failing("LookupEvents", AwsError("ThrottlingException")):
+        engine.deliver()
+
+    assert engine.messages(engine.queue) == 0
+    engine.run()
+    assert engine.tags(instance)["CreatedBy"] == "alice"
 
 
 def test_an_untagged_instance_is_left_to_the_sweep(engine: Engine) -> None:

@@ -719,12 +719,33 @@ run "refuses_a_window_longer_than_lambda_takes" {
   expect_failures = [var.event_queue]
 }
 
-run "refuses_a_single_try" {
+run "refuses_two_tries" {
   command = plan
 
   variables {
-    event_queue = { tries = 1 }
+    event_queue = { tries = 2 }
   }
 
   expect_failures = [var.event_queue]
+}
+
+run "refuses_to_throttle_the_event_queue" {
+  command = plan
+
+  variables {
+    event_triggers = { launch = true }
+    function       = { reserved_concurrency = 2 }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_to_remediate_for_a_config_rule_that_is_not_there" {
+  command = plan
+
+  variables {
+    config_rule_remediates = true
+  }
+
+  expect_failures = [aws_lambda_function.this]
 }

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -124,7 +125,7 @@ def run_function(invocation: Invocation) -> Answer:
             try:
                 crash = _wait(process.pid, api, invocation)
             finally:
-                seconds = time.monotonic() - began
+                seconds, peak_bytes = time.monotonic() - began, _peak_bytes(process.pid)
                 process.kill()
                 _, _, used = os.wait4(process.pid, 0)
                 process.returncode = 0  # it has been waited for
@@ -133,10 +134,23 @@ def run_function(invocation: Invocation) -> Answer:
     finally:
         api.shutdown()
         api.server_close()
-    usage = Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    usage = Usage(seconds, used.ru_utime + used.ru_stime, peak_bytes)
     if crash is not None:
         return Answer(json.dumps(crash).encode(), failed=True, log=text, usage=usage)
     return Answer(api.payload, failed=api.failed, log=text, usage=usage)
+
+
+def _peak_bytes(process_id: int) -> int:
+    """Return the peak of a process's memory; 0 for one that has ended, or not on Linux.
+
+    Not from ``wait4``, which counts the memory of this process, too.
+    """
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text()
+    except FileNotFoundError:
+        return 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 if peaks else 0
 
 
 def _wait(process_id: int, api: _RuntimeApi, invocation: Invocation) -> dict[str, str] | None:

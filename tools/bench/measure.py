@@ -157,16 +157,13 @@ def custodian(endpoint: Endpoint, job: str) -> Run:
 def _command(endpoint: Endpoint, job: str, command: Sequence[str]) -> Run:
     endpoint.reset(job)
     environment = {**_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint.url}
-    with tempfile.TemporaryFile() as said:
-        began = time.monotonic()
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile() as result:
+        launcher = [sys.executable, str(Path(__file__).parent / "launch.py"), result.name]
+        ended = subprocess.run([*launcher, *command], env=environment, stdout=said, stderr=said)
+        if ended.returncode:
             said.seek(0)
             raise BenchmarkError(f"{command[-1]} failed: {said.read().decode()[-2000:]}")
-    return _run(Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024), endpoint)
+        return _run(Usage(**json.load(result)), endpoint)
 
 
 def _run(usage: Usage, endpoint: Endpoint) -> Run:
