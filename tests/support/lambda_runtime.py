@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -126,7 +127,9 @@ def run_function(invocation: Invocation) -> Answer:
                 crash = _wait(process.pid, api, invocation)
             finally:
                 seconds, peak_bytes = time.monotonic() - began, _peak_bytes(process.pid)
-                process.kill()
+                # Not process.kill(), which waits for a process that has ended by itself: then there
+                # would be nothing left to wait for here.
+                os.kill(process.pid, signal.SIGKILL)
                 _, _, used = os.wait4(process.pid, 0)
                 process.returncode = 0  # it has been waited for
             log.seek(0)
