@@ -9,7 +9,7 @@ other call has had its turn.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -57,6 +57,9 @@ _ENDED = {
 LookAgain = Callable[[Sequence[InstanceRef]], Iterable[Finding]]
 """Lists and evaluates some instances anew; see ``Enforcement``."""
 
+Touched = Callable[[Collection[str], Collection[str]], Collection[str]]
+"""Tells which instances have one of some tags, or are ending; see ``Enforcement``."""
+
 _Tags = tuple[tuple[str, str], ...]
 
 
@@ -89,6 +92,8 @@ class Enforcement:
     """Applies the remedies of a run, and yields an outcome for every finding as it comes about.
 
     ``look_again`` returns what is found about some instances when they are looked at anew.
+    ``touched``, given ids and tag keys, returns the ids of those instances that may be exempt, have
+    one of the tags, or are no longer live: all others are still as they were found.
     ``out_of_time`` is asked before every call; what is left then is deferred. In audit mode no call
     is made, and the outcomes are those that the enforcing run would try for. AWS's errors become
     outcomes and are not raised.
@@ -100,6 +105,7 @@ class Enforcement:
         ec2: "EC2Client",
         paced: PacedCalls,
         look_again: LookAgain,
+        touched: Touched,
         out_of_time: Callable[[], bool],
         clock: Clock,
     ) -> None:
@@ -108,6 +114,7 @@ class Enforcement:
         self._clock = clock
         self._paced = paced
         self._look_again = look_again
+        self._touched = touched
         self._out_of_time = out_of_time
         self._calls: dict[tuple[Remedy, _Tags], _Call] = {}  # those that are not full yet
         self._endings: list[_Call] = []
@@ -188,15 +195,18 @@ class Enforcement:
 
     def _unchanged(self, call: _Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
-        looked_at = self._clock.now() - call.seen_at
-        if call.remedy is Remedy.TAG and not call.tried and looked_at < _FRESH:
-            return list(call.findings)
-        instances = [findings[0].instance for findings in call.findings.values()]
-        still = {(f.instance.instance_id, f.remedy, f.tag_key) for f in self._look_again(instances)}
+        suspects = set(call.findings)
+        if call.remedy is Remedy.TAG and not call.tried:
+            fresh = self._clock.now() - call.seen_at < _FRESH
+            suspects = set() if fresh else set(self._touched(call.findings, _keys(call)))
+        instances = [call.findings[i][0].instance for i in call.findings if i in suspects]
+        again = self._look_again(instances) if instances else ()
+        still = {(f.instance.instance_id, f.remedy, f.tag_key) for f in again}
         return [
             instance_id
             for instance_id, findings in call.findings.items()
-            if all((instance_id, f.remedy, f.tag_key) in still for f in findings)
+            if instance_id not in suspects
+            or all((instance_id, f.remedy, f.tag_key) in still for f in findings)
         ]
 
     def _send(self, call: _Call) -> None:
@@ -269,6 +279,10 @@ def _tags(findings: Sequence[Finding]) -> _Tags:
     details = [finding.detail_tag for finding in findings if finding.detail_tag]
     values = [(f.tag_key, f.value) for f in findings if f.value is not None]
     return tuple(dict([*details, *values]).items())
+
+
+def _keys(call: _Call) -> set[str]:
+    return {finding.tag_key for findings in call.findings.values() for finding in findings}
 
 
 def _split(call: _Call, refusal: Refusal) -> list[_Call]:

@@ -1,7 +1,8 @@
 """EC2 pages to instances, one by one; the whole VPC is never in memory."""
 
+import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
+ENDED_STATES = ("shutting-down", "terminated")
 """Instances that are shutting down or terminated do not exist for the engine."""
 
 FILTER_VALUES = 200
@@ -37,6 +39,12 @@ _MANAGER_TAGS = {
 
 Nobody else can write a tag that begins with ``aws:``.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+"""
+
+_MEANS_MORE = re.compile(r"[*?\\]")
+"""What does not stand for itself in the value of a filter.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
 
 PAGE_SIZE = 1000
@@ -129,6 +137,25 @@ def instances_shown(
         ours = description.get("VpcId") in vpc_ids
         live = description["State"]["Name"] in LIVE_STATES
         yield description["InstanceId"], to_instance(description) if ours and live else None
+
+
+def touched(
+    ec2: "EC2Client", instance_ids: Collection[str], tag_keys: Collection[str], paced: PacedCalls
+) -> Collection[str]:
+    """Return the ids of those instances that have one of the tags, or have ended.
+
+    Asked of instances that lack the tags, that is next to none of them, and so takes next to no
+    time. May return too many. What is not there any more at all is not returned.
+    """
+    if len(tag_keys) > FILTER_VALUES or any(_MEANS_MORE.search(key) for key in tag_keys):
+        return instance_ids
+    found: set[str] = set()
+    asked = [_filter("tag-key", sorted(tag_keys)), _filter("instance-state-name", ENDED_STATES)]
+    for some in chunks(list(instance_ids), FILTER_VALUES):
+        listings = [[_filter("instance-id", some), one] for one in asked]
+        for page in _pages(ec2, listings, paced):
+            found.update(description["InstanceId"] for description in page.descriptions)
+    return found
 
 
 def states_by_id(

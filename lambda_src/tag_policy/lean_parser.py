@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 _PAGE_OF_INSTANCES = "DescribeInstancesResult"
 
+_TOGETHER = 20
+"""Reservations that are parsed together, which is fastest: some 80 KB of XML."""
+
 Found = dict[str, Any]
 
 
@@ -82,9 +85,10 @@ class LeanEC2Parser(EC2QueryParser):
 def _page(body: bytes) -> Found | None:
     """Return a page of instances; None where it does not look as it always has.
 
-    The instances of a reservation are cut out and parsed on their own: a small document without a
-    namespace takes less time, and its elements are gone before the next. ``<`` is always the start
-    of a tag, as EC2 writes no comments and no CDATA; where it did, the cuts would not be XML.
+    The instances of some reservations at a time are cut out and parsed on their own: small
+    documents without a namespace take less time, and the elements of one are gone before the next.
+    ``<`` is always the start of a tag, as EC2 writes no comments and no CDATA; where it did, the
+    cuts would not be XML.
     """
     first, *others = body.split(b"<instancesSet>")
     cuts = [other.partition(b"</instancesSet>") for other in others]
@@ -95,10 +99,13 @@ def _page(body: bytes) -> Found | None:
         page = {_name(element): element for element in frame}
         if "reservationSet" not in page or len(page["reservationSet"]) != len(cuts):
             return None
-        reservations = [
-            {"Instances": _instances(ET.fromstring(b"<set>" + instances + b"</set>"))}
-            for instances, _, _ in cuts
-        ]
+        reservations: list[Found] = []
+        for start in range(0, len(cuts), _TOGETHER):
+            some = [instances for instances, _, _ in cuts[start : start + _TOGETHER]]
+            sets = ET.fromstring(b"<sets><set>" + b"</set><set>".join(some) + b"</set></sets>")
+            if len(sets) != len(some):
+                raise ValueError("the instances of its reservations cannot be told apart")
+            reservations += [{"Instances": _instances(one)} for one in sets]
     except (ET.ParseError, ValueError) as error:
         raise ResponseParserError(f"a page of instances cannot be read: {error}") from error
     token = page["nextToken"].text if "nextToken" in page else None

@@ -174,5 +174,7 @@ def plural(number: int, noun: str) -> str:
 
 def clean(untrusted: str, limit: int) -> str:
     """Make text that strangers wrote fit for one line: no control or direction characters."""
+    if untrusted.isprintable() and len(untrusted) <= limit:
+        return untrusted
     line = "".join(character if character.isprintable() else " " for character in untrusted)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

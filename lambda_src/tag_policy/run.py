@@ -276,8 +276,12 @@ class Run:
             for instance in inventory.instances_by_id(ec2, ids, vpc_ids, paced):
                 yield from self.evaluate(instance)
 
+        def touched(instance_ids: Collection[str], tag_keys: Collection[str]) -> Collection[str]:
+            keys = {*tag_keys, self.settings.exempt_tag_key}
+            return inventory.touched(ec2, instance_ids, keys, paced)
+
         mode = self.report.mode
-        return Enforcement(mode, ec2, paced, look_again, out_of_time, self._clock)
+        return Enforcement(mode, ec2, paced, look_again, touched, out_of_time, self._clock)
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:

@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws import Clients
 from tag_policy.handler import RunError
-from tag_policy.inventory import instances_by_id
+from tag_policy.inventory import instances_by_id, touched
 from tag_policy.pace import PacedCalls
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
@@ -103,6 +103,53 @@ def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Eng
     assert engine.tags(instance)["ProjectCode"] == "Apollo"
     assert summary["outcomes"]["deferred"] == 3
     assert "changed while the run was under way" in engine.emails()[0].text
+
+
+@pytest.mark.parametrize("tag_key", ["Cost", "Cost*", "Is it?", "back\\slash"])
+def test_an_instance_that_has_got_a_tag_is_seen_whatever_the_key_holds(
+    engine: Engine, tag_key: str
+) -> None:
+    mine, other = engine.launch({tag_key: ""}), engine.launch({"Name": "b"})
+    paced = PacedCalls(engine.clock, lambda: False)
+
+    found = touched(engine.client("ec2"), [mine, other], ["CreatedBy", tag_key], paced)
+
+    assert mine in found
+    assert other not in found or tag_key != "Cost"
+
+
+def test_an_instance_that_is_exempted_while_the_run_is_under_way_is_left_alone(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    def owner_exempts(call: Call) -> None:
+        if call.action == "LookupEvents":
+            tag(engine, instance, "tag-policy:exempt", "")
+            engine.clock.sleep(15)
+
+    with listening(owner_exempts):
+        engine.run()
+
+    assert engine.tags(instance).keys() == {"Name", "tag-policy:exempt"}
+
+
+def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engine) -> None:
+    fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
+
+    def wait(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.clock.sleep(15)
+
+    with listening(wait):
+        summary = engine.run()
+
+    assert summary["outcomes"]["tagged"] == 9
+    looks = [c for c in engine.calls if c.action == "DescribeInstances"][1:]
+    assert [look.parameters["Filters"][1]["Name"] for look in looks] == [
+        "tag-key",
+        "instance-state-name",
+    ]
 
 
 def test_what_was_listed_seconds_ago_is_tagged_without_a_second_look(engine: Engine) -> None:

@@ -182,6 +182,7 @@ ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instance
         document(ONE.format("<launchTime>yesterday</launchTime>")),
         document(ONE.format("<tagSet><item></tagSet>")),
         document("<item><instancesSet></item>"),
+        document(ONE.format("</item></set><set><item>")),
     ],
 )
 def test_what_cannot_be_read_as_a_page_is_an_error(body: str) -> None:

@@ -98,11 +98,10 @@ class StandIn:
 
     def _describe_instances(self, form: dict[str, list[str]]) -> bytes:
         ids = list(_listed(form, "InstanceId"))
-        for name, values in _filters(form):
-            if name == "instance-id":
-                ids = values
+        filters = dict(_filters(form))
+        ids += filters.get("instance-id", [])
         if ids:
-            return self._these(ids)
+            return self._these([i for i in ids if self._matches(i, filters)])
         start = int(form.get("NextToken", ["0"])[0])
         size = int(form.get("MaxResults", ["1000"])[0])
         end = min(start + size, len(self._vpc.ids))
@@ -112,6 +111,17 @@ class StandIn:
             page = f"<reservationSet>{found}</reservationSet>{token}"
             self._pages[start, end] = _document("DescribeInstances", page).encode()
         return self._pages[start, end]
+
+    def _matches(self, instance_id: str, filters: dict[str, list[str]]) -> bool:
+        state = "terminated" if instance_id in self.ended else "running"
+        keys = filters.get("tag-key")
+        return state in filters.get("instance-state-name", [state]) and (
+            keys is None or any(key in self._keys(instance_id) for key in keys)
+        )
+
+    def _keys(self, instance_id: str) -> set[str]:
+        of_old = {key for key, _ in self._vpc.tags(self._vpc.number[instance_id])}
+        return of_old | self.written.get(instance_id, {}).keys()
 
     def _these(self, ids: list[str]) -> bytes:
         items = "".join(self._instance(i) for i in ids if i not in self.ended)
