@@ -207,6 +207,39 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  dynamic "statement" {
+    for_each = local.keeps_reports ? ["this"] : []
+
+    content {
+      sid       = "KeepTheReport"
+      actions   = ["s3:PutObject"]
+      resources = [for keys in local.report_keys : "${local.report_bucket_arn}/${keys}*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.keeps_reports ? ["this"] : []
+
+    content {
+      sid       = "ReadTheNumbersOfEarlierRuns"
+      actions   = ["s3:GetObject"]
+      resources = ["${local.report_bucket_arn}/${local.report_keys.history}history.json"]
+    }
+  }
+
+  # Whoever may not list a bucket is told that a missing object is denied, so that the first run
+  # could not tell the one from the other.
+  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+  dynamic "statement" {
+    for_each = local.keeps_reports ? ["this"] : []
+
+    content {
+      sid       = "SeeThatThereAreNone"
+      actions   = ["s3:ListBucket"]
+      resources = [local.report_bucket_arn]
+    }
+  }
+
   statement {
     sid       = "PublishTheReport"
     actions   = ["sns:Publish"]
@@ -226,10 +259,10 @@ data "aws_iam_policy_document" "this" {
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
-      sid = "UseTheKeyOfTableTopicAndQueue"
+      sid = "UseTheKeyOfTableTopicQueueAndBucket"
       actions = [
-        "kms:Decrypt",         # to read the table and the queue, and to publish
-        "kms:GenerateDataKey", # to publish
+        "kms:Decrypt",         # to read the table, the queue and the history, and to publish
+        "kms:GenerateDataKey", # to publish, and to write into the bucket
       ]
       resources = [statement.value]
 
@@ -237,7 +270,7 @@ data "aws_iam_policy_document" "this" {
         test     = "StringEquals"
         variable = "kms:ViaService"
         values = [
-          for service in compact(["dynamodb", "sns", local.has_events ? "sqs" : ""]) :
+          for service in compact(["dynamodb", "sns", local.has_events ? "sqs" : "", local.keeps_reports ? "s3" : ""]) :
           "${service}.${data.aws_region.current.id}.amazonaws.com"
         ]
       }

@@ -66,6 +66,11 @@ resource "aws_lambda_function" "this" {
         TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
         TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
       },
+      local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
+      local.keeps_reports ? {
+        TAG_POLICY_REPORT_BUCKET = local.report_bucket
+        TAG_POLICY_REPORT_PREFIX = local.report_prefix
+      } : {},
       local.has_events ? { TAG_POLICY_QUEUE_URL = aws_sqs_queue.events[0].url } : {},
       var.config_rule ? {
         TAG_POLICY_CONFIG_RULE            = true

@@ -112,3 +112,38 @@ output "error_alarm_arn" {
   description = "The ARN of the alarm on failed runs."
   value       = aws_cloudwatch_metric_alarm.errors.arn
 }
+
+output "alarm_arns" {
+  description = "The ARN of each alarm, by what it is about: `errors`, `rule-errors`, `failures`, `limits`, `silence`, `dead-letters`."
+  value       = local.alarm_arns
+}
+
+output "metrics_namespace" {
+  description = "The CloudWatch namespace of the metrics; null without `create_metrics`."
+  value       = var.create_metrics ? local.metrics_namespace : null
+}
+
+output "dashboard_name" {
+  description = "The name of the dashboard; null when there is none."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}
+
+output "dashboard_url" {
+  description = "Where the dashboard is to be seen, for whoever is signed in to the account; null when there is none."
+  value       = local.has_dashboard ? "https://${data.aws_region.current.id}.${local.console}/cloudwatch/home?region=${data.aws_region.current.id}#dashboards/dashboard/${aws_cloudwatch_dashboard.this[0].dashboard_name}" : null
+}
+
+output "report_bucket_name" {
+  description = "The name of the bucket that keeps the reports, made or given; null when there is none."
+  value       = local.report_bucket
+}
+
+output "report_bucket_arn" {
+  description = "The ARN of the bucket that keeps the reports, made or given; null when there is none."
+  value       = local.report_bucket_arn
+}
+
+output "report_prefixes" {
+  description = "What the keys of this engine's reports begin with, by kind: `runs`, `findings`, `pages`, `history`."
+  value       = local.keeps_reports ? local.report_keys : {}
+}

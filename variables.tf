@@ -333,6 +333,66 @@ variable "email_subscriptions" {
   }
 }
 
+variable "report_bucket" {
+  description = <<-EOT
+    A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, which the message links to. None by default.
+
+    - `create`: `true` makes a bucket: private, encrypted, versioned.
+    - `name`: an existing bucket instead; it may serve many engines, accounts and regions.
+    - `prefix`: what all keys begin with, such as `"tag-policy/"`.
+    - `retention_days`: how long the bucket that is made keeps a report.
+  EOT
+  type = object({
+    create         = optional(bool, false)
+    name           = optional(string)
+    prefix         = optional(string, "")
+    retention_days = optional(number, 365)
+  })
+  default = null
+
+  validation {
+    condition     = var.report_bucket == null || try(var.report_bucket.create != (var.report_bucket.name != null), false)
+    error_message = "report_bucket must be either { create = true } or { name = \"my-reports\" }."
+  }
+
+  validation {
+    condition     = can(regex("^([a-zA-Z0-9!_.*'()=-]+/)*$", try(var.report_bucket.prefix, "")))
+    error_message = "report_bucket.prefix must be empty, or parts that each end in a slash, such as \"tag-policy/\"."
+  }
+
+  validation {
+    condition     = var.report_bucket == null || try(var.report_bucket.retention_days >= 1 && floor(var.report_bucket.retention_days) == var.report_bucket.retention_days, false)
+    error_message = "report_bucket.retention_days must be a whole number from 1, such as 365."
+  }
+}
+
+# How it is watched
+
+variable "create_metrics" {
+  description = "Whether CloudWatch makes metrics of the log: instances, compliant, violations, what was done and what failed. Without them there is no dashboard, and of the alarms there are only those on errors and on dead letters."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "create_dashboard" {
+  description = "Whether there is a CloudWatch dashboard: compliance over time, what was done, what failed, how long it took, the last findings."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "silence_after_hours" {
+  description = "After how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)`, and after 48 hours for a `cron(…)` of every day; for other schedules there is no such alarm unless this says when."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.silence_after_hours == null || try(var.silence_after_hours >= 1 && var.silence_after_hours <= 168 && floor(var.silence_after_hours) == var.silence_after_hours, false)
+    error_message = "silence_after_hours must be a whole number from 1 to 168, such as 48, or left out."
+  }
+}
+
 # When it runs
 
 variable "schedule_expression" {
@@ -502,7 +562,7 @@ variable "package" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key that encrypts the table, the topic, the queues and the log group. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
+  description = "A KMS key that encrypts the table, the topic, the queues, the log group and the bucket that is made. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
   type        = string
   default     = null
 

@@ -21,12 +21,11 @@ _UNIX = 3
 
 
 def build(source: Path) -> bytes:
-    """Return the zip of every Python file below ``source``."""
+    """Return the zip of every Python file below ``source``, and of the page that reports fill."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as package:
-        for path in sorted(
-            source.rglob("*.py"), key=lambda path: path.relative_to(source).as_posix()
-        ):
+        files = [*source.rglob("*.py"), *source.rglob("*.html")]
+        for path in sorted(files, key=lambda path: path.relative_to(source).as_posix()):
             entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), _EPOCH)
             entry.external_attr = _MODE
             entry.create_system = _UNIX

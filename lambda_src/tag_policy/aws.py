@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
@@ -78,6 +79,12 @@ class Clients:
     def sqs(self) -> "SQSClient":
         """SQS: the event queue."""
         return cast("SQSClient", self._client("sqs"))
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3: the bucket of reports. Asked twice at most, because people have to be told, too."""
+        twice = Config(retries={"mode": "standard", "total_max_attempts": 2})
+        return cast("S3Client", self._client("s3", _CONFIG.merge(twice)))
 
     @cached_property
     def config(self) -> "ConfigServiceClient":

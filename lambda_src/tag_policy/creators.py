@@ -35,20 +35,28 @@ def with_creators(
     """Give each finding that waits for a creator its value; return the others as deferred.
 
     ``answers`` has one for every instance that ``instances_to_look_up`` returns of the findings.
-    Nobody becomes the fallback of the rule; not known yet is left for the next run.
+    Nobody becomes the fallback of the rule; not known yet is left for the next run. Whoever is
+    known is the owner in all findings about the instance.
     """
     ready: list[Finding] = []
     deferred: list[Outcome] = []
+    owners = {
+        instance_id: creator_tag(answer.launch, settings.creator_format)
+        for instance_id, answer in answers.items()
+        if isinstance(answer, Known)
+    }
     for finding in findings:
+        owner = owners.get(finding.instance.instance_id, finding.owner)
         if not waits_for_creator(finding):
-            ready.append(finding)
+            ready.append(replace(finding, owner=owner) if owner != finding.owner else finding)
             continue
         match answers[finding.instance.instance_id]:
             case Known(launch):
                 ready.append(
                     replace(
                         finding,
-                        value=creator_tag(launch, settings.creator_format),
+                        value=owner,
+                        owner=owner,
                         launch=launch,
                         detail_tag=detail_tag(
                             finding.tag_key, launch, settings.attribution_details

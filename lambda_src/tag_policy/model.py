@@ -195,9 +195,10 @@ class Finding:
     ``Remedy.UNMARK``. With ``Remedy.TERMINATE`` and ``Remedy.STOP`` they are the mark that has to
     be written first, or empty where the instance has it. For ``Remedy.TAG``, a ``value`` of None is
     the launching user, still to be looked up; ``fallback`` is what is written when there is none to
-    be found. ``violation`` is False when a tag is filled that nobody requires. ``launch`` proves a
-    value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
-    be.
+    be found. ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who
+    launched the instance, by its tags or by CloudTrail, or empty where neither says it. ``launch``
+    proves a value that was looked up; ``detail_tag``, a key and a value, is written along with it,
+    if it can be.
     """
 
     instance: InstanceRef
@@ -207,6 +208,7 @@ class Finding:
     tag_key: str = ""
     value: str | None = None
     fallback: str = ""
+    owner: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
 

@@ -1,5 +1,6 @@
 """The report to SNS, in one publish."""
 
+import json
 from typing import TYPE_CHECKING
 
 from tag_policy.report import attributes, message, subject
@@ -24,6 +25,12 @@ def publish(sns: "SNSClient", topic_arn: str, report: Report) -> None:
     )
 
 
-def _attribute(value: str | int) -> "MessageAttributeValueTypeDef":
+def _attribute(value: str | int | list[str]) -> "MessageAttributeValueTypeDef":
+    """Return an attribute in the form that filter policies compare as what it is.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html#SNSMessageAttributes.DataTypes
+    """
+    if isinstance(value, list):
+        return {"DataType": "String.Array", "StringValue": json.dumps(value)}
     kind = "Number" if isinstance(value, int) else "String"
     return {"DataType": kind, "StringValue": str(value)}

@@ -118,13 +118,16 @@ def _unmark(instance: Instance, settings: Settings) -> Finding:
     )
 
 
-def _untidy_tags(instance: Instance, rules: Iterable[Rule], now: datetime) -> Iterable[Finding]:
+def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> Iterable[Finding]:
+    owner: str | None = None
     for rule in rules:
         present = rule.tag_key in instance.tags
         if present and instance.tags[rule.tag_key].strip():
             continue
         if not present and not rule.required and rule.action is Action.UPDATE:
             continue
+        if owner is None:
+            owner = _owner(instance, rules)
         yield Finding(
             instance.ref,
             Remedy.TAG,
@@ -133,7 +136,19 @@ def _untidy_tags(instance: Instance, rules: Iterable[Rule], now: datetime) -> It
             tag_key=rule.tag_key,
             value=_value(rule, now),
             fallback=rule.default if rule.action is Action.USER_LOOKUP else "",
+            owner=owner,
         )
+
+
+def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
+    """Return who launched an instance as far as its tags tell: a fallback names nobody."""
+    told = (
+        instance.tags.get(rule.tag_key, "").strip()
+        for rule in rules
+        if rule.action is Action.USER_LOOKUP
+    )
+    fallbacks = {rule.default for rule in rules if rule.action is Action.USER_LOOKUP}
+    return next((owner for owner in told if owner and owner not in fallbacks), "")
 
 
 def _reason(present: bool, required: bool) -> str:

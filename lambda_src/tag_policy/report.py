@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from tag_policy.model import Mode, Outcome, Result
 from tag_policy.report_text import (
@@ -12,8 +13,14 @@ from tag_policy.report_text import (
     clean,
     plural,
     text,
+    verdict,
 )
-from tag_policy.summary import MOST_KEPT, Report, counts, summary
+from tag_policy.rules import MAX_TAG_VALUE_LENGTH
+from tag_policy.schedule import next_run
+from tag_policy.summary import MOST_KEPT, Report, counts, summaries_by_vpc, summary
+
+FORMAT_VERSION = 1
+"""Of the JSON of a report: docs/report.schema.json. It grows when a field goes or means another."""
 
 SUBJECT_LIMIT = 99
 """Characters; ASCII, no line breaks.
@@ -21,8 +28,8 @@ SUBJECT_LIMIT = 99
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
 
-MESSAGE_LIMIT = 262_144 - 1_024
-"""Bytes of a message; the rest of SNS's 262,144 is left to its attributes.
+MESSAGE_LIMIT = 262_144 - 8_192
+"""Bytes of a message; the rest of SNS's 262,144 is left to its attributes, VPCs among them.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
@@ -66,14 +73,30 @@ def message(report: Report) -> str:
     return _message(report, outcomes, fitting)
 
 
-def attributes(report: Report) -> dict[str, str | int]:
-    """Return the message attributes that a subscription may filter on; SNS allows 10."""
+def attributes(report: Report) -> dict[str, str | int | list[str]]:
+    """Return the message attributes that a subscription may filter on.
+
+    No more than 10: a queue that is subscribed for raw messages gets none of them otherwise.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
     return {
         "mode": str(report.mode),
         "trigger": str(report.trigger),
+        "severity": str(report.severity),
         "complete": str(report.complete).lower(),
-        **{name: number for name, number in counts(report).items() if name != Result.UNMARKED},
+        "vpc_ids": list(report.vpc_ids),
+        **{str(result): report.outcomes.counted[result] for result in _FILTERED},
     }
+
+
+_FILTERED = (
+    Result.TERMINATED,
+    Result.STOPPED,
+    Result.MARKED,
+    Result.NOTIFIED,
+    Result.FAILED,
+)
+"""The results that a subscription may filter on."""
 
 
 def _message(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
@@ -88,28 +111,51 @@ def _message(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
 
 
 def _worst_first(report: Report) -> list[Outcome]:
-    return [outcome for result in HEADINGS for outcome in report.outcomes.of(result)]
+    """Return what is kept of the findings: worst first, those of one owner together."""
+    return [
+        outcome
+        for result in HEADINGS
+        for outcome in sorted(report.outcomes.of(result), key=_owner_last_if_unknown)
+    ]
+
+
+def _owner_last_if_unknown(outcome: Outcome) -> tuple[bool, str]:
+    return not outcome.finding.owner, outcome.finding.owner
 
 
 def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
     return json.dumps(
-        {
-            "summary": summary(report),
-            "region": report.region,
-            "account_id": report.account_id,
-            "time": report.time.isoformat(timespec="seconds"),
-            "log_group": report.log_group,
-            "request_id": report.request_id,
-            "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems],
-            "rule_errors": [
-                {"rule_id": error.rule_id, "problem": clean(error.problem, DETAIL_LIMIT)}
-                for error in report.rule_errors[:MOST_RULE_ERRORS]
-            ],
+        head(report)
+        | {
             "findings": [as_record(outcome) for outcome in outcomes[:shown]],
             "findings_left_out": len(report.outcomes) - shown,
         },
         ensure_ascii=False,
     )
+
+
+def head(report: Report) -> dict[str, Any]:
+    """Return the report for machines, without its findings; see docs/report.schema.json."""
+    return {
+        "version": FORMAT_VERSION,
+        "severity": str(report.severity),
+        "verdict": verdict(report),
+        "summary": summary(report),
+        "vpcs": summaries_by_vpc(report),
+        "engine": report.engine,
+        "region": report.region,
+        "account_id": report.account_id,
+        "time": report.time.isoformat(timespec="seconds"),
+        "next_run": next_run(report.schedule, report.time),
+        "page": report.page,
+        "log_group": report.log_group,
+        "request_id": report.request_id,
+        "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems],
+        "rule_errors": [
+            {"rule_id": error.rule_id, "problem": clean(error.problem, DETAIL_LIMIT)}
+            for error in report.rule_errors[:MOST_RULE_ERRORS]
+        ],
+    }
 
 
 def as_record(outcome: Outcome) -> dict[str, str]:
@@ -121,6 +167,7 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "instance_id": finding.instance.instance_id,
         "vpc_id": finding.instance.vpc_id,
         "instance_name": clean(finding.instance.name, NAME_LIMIT),
+        "owner": clean(finding.owner, MAX_TAG_VALUE_LENGTH),
         "reason": finding.reason,
         "tag_key": finding.tag_key,
         "tag_value": finding.value or "",

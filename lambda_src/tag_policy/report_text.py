@@ -1,11 +1,13 @@
 """The report as people read it: plain text for an e-mail. Pure."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result
 from tag_policy.rules import MAX_TAG_VALUE_LENGTH
-from tag_policy.summary import Report, counts
+from tag_policy.schedule import next_run
+from tag_policy.summary import Report, Severity, counts
 
 DETAIL_LIMIT = 300
 NAME_LIMIT = 64
@@ -48,6 +50,45 @@ _NOT_DONE = {
 }
 
 
+_VERDICTS = {
+    Severity.ERROR: "NEEDS ACTION",
+    Severity.WARNING: "PLEASE CHECK",
+    Severity.INFO: "ALL WELL",
+}
+
+_COUNTED = {
+    Result.TERMINATED: ("instance terminated", "instances terminated"),
+    Result.STOPPED: ("instance stopped", "instances stopped"),
+    Result.FAILED: ("remedy failed", "remedies failed"),
+    Result.MARKED: ("instance due unless it is tagged", "instances due unless they are tagged"),
+    Result.DEFERRED: ("finding left for the next run", "findings left for the next run"),
+    Result.NOTIFIED: ("instance without tags", "instances without tags"),
+    Result.UNMARKED: ("instance no longer due", "instances no longer due"),
+    Result.TAGGED: ("tag written", "tags written"),
+}
+"""What the verdict says of one finding, and of several."""
+
+
+def verdict(report: Report) -> str:
+    """Return the report in one line: whether somebody is needed, and what was done."""
+    counted = report.outcomes.counted - Counter({Result.DEFERRED: report.outcomes.held_back})
+    said = [
+        f"{number:,} {_COUNTED[result][number != 1]}"
+        for result in HEADINGS
+        if (number := counted[result])
+    ]
+    if report.outcomes.held_back:
+        said.insert(0, f"{report.outcomes.held_back:,} held back by a limit")
+    if report.rule_errors:
+        said.insert(0, f"{plural(len(report.rule_errors), 'rule')} cannot be used")
+    if not report.complete:
+        said.insert(0, "the run is incomplete")
+    what = f"{', '.join(said) or 'nothing to do'}."
+    if report.mode is Mode.AUDIT:
+        return f"AUDIT: NOTHING WAS CHANGED. An enforcing run would say: {what}"
+    return f"{_VERDICTS[report.severity]}: {what}"
+
+
 def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
     """Return the report for people, with the first ``shown`` of the outcomes, worst first."""
     return "\n".join(
@@ -61,15 +102,7 @@ def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
-    if report.mode is Mode.AUDIT:
-        yield "AUDIT: NOTHING WAS CHANGED. This is what an enforcing run would have done."
-        yield ""
-    yield f"Region:   {report.region}"
-    yield f"Account:  {report.account_id}"
-    yield f"VPCs:     {', '.join(report.vpc_ids)}"
-    yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
-    yield f"Mode:     {report.mode}"
-    yield f"Trigger:  {report.trigger}"
+    yield verdict(report)
     yield ""
     yield (
         f"{plural(report.instances, 'instance')} checked against "
@@ -78,6 +111,21 @@ def _head(report: Report) -> Iterator[str]:
     )
     if report.exempt:
         yield f"{plural(report.exempt, 'exempt instance')} left alone."
+    if report.page:
+        yield f"As a page: {report.page}"
+    yield ""
+    yield f"Region:   {report.region}"
+    yield f"Account:  {report.account_id}"
+    if len(report.by_vpc) < 2:
+        yield f"VPCs:     {', '.join(report.vpc_ids)}"
+    else:
+        yield from (
+            f"VPC:      {vpc_id}, {tally.compliant:,} of {tally.instances:,} needed nothing"
+            for vpc_id, tally in report.by_vpc.items()
+        )
+    yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"Mode:     {report.mode}"
+    yield f"Trigger:  {report.trigger}"
 
 
 def _what_is_wrong(report: Report) -> Iterator[str]:
@@ -97,9 +145,22 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
     headings = _AUDIT_HEADINGS if report.mode is Mode.AUDIT else HEADINGS
     counted = counts(report)
     for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
-        yield from ("", f"{headings[result]} ({counted[result]})")
-        in_lines = _together if result is Result.DEFERRED else _one_by_one
-        yield from (f"  {line}" for line in in_lines(some))
+        yield from ("", f"{headings[result]} ({counted[result]:,})")
+        if result is Result.DEFERRED:
+            yield f"  Looked at again {next_run(report.schedule, report.time)}."
+        yield from _by_owner(list(some), _together if result is Result.DEFERRED else _one_by_one)
+
+
+def _by_owner(
+    outcomes: Sequence[Outcome], in_lines: Callable[[Iterable[Outcome]], Iterator[str]]
+) -> Iterator[str]:
+    """Yield lines, under the name of who launched the instances, where that is known of some."""
+    if not any(outcome.finding.owner for outcome in outcomes):
+        yield from (f"  {line}" for line in in_lines(outcomes))
+        return
+    for owner, theirs in itertools.groupby(outcomes, lambda outcome: outcome.finding.owner):
+        yield f"  {clean(owner, MAX_TAG_VALUE_LENGTH) or 'launched by somebody unknown'}:"
+        yield from (f"    {line}" for line in in_lines(theirs))
 
 
 def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:

@@ -3,15 +3,17 @@
 import itertools
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
-from tag_policy import inventory, notify, policy, rules
+from tag_policy import inventory, policy, rules, telling
+from tag_policy.archive import Archive
 from tag_policy.attribution import attribute
 from tag_policy.aws import AWS_ERRORS, Clients
 from tag_policy.clock import Clock
 from tag_policy.creators import instances_to_look_up, waits_for_creator, with_creators
+from tag_policy.deadline import Context, Deadline, seconds_left
 from tag_policy.enforcement import Enforcement
 from tag_policy.event_history import EventHistory
 from tag_policy.events import Scope
@@ -24,71 +26,25 @@ from tag_policy.model import (
     Outcome,
     Remedy,
     Rule,
-    TagPolicyError,
 )
 from tag_policy.pace import PacedCalls
-from tag_policy.report import as_record, whole_text
+from tag_policy.report import as_record
 from tag_policy.settings import Settings
-from tag_policy.summary import Outcomes, Report, summary
+from tag_policy.summary import Outcomes, Report, Tally, summary, total
+from tag_policy.telling import RunError
 
 log = logging.getLogger(__name__)
 
 _MARGIN_SECONDS = 120.0
-"""Kept for the last call and for publishing the report, each with its retries (see aws.py)."""
-
+_ARCHIVE_SECONDS = 40.0
+"""Kept for the last call and for publishing the report, each with its retries (see aws.py); and
+where reports are kept in a bucket, for a bucket that does not answer."""
 
 Judged = Callable[[Instance, list[Finding] | None], None]
 """Is told of an instance and of what was found about it: None where it is exempt."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a run has counted so far; see ``Report``."""
-
-    instances: int = 0
-    compliant: int = 0
-    exempt: int = 0
-    violations: int = 0
-
-
 TIME_WAS_UP = "the time of this run was up; the next run goes on with what is left"
-
-
-class RunError(TagPolicyError):
-    """The run could not do what it was to do. What it did do is in the report and in the log."""
-
-
-class Context(Protocol):
-    """What the function uses of Lambda's context object.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
-    """
-
-    aws_request_id: str
-    invoked_function_arn: str
-    log_group_name: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends this invocation."""
-
-
-class Deadline:
-    """Tells when too little time is left to start another call, and remembers having said so."""
-
-    def __init__(self, context: Context, reserved_seconds: float) -> None:
-        self._context = context
-        self._reserved_seconds = reserved_seconds
-        self.passed = False
-
-    def __call__(self) -> bool:
-        """Tell whether it is too late for another call."""
-        if _seconds_left(self._context) < self._reserved_seconds:
-            self.passed = True
-        return self.passed
-
-
-def _seconds_left(context: Context) -> float:
-    return context.get_remaining_time_in_millis() / 1000
 
 
 class Run:
@@ -101,27 +57,34 @@ class Run:
         self.clients = clients
         self.now = clock.now()
         self.rules: Sequence[Rule] = ()
-        self.tally = Tally()
+        self.tallies = {vpc_id: Tally() for vpc_id in scope.vpc_ids}
         self.outcomes = Outcomes()
-        _, _, _, region, account_id, *_ = context.invoked_function_arn.split(":")
+        # arn:aws:lambda:eu-west-1:123456789012:function:tag-policy, and perhaps a version
+        _, partition, _, region, account_id, _, name, *_ = context.invoked_function_arn.split(":")
         self.report = Report(
             mode=scope.mode,
             trigger=scope.trigger,
             vpc_ids=scope.vpc_ids,
+            partition=partition,
             region=region,
             account_id=account_id,
             time=self.now,
             log_group=context.log_group_name,
             request_id=context.aws_request_id,
+            engine=name,
+            schedule=settings.schedule,
+            by_vpc=self.tallies,
             outcomes=self.outcomes,
         )
+        self._archive: Archive | None = None
         self._clock = clock
         self._context = context
-        self._margin = min(_MARGIN_SECONDS, _seconds_left(context) / 3)
+        margin = _MARGIN_SECONDS + (_ARCHIVE_SECONDS if settings.report_bucket else 0)
+        self._margin = min(margin, seconds_left(context) / 3)
 
     def part_of_the_time(self, share: float) -> Deadline:
         """Return a deadline after a share, from 0 to 1, of the time that is left to act in."""
-        left = _seconds_left(self._context) - self._margin
+        left = seconds_left(self._context) - self._margin
         return Deadline(self._context, self._margin + left * (1 - share))
 
     def paced(self, out_of_time: Callable[[], bool]) -> PacedCalls:
@@ -130,31 +93,28 @@ class Run:
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
-        self.report = replace(
-            self.report,
-            problems=[*self.report.problems, problem],
-            failed=self.report.failed or failed,
-        )
+        self.report = self.report.with_problem(problem, failed=failed)
 
     def carry_out(self, work: Callable[["Run"], None]) -> dict[str, Any]:
         """Read the rules, do the work, tell people of it, and return the summary.
 
         Raises RunError when the run failed.
         """
-        try:
-            if self._read_rules():
-                work(self)
-        except Exception as error:
-            # Whatever it is, people are told what had been done by then.
-            log.exception("the run broke off")
-            self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
-        self.report = replace(self.report, **asdict(self.tally))
-        for rule_error in self.report.rule_errors:
-            log.error("%s", rule_error)
-        for problem in self.report.problems:
-            log.error("%s", problem)
-        log.info("summary", extra={"summary": summary(self.report)})
-        self._tell()
+        with telling.opened_archive(self.settings, self.clients) as self._archive:
+            try:
+                if self._read_rules():
+                    work(self)
+            except Exception as error:
+                # Whatever it is, people are told what had been done by then.
+                log.exception("the run broke off")
+                self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
+            seconds = round((self._clock.now() - self.now).total_seconds(), 1)
+            counted = asdict(total(self.tallies.values()))
+            self.report = replace(self.report, seconds=seconds, **counted)
+            if self._archive is not None:
+                self.report = telling.kept(self.report, self._archive)
+        telling.log_the_end(self.report)
+        telling.tell(self.report, self.settings, self.clients)
         if self.report.failed:
             raise RunError("; ".join(self.report.problems))
         return summary(self.report)
@@ -175,19 +135,6 @@ class Run:
             self.problem(problem, failed=True)
         return bool(self.rules)
 
-    def _tell(self) -> None:
-        if not self.report.has_something_to_say:
-            return
-        try:
-            notify.publish(self.clients.sns, self.settings.topic_arn, self.report)
-        except AWS_ERRORS as error:
-            log.error(
-                "the report could not be published", extra={"report": whole_text(self.report)}
-            )
-            raise RunError(
-                f"the report could not be published to {self.settings.topic_arn}: {error}"
-            ) from error
-
     def evaluate(self, instance: Instance) -> list[Finding]:
         """Return what is to be done about an instance, by the rules of the run."""
         return policy.evaluate(instance, self.rules, self.settings, self.now)
@@ -205,9 +152,9 @@ class Run:
         ``remedies`` is no affair of the run: it is logged, and neither counted nor yielded. A
         listing that breaks off fails the run, but what was found by then is yielded.
         """
-        tally = self.tally
         try:
             for instance in instances:
+                tally = self.tallies[instance.ref.vpc_id]
                 tally.instances += 1
                 findings = None
                 if policy.is_exempt(instance, self.settings, self.now):
@@ -260,7 +207,8 @@ class Run:
                 note(enforcement.take(findings, self._clock.now()))
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.settings)
-        ready, over_limit = within_limits(ready, self.tally.instances, self.settings)
+        looked_at = total(self.tallies.values()).instances
+        ready, over_limit = within_limits(ready, looked_at, self.settings)
         note((*deferred, *over_limit))
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
             note(enforcement.take(of_one, began))
@@ -314,3 +262,5 @@ class Run:
         record = as_record(outcome)
         log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
         self.outcomes.add(outcome)
+        if self._archive is not None:
+            self._archive.add(record)

@@ -59,7 +59,9 @@ class Settings:
     no such limit. ``attribution_delay`` is how long after a launch its event may still be on its
     way; ``attribution_budget`` how much of a run may go into looking creators up. ``queue_url`` is
     where events wait, empty where there are none; ``config_rule`` says whether AWS Config asks, and
-    ``config_rule_remediates`` whether what it asks about is put right, too.
+    ``config_rule_remediates`` whether what it asks about is put right, too. ``schedule`` is when
+    the sweep is, as EventBridge writes it, empty where there is none. ``report_bucket`` is where
+    reports are kept, empty where they are not; their keys begin with ``report_prefix``.
     """
 
     rules_table: str
@@ -82,6 +84,9 @@ class Settings:
     queue_url: str
     config_rule: bool
     config_rule_remediates: bool
+    schedule: str
+    report_bucket: str
+    report_prefix: str
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -121,6 +126,9 @@ class Settings:
             config_rule_remediates=reader.is_true(
                 _Answer.FALSE, "TAG_POLICY_CONFIG_RULE_REMEDIATES"
             ),
+            schedule=reader.text_or("", "TAG_POLICY_SCHEDULE"),
+            report_bucket=reader.text_or("", "TAG_POLICY_REPORT_BUCKET"),
+            report_prefix=reader.text_or("", "TAG_POLICY_REPORT_PREFIX"),
         )
         if settings.marker_tag_key == settings.exempt_tag_key:
             reader.problems.append(

@@ -1,22 +1,60 @@
 """All that one run has to tell, and the summary of it. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import Mode, Outcome, Result, RuleError, Trigger
+from tag_policy.model import LIMIT, Mode, Outcome, Result, RuleError, Trigger
 
 MOST_KEPT = 3_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
 
 
+class Severity(StrEnum):
+    """How much a run wants to be looked at.
+
+    ``ERROR``: somebody has to do something. ``WARNING``: instances were stopped or terminated, will
+    be, or have no tags. ``INFO``: tags were written, nothing else.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has counted so far, of a VPC or of all; see ``Report``."""
+
+    instances: int = 0
+    compliant: int = 0
+    exempt: int = 0
+    violations: int = 0
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of some tallies."""
+    summed = Tally()
+    for tally in tallies:
+        summed.instances += tally.instances
+        summed.compliant += tally.compliant
+        summed.exempt += tally.exempt
+        summed.violations += tally.violations
+    return summed
+
+
 class Outcomes:
-    """The outcomes of a run: all are counted, and of each result as many kept as can be told."""
+    """The outcomes of a run: all are counted, and of each result as many kept as can be told.
+
+    ``held_back`` counts those of the deferred that a limit held back.
+    """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.counted = Counter[Result]()
+        self.held_back = 0
         self._kept: dict[Result, list[Outcome]] = {}
         for outcome in outcomes:
             self.add(outcome)
@@ -24,6 +62,7 @@ class Outcomes:
     def add(self, outcome: Outcome) -> None:
         """Count an outcome, and keep it if there are not too many like it."""
         self.counted[outcome.result] += 1
+        self.held_back += outcome.code == LIMIT
         kept = self._kept.setdefault(outcome.result, [])
         if len(kept) < MOST_KEPT:
             kept.append(outcome)
@@ -44,31 +83,48 @@ class Report:
     ``problems`` are the reasons why the run is incomplete: a VPC that does not exist, time that
     ran out, a listing that broke off. ``failed`` says that such a reason is for the alarm too.
     ``compliant`` counts the instances that needed nothing, ``exempt`` those that were left alone
-    because they carry the exemption tag.
+    because they carry the exemption tag; ``by_vpc`` has these numbers for each VPC. ``engine`` is
+    the name of the function, ``schedule`` when it is woken, empty where it is not. ``page`` is
+    where the report is to be read as a page, empty where it is kept nowhere.
     """
 
     mode: Mode
     trigger: Trigger
     vpc_ids: Sequence[str]
+    partition: str
     region: str
     account_id: str
     time: datetime
     log_group: str
     request_id: str
+    engine: str
+    schedule: str = ""
+    seconds: float = 0.0
     rules: int = 0
     rule_errors: Sequence[RuleError] = ()
     instances: int = 0
     compliant: int = 0
     exempt: int = 0
     violations: int = 0
+    by_vpc: Mapping[str, Tally] = field(default_factory=dict)
     outcomes: Outcomes = field(default_factory=Outcomes)
     problems: Sequence[str] = ()
     failed: bool = False
+    page: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether the run looked at everything that it was to look at."""
         return not self.problems
+
+    def with_problem(self, problem: str, *, failed: bool) -> "Report":
+        """Return the report with one more reason why the run is incomplete."""
+        return replace(self, problems=[*self.problems, problem], failed=self.failed or failed)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the run was about all instances of its VPCs."""
+        return self.trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
 
     @property
     def has_something_to_say(self) -> bool:
@@ -76,8 +132,20 @@ class Report:
 
         Of bad rules alone, only the sweep tells: events would do so many times an hour.
         """
-        is_sweep = self.trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
-        return bool(self.outcomes or self.problems or (self.rule_errors and is_sweep))
+        return bool(self.outcomes or self.problems or (self.rule_errors and self.is_sweep))
+
+    @property
+    def severity(self) -> Severity:
+        """How much the run wants to be looked at."""
+        counted = self.outcomes.counted
+        if self.problems or self.rule_errors or counted[Result.FAILED] or self.outcomes.held_back:
+            return Severity.ERROR
+        if any(counted[result] for result in _WORTH_A_LOOK):
+            return Severity.WARNING
+        return Severity.INFO
+
+
+_WORTH_A_LOOK = (Result.TERMINATED, Result.STOPPED, Result.MARKED, Result.NOTIFIED)
 
 
 def summary(report: Report) -> dict[str, Any]:
@@ -93,8 +161,23 @@ def summary(report: Report) -> dict[str, Any]:
         "exempt": report.exempt,
         "violations": report.violations,
         "complete": report.complete,
+        "held_back": report.outcomes.held_back,
+        "seconds": report.seconds,
         "outcomes": counts(report),
     }
+
+
+def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
+    """Return the numbers of each VPC, with what they are to be filtered by."""
+    return [
+        {
+            "vpc_id": vpc_id,
+            "mode": str(report.mode),
+            "trigger": str(report.trigger),
+            **asdict(tally),
+        }
+        for vpc_id, tally in report.by_vpc.items()
+    ]
 
 
 def counts(report: Report) -> dict[str, int]:

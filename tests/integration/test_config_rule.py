@@ -12,7 +12,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.sns.models import sns_backends
 
 from tag_policy.config_rule import ConfigRequestError
-from tag_policy.run import RunError
+from tag_policy.telling import RunError
 from tests.integration.conftest import Engine, prepare
 from tests.support import fleet, moto_config
 from tests.support.calls import AwsError, Call, answering, failing

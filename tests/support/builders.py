@@ -74,6 +74,8 @@ def report(**changes: Any) -> Report:
         "mode": Mode.ENFORCE,
         "trigger": "schedule",
         "vpc_ids": ("vpc-abc123c1",),
+        "partition": "aws",
+        "engine": "tag-policy",
         "region": "eu-west-1",
         "account_id": "123456789012",
         "time": NOW,

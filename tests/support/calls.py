@@ -155,21 +155,26 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             access_key=self.access_key,
             resource_tags=_tags_of(self, parameters),
         )
-        try:
-            _tell_listeners(call)
-        except AwsError as error:
-            return refusal(self, error)
-        previous, _current.call = current_call(), call
-        try:
-            answer = original(self)
-        finally:
-            _current.call = previous
-        if not getattr(_current, "telling", False):
-            for last_word in _last_words:
-                answer = last_word(call, answer)
-        return answer
+        return pass_by(self, call, original)
 
     return call_action
+
+
+def pass_by(response: BaseResponse, call: Call, original: Callable[..., Answer]) -> Answer:
+    """Carry a call out, unless a listener has it refused, and return what is answered."""
+    try:
+        _tell_listeners(call)
+    except AwsError as error:
+        return refusal(response, error)
+    previous, _current.call = current_call(), call
+    try:
+        answer = original(response)
+    finally:
+        _current.call = previous
+    if not getattr(_current, "telling", False):
+        for last_word in _last_words:
+            answer = last_word(call, answer)
+    return answer
 
 
 def _tags_of(

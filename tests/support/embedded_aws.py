@@ -18,7 +18,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 from moto.sns.models import sns_backends
 
-from tests.support import extensions, moto_config, moto_lambda
+from tests.support import extensions, moto_cloudwatch, moto_config, moto_lambda
 from tests.support.event_source import EventSource, InvocationFailedError
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
@@ -260,6 +260,12 @@ class EmbeddedAws:
         logs: CloudWatchLogsClient = self.client("logs")
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=log_group)
         return [json.loads(event["message"]) for page in pages for event in page["events"]]
+
+    def alarms(self, now: datetime | None = None) -> dict[str, str]:
+        """Have every alarm look at its metric, and return the state of each, by its name."""
+        now = now or datetime.now(UTC)
+        moto_cloudwatch.tell_of_queues(ACCOUNT_ID, REGION, now)
+        return moto_cloudwatch.evaluate(ACCOUNT_ID, REGION, now)
 
     # What the topic delivers
 

@@ -14,6 +14,8 @@ def install() -> None:
         moto_ec2,
         moto_events,
         moto_lambda,
+        moto_logs,
+        moto_s3,
         moto_sns,
         moto_sqs,
     )
@@ -25,6 +27,8 @@ def install() -> None:
         moto_ec2,
         moto_events,
         moto_lambda,
+        moto_logs,
+        moto_s3,
         moto_sns,
         moto_sqs,
     ):

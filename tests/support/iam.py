@@ -59,6 +59,8 @@ def requests_of(call: Call) -> Iterator[Request]:
         case "sqs:ReceiveMessage" | "sqs:GetQueueAttributes":
             queue = parameters["QueueUrl"].rsplit("/", 1)[-1]
             yield Request(action, f"arn:aws:sqs:{arn}:{queue}")
+        case "s3:PutObject" | "s3:GetObject":
+            yield Request(action, f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}")
         case (
             "cloudtrail:LookupEvents"
             | "config:PutEvaluations"

@@ -19,6 +19,7 @@ from moto.sts.models import AssumedRole, sts_backends
 
 from tests.support.extensions import replace
 from tests.support.lambda_runtime import Answer, Invocation, run_function
+from tests.support.moto_cloudwatch import tell_of_invocation
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -106,6 +107,9 @@ def _run(function: Any, event: bytes) -> Answer:
         )
     )
     _write_log(function, session, stream, answer)
+    tell_of_invocation(
+        function.account_id, function.region, function.function_name, failed=answer.failed
+    )
     return answer
 
 

@@ -42,6 +42,8 @@ def test_the_summary_counts_findings_by_outcome() -> None:
         "exempt": 0,
         "violations": 1010,
         "complete": True,
+        "held_back": 0,
+        "seconds": 0.0,
         "outcomes": {
             "tagged": 1,
             "terminated": 1,
@@ -216,7 +218,7 @@ def test_many_instances_that_wait_for_the_same_share_a_line() -> None:
     assert "i-0, i-1, i-2 and 997 other instances  ProjectCode  required tag missing" in text
     assert text.count("throttled") == 1
     assert text.count("it is so new") == 1
-    assert "LEFT FOR THE NEXT RUN (1001)" in text
+    assert "LEFT FOR THE NEXT RUN (1,001)" in text
     assert len(machine["findings"]) == 1001, "machines are told of each"
 
 

@@ -31,6 +31,9 @@ def test_a_whole_environment_is_read() -> None:
         queue_url="",
         config_rule=False,
         config_rule_remediates=False,
+        schedule="",
+        report_bucket="",
+        report_prefix="",
     )
 
 

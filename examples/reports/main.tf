@@ -1,0 +1,84 @@
+# Everything that shows what the engine does: reports kept in a bucket, metrics, alarms, a dashboard,
+# and messages that go to those whom they concern.
+
+provider "aws" {
+  region = var.region
+}
+
+module "tag_policy" {
+  source = "../.."
+
+  name            = "tag-policy-reports"
+  vpc_ids         = var.reported_vpc_ids
+  untagged_action = "terminate"
+  grace_period    = "0s"
+
+  report_bucket = { create = true, retention_days = 400 }
+}
+
+# Who answers for machines wants to hear of those that were ended, and of nothing else.
+resource "aws_sns_topic_subscription" "ended" {
+  topic_arn = module.tag_policy.topic_arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.this["ended"].arn
+
+  filter_policy = jsonencode({
+    "$or" = [
+      { mode = ["enforce"], terminated = [{ numeric = [">", 0] }] },
+      { mode = ["enforce"], stopped = [{ numeric = [">", 0] }] },
+    ]
+  })
+}
+
+# Who runs the engine wants to hear of what needs action, and alarms, which have no attributes.
+resource "aws_sns_topic_subscription" "needs_action" {
+  topic_arn = module.tag_policy.topic_arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.this["needs-action"].arn
+
+  filter_policy = jsonencode({ severity = ["error", { exists = false }] })
+}
+
+# Who owns a VPC wants to hear of that one.
+resource "aws_sns_topic_subscription" "one_vpc" {
+  topic_arn = module.tag_policy.topic_arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.this["one-vpc"].arn
+
+  filter_policy = jsonencode({ vpc_ids = [var.reported_vpc_ids[0]] })
+}
+
+resource "aws_sqs_queue" "this" {
+  for_each = toset(["ended", "needs-action", "one-vpc"])
+
+  name                    = "tag-policy-reports-${each.key}"
+  sqs_managed_sse_enabled = true
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  for_each = aws_sqs_queue.this
+
+  queue_url = each.value.url
+  policy    = data.aws_iam_policy_document.queue[each.key].json
+}
+
+data "aws_iam_policy_document" "queue" {
+  for_each = aws_sqs_queue.this
+
+  statement {
+    sid       = "TheTopicSends"
+    actions   = ["sqs:SendMessage"]
+    resources = [each.value.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [module.tag_policy.topic_arn]
+    }
+  }
+}

@@ -1,0 +1,71 @@
+"""The report as a page for a browser, in one file that loads nothing from anywhere. Pure.
+
+Tag values, names and reasons are written by strangers. They stand in the page as JSON, in which no
+``<`` is left, and its script only ever sets them as text; the page's policy lets no other script
+run than the one whose hash it names.
+https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
+"""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tag_policy.report import head
+from tag_policy.report_text import verdict
+from tag_policy.summary import Report, counts
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def render(report: Report, history: Iterable[Mapping[str, Any]], findings: Iterable[str]) -> str:
+    """Return the page of a run.
+
+    ``history`` are the ``point``s of the last runs, oldest first; ``findings`` is the JSON of the
+    findings to show, as the log has them, worst first or in any other order.
+    """
+    shown = list(findings)
+    data = json.dumps(
+        head(report)
+        | {"history": list(history), "findings_left_out": len(report.outcomes) - len(shown)},
+        ensure_ascii=False,
+    )
+    data = f'{data[:-1]}, "findings": [{",".join(shown)}]}}'
+    before, _, after = _template().partition("{{DATA}}")
+    escaped = html.escape(verdict(report))
+    return f"{before.replace('{{VERDICT}}', escaped)}{data.replace('<', _LESS_THAN)}{after}"
+
+
+_LESS_THAN = "\\u003c"
+"""What JSON may write instead of a ``<``, which could end the script element that it stands in."""
+
+
+def point(report: Report) -> dict[str, Any]:
+    """Return what the chart of later pages shows of a run."""
+    return {
+        "time": report.time.isoformat(timespec="seconds"),
+        "mode": str(report.mode),
+        "complete": report.complete,
+        "instances": report.instances,
+        "compliant": report.compliant,
+        "exempt": report.exempt,
+        "violations": report.violations,
+        "outcomes": counts(report),
+    }
+
+
+def _template() -> str:
+    """Return the template, with the hashes of its style and its script in its policy."""
+    template = _TEMPLATE.read_text(encoding="utf-8")
+    for name, element in (("STYLE", "<style>"), ("SCRIPT", "<script>")):
+        content = template.partition(element)[2].partition(element.replace("<", "</"))[0]
+        template = template.replace(f"{{{{{name}-HASH}}}}", _hash(content))
+    return template
+
+
+def _hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

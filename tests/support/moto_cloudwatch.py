@@ -1,0 +1,134 @@
+"""CloudWatch: what Lambda and SQS tell it, and alarms that look at their metrics.
+
+Moto keeps metrics and alarms, and never compares the one with the other.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+"""
+
+import json
+import operator
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from moto.cloudwatch.models import (
+    Alarm,
+    CloudWatchBackend,
+    MetricDatum,
+    MetricDatumBase,
+    cloudwatch_backends,
+)
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_STATISTIC: dict[str, Callable[[list[float]], float]] = {
+    "Sum": sum,
+    "Maximum": max,
+    "Minimum": min,
+}
+
+
+def tell_of_invocation(account_id: str, region: str, function_name: str, *, failed: bool) -> None:
+    """Put what Lambda puts of an invocation.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    dimensions = [{"Name": "FunctionName", "Value": function_name}]
+    values = {"Invocations": 1.0, "Errors": float(failed)}
+    cloudwatch_backends[account_id][region].put_metric_data(
+        "AWS/Lambda",
+        [{"MetricName": k, "Value": v, "Dimensions": dimensions} for k, v in values.items()],
+    )
+
+
+def tell_of_queues(account_id: str, region: str, now: datetime) -> None:
+    """Put what SQS puts of each queue every minute."""
+    for queue in sqs_backends[account_id][region].queues.values():
+        cloudwatch_backends[account_id][region].put_metric_data(
+            "AWS/SQS",
+            [
+                {
+                    "MetricName": "ApproximateNumberOfMessagesVisible",
+                    "Value": float(len(queue.messages)),
+                    "Timestamp": now,
+                    "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
+                }
+            ],
+        )
+
+
+def evaluate(account_id: str, region: str, now: datetime) -> dict[str, str]:
+    """Have every alarm look at its metric, and return the state of each, by its name.
+
+    An alarm whose state has changed tells the topics that it names for that.
+    """
+    cloudwatch = cloudwatch_backends[account_id][region]
+    states: dict[str, str] = {}
+    for alarm in cloudwatch.alarms.values():
+        before, state = alarm.state_value, _state(cloudwatch, alarm, now)
+        states[alarm.name] = state
+        if state != before:
+            alarm.update_state("Threshold Crossed", "{}", state)
+            for topic in {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}[state]:
+                _tell(account_id, region, topic, alarm)
+    return states
+
+
+def _state(cloudwatch: CloudWatchBackend, alarm: Alarm, now: datetime) -> str:
+    period = timedelta(seconds=int(alarm.period))
+    data = [
+        (_aware(datum.timestamp, now), datum.value)
+        for datum in cloudwatch.metric_data
+        if isinstance(datum, MetricDatum) and _is_watched(datum, alarm)
+    ]
+    breaching: list[bool | None] = []
+    for number in range(int(alarm.evaluation_periods)):
+        end = now - number * period
+        values = [value for time, value in data if end - period < time <= end]
+        breaching.append(
+            _COMPARE[alarm.comparison_operator](
+                _STATISTIC[alarm.statistic](values), float(alarm.threshold)
+            )
+            if values
+            else {"breaching": True, "notBreaching": False, "ignore": None}[
+                alarm.treat_missing_data or "missing"
+            ]
+        )
+    if None in breaching:
+        return alarm.state_value
+    return "ALARM" if all(breaching) else "OK"
+
+
+def _is_watched(datum: MetricDatumBase, alarm: Alarm) -> bool:
+    of_datum = {(d.name, d.value) for d in datum.dimensions}
+    of_alarm = {(d.name, d.value) for d in alarm.dimensions}
+    return (datum.namespace, datum.name, of_datum) == (
+        alarm.namespace,
+        alarm.metric_name,
+        of_alarm,
+    )
+
+
+def _aware(time: datetime, like: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=like.tzinfo)
+
+
+def _tell(account_id: str, region: str, topic: str, alarm: Alarm) -> None:
+    """Publish what an alarm says.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+    """
+    message = {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": account_id,
+        "NewStateValue": alarm.state_value,
+        "Region": region,
+        "AlarmArn": alarm.alarm_arn,
+    }
+    subject = f'{alarm.state_value}: "{alarm.name}" in {region}'
+    sns_backends[account_id][region].publish(json.dumps(message), arn=topic, subject=subject[:100])
