@@ -20,7 +20,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-terraform test-module check bench bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-python test-terraform test-module test-page check bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test-python: setup ## test the function: unit tests, and against moto
 
 test-terraform: setup ## test the module: real Terraform, the deployed function, the embedded AWS
 	$(BIN)/pytest tests/terraform
+
+test-page: setup ## test the page of a report in Chromium, which has to be installed
+	$(BIN)/pytest tests/page
 
 test-module: setup ## test inputs and wiring with `terraform test`
 	$(BIN)/python -m tools.terraform_test

@@ -36,7 +36,12 @@ resource "aws_sns_topic_subscription" "needs_action" {
   protocol  = "sqs"
   endpoint  = aws_sqs_queue.this["needs-action"].arn
 
-  filter_policy = jsonencode({ severity = ["error", { exists = false }] })
+  filter_policy = jsonencode({
+    "$or" = [
+      { severity = ["error"] },
+      { severity = [{ exists = false }] },
+    ]
+  })
 }
 
 # Who owns a VPC wants to hear of that one.
@@ -48,27 +53,29 @@ resource "aws_sns_topic_subscription" "one_vpc" {
   filter_policy = jsonencode({ vpc_ids = [var.reported_vpc_ids[0]] })
 }
 
+locals {
+  queue_names = { for who in ["ended", "needs-action", "one-vpc"] : who => "tag-policy-reports-${who}" }
+}
+
 resource "aws_sqs_queue" "this" {
-  for_each = toset(["ended", "needs-action", "one-vpc"])
+  for_each = local.queue_names
 
-  name                    = "tag-policy-reports-${each.key}"
+  name                    = each.value
   sqs_managed_sse_enabled = true
+  policy                  = data.aws_iam_policy_document.queue[each.key].json
 }
 
-resource "aws_sqs_queue_policy" "this" {
-  for_each = aws_sqs_queue.this
+data "aws_caller_identity" "current" {}
 
-  queue_url = each.value.url
-  policy    = data.aws_iam_policy_document.queue[each.key].json
-}
+data "aws_partition" "current" {}
 
 data "aws_iam_policy_document" "queue" {
-  for_each = aws_sqs_queue.this
+  for_each = local.queue_names
 
   statement {
     sid       = "TheTopicSends"
     actions   = ["sqs:SendMessage"]
-    resources = [each.value.arn]
+    resources = ["arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}:${each.value}"]
 
     principals {
       type        = "Service"

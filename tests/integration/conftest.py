@@ -54,7 +54,7 @@ def _clients() -> Clients:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
         clients = Clients()
         _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
-        _ = clients.sqs, clients.config
+        _ = clients.sqs, clients.config, clients.s3
     return clients
 
 
@@ -139,7 +139,7 @@ class Engine:
             try:
                 return handler.run(
                     {} if event is None else event,
-                    context or FakeContext(),
+                    context or self.context or FakeContext(),
                     settings,
                     clients or _clients(),
                     self.clock,
@@ -153,7 +153,7 @@ class Engine:
 
     def changes(self) -> list[str]:
         """Return those of the actions that change something other than SNS."""
-        reads = ("Describe", "Scan", "Lookup", "Publish")
+        reads = ("Describe", "Get", "Scan", "Lookup", "Publish")
         return [action for action in self.actions() if not action.startswith(reads)]
 
     def emails(self) -> list[Email]:
@@ -225,6 +225,18 @@ class Engine:
         }
         self.source = EventSource(sqs, self.queue, arns[1], 1000, self._invoke)
 
+    def keep_reports(self, bucket: str, prefix: str = "") -> None:
+        """Have the engine keep its reports in a new bucket."""
+        where = {"LocationConstraint": REGION}
+        self.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+        function = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.variant}"
+        self.context = FakeContext(invoked_function_arn=function)
+        self.environment = {
+            **self.environment,
+            "TAG_POLICY_REPORT_BUCKET": bucket,
+            "TAG_POLICY_REPORT_PREFIX": prefix,
+        }
+
     def start_trail(self) -> None:
         """Have CloudTrail tell EventBridge of calls."""
         s3, cloudtrail = self.client("s3"), self.client("cloudtrail")
@@ -235,7 +247,7 @@ class Engine:
 
     def _invoke(self, event: object) -> Any:
         try:
-            return self.run(event, context=self.context)
+            return self.run(event)
         except RunError as error:
             raise InvocationFailedError from error
 
@@ -299,6 +311,8 @@ def prepare(variant: str, event_patterns: Mapping[str, str] = MappingProxyType({
     sns = engine.client("sns")
     sns.create_topic(Name=f"{variant}-reports")
     sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
+    if "report_bucket" in inputs:
+        engine.keep_reports(inputs["report_bucket"]["name"], inputs["report_bucket"]["prefix"])
     if variant == "events":
         engine.connect_events(event_patterns)
     return engine

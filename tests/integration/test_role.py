@@ -26,8 +26,9 @@ BY_LAMBDA = {
     "sqs:ReceiveMessage",
 }
 
-# Made by DynamoDB and SNS on behalf of the role, when the key is used through them.
-BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey"}
+# Made by DynamoDB and SNS on behalf of the role, when the key is used through them; and asked by S3
+# before it says that an object does not exist.
+BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey", "s3:ListBucket"}
 
 # What is in the table, where the rules of the other variants are not.
 RULES = {

@@ -20,12 +20,19 @@ CALLS = (
     "DeleteTags",
     "StopInstances",
     "TerminateInstances",
+    "PutObject",
+    "GetObject",
     "Publish",
 )
 """Every call that the function makes."""
 
+OF_THE_ARCHIVE = ("PutObject", "GetObject")
+"""Those that it makes only where it keeps its reports."""
+
 _THROTTLING = {"Scan": "ThrottlingException", "LookupEvents": "ThrottlingException"}
+_BUSY = dict.fromkeys(OF_THE_ARCHIVE, "SlowDown")
 _DENIED = {
+    **dict.fromkeys(OF_THE_ARCHIVE, "AccessDenied"),
     "Scan": "AccessDeniedException",
     "LookupEvents": "AccessDeniedException",
     "Publish": "AuthorizationError",
@@ -39,7 +46,7 @@ class KilledError(BaseException):
 @contextmanager
 def throttled(action: str) -> Iterator[None]:
     """Throttle the call for ever."""
-    code = _THROTTLING.get(action, "RequestLimitExceeded")
+    code = {**_THROTTLING, **_BUSY}.get(action, "RequestLimitExceeded")
     with failing(action, AwsError(code, status=400 if action in _THROTTLING else 503)):
         yield
 
@@ -166,6 +173,7 @@ def _anonymous(text: str) -> str:
         (r" - vpc-[0-9a-f]+ [a-z0-9-]+", ""),
         (r"arn:aws:sns:\S+:\S+-reports", "the topic"),
         (r"[a-z]+-rules", "*name*-rules"),
+        (r"the bucket all-reports", "the bucket"),
         (r"An error occurred \((\w+)\) when calling the \w+ operation[^;]*", r"\1"),
         (r"Unable to parse response[^;]*(;(?! e-mail)[^;]*)*", "unreadable answer"),
     ):

@@ -52,11 +52,15 @@ def tell_of_queues(account_id: str, region: str, now: datetime) -> None:
             "AWS/SQS",
             [
                 {
-                    "MetricName": "ApproximateNumberOfMessagesVisible",
-                    "Value": float(len(queue.messages)),
+                    "MetricName": name,
+                    "Value": float(value),
                     "Timestamp": now,
                     "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
                 }
+                for name, value in (
+                    ("ApproximateNumberOfMessagesVisible", len(queue.messages)),
+                    ("ApproximateAgeOfOldestMessage", 0),
+                )
             ],
         )
 

@@ -31,6 +31,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "writable_tag_keys": ["Owner"],
         "attribution_details": "event_id",
     },
+    "archive": {
+        "untagged_action": "terminate",
+        "report_bucket": {"name": "all-reports", "prefix": "tag-policy/"},
+    },
     "no-lookup": {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},

@@ -30,6 +30,8 @@ def vpcs(started_aws: EmbeddedAws) -> dict[str, fleet.Vpc]:
         "shared_sandbox",
         "event_driven",
         "config_rule",
+        "reported",
+        "reported_too",
     )
     return {name: fleet.create_vpc(started_aws) for name in names}
 
@@ -66,6 +68,8 @@ def embedded_aws(started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]) -> Iterat
             "event_driven_vpc_id": vpcs["event_driven"].vpc_id,
             # examples/config-rule
             "evaluated_vpc_id": vpcs["config_rule"].vpc_id,
+            # examples/reports
+            "reported_vpc_ids": json.dumps([vpcs["reported"].vpc_id, vpcs["reported_too"].vpc_id]),
         }
         for name in [name for name in os.environ if name.startswith(("AWS_", "TF_"))]:
             patch.delenv(name)
@@ -86,6 +90,13 @@ def resources_of_engines(aws: EmbeddedAws) -> list[str]:
         *aws.client("dynamodb").list_tables()["TableNames"],
         *aws.client("sqs").list_queues(QueueNamePrefix="tag-policy").get("QueueUrls", []),
         *aws.client("config").describe_config_rules()["ConfigRules"],
+        *aws.client("cloudwatch").list_dashboards()["DashboardEntries"],
+        *aws.client("logs").describe_query_definitions()["queryDefinitions"],
+        *(
+            bucket["Name"]
+            for bucket in aws.client("s3").list_buckets()["Buckets"]
+            if bucket["Name"].startswith("tag-policy")
+        ),
         *(topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]),
         *(group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]),
         *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"]),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tag_policy import report as reporting
 from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
-from tag_policy.summary import MOST_KEPT, Outcomes, Report, summary
+from tag_policy.summary import MOST_KEPT, Outcomes, Report, Tally, summary
 from tests.support.builders import outcome, ref, report
 
 MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
@@ -168,6 +168,100 @@ def test_each_instance_that_a_limit_held_back_is_listed() -> None:
     assert text.count("a run may end 10 at most") == 20
 
 
+def test_the_first_line_is_the_verdict() -> None:
+    def first_line(**changes: Any) -> str:
+        return parts(report(**changes))[0].splitlines()[0]
+
+    tagged = [outcome() for _ in range(1200)]
+    failed, terminated = ONE_OF_EACH[5], ONE_OF_EACH[7]
+    assert first_line(outcomes=tagged) == "ALL WELL: 1,200 tags written."
+    assert first_line(outcomes=[terminated, *tagged[:1]]) == (
+        "PLEASE CHECK: 1 instance terminated, 1 tag written."
+    )
+    assert first_line(outcomes=[failed, failed]) == "NEEDS ACTION: 2 remedies failed."
+    assert first_line(problems=["p"], rule_errors=[RuleError("7", "bad")]) == (
+        "NEEDS ACTION: the run is incomplete, 1 rule cannot be used."
+    )
+    assert first_line(outcomes=tagged[:1], mode=Mode.AUDIT) == (
+        "AUDIT: NOTHING WAS CHANGED. An enforcing run would say: 1 tag written."
+    )
+    held = [outcome(Result.DEFERRED, code=LIMIT), outcome(Result.DEFERRED)]
+    assert first_line(outcomes=held) == (
+        "NEEDS ACTION: 1 held back by a limit, 1 finding left for the next run."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({"outcomes": [ONE_OF_EACH[0], ONE_OF_EACH[3], ONE_OF_EACH[4]]}, "info"),
+        *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7)),
+        ({"outcomes": [ONE_OF_EACH[5]]}, "error"),
+        ({"outcomes": [outcome(Result.DEFERRED, code=LIMIT)]}, "error"),
+        ({"problems": ["p"]}, "error"),
+        ({"rule_errors": [RuleError("7", "bad")]}, "error"),
+    ],
+)
+def test_the_severity_says_whether_somebody_is_needed(
+    changes: dict[str, Any], severity: str
+) -> None:
+    assert reporting.attributes(report(**changes))["severity"] == severity
+    assert parts(report(**changes))[1]["severity"] == severity
+
+
+def test_findings_are_grouped_by_owner_where_one_is_known() -> None:
+    sam, jane, nobody = (
+        outcome(instance=ref(f"i-{number}"), owner=owner)
+        for number, owner in enumerate(["sam", "jane", ""])
+    )
+
+    text, machine = parts(report(outcomes=[nobody, sam, jane]))
+
+    lines = text[text.index("TAGGED") :].splitlines()
+    assert [line.split("  ")[:3] for line in lines[1:7]] == [
+        ["", "jane:"],
+        ["", "", "i-1"],
+        ["", "sam:"],
+        ["", "", "i-0"],
+        ["", "launched by somebody unknown:"],
+        ["", "", "i-2"],
+    ]
+    assert [finding.get("owner") for finding in machine["findings"]] == ["jane", "sam", None]
+
+
+def test_an_owner_cannot_break_a_line() -> None:
+    text, _ = parts(report(outcomes=[outcome(owner="a\nTERMINATED (9)\u202e")]))
+
+    assert "  a TERMINATED (9) :" in text
+
+
+def test_what_is_deferred_says_when_it_is_looked_at_again() -> None:
+    deferred = [outcome(Result.DEFERRED, value=None, detail="throttled")]
+
+    text, machine = parts(report(outcomes=deferred, schedule="rate(1 hour)"))
+
+    assert "LEFT FOR THE NEXT RUN (1)\n  Looked at again by 2026-11-23 09:00 UTC.\n" in text
+    assert machine["next_run"] == "by 2026-11-23 09:00 UTC"
+
+
+def test_several_vpcs_have_a_line_each() -> None:
+    by_vpc = {"vpc-1": Tally(1000, 990, 0, 12), "vpc-2": Tally(10, 0, 0, 30)}
+
+    text, machine = parts(report(by_vpc=by_vpc, vpc_ids=tuple(by_vpc), outcomes=[outcome()]))
+
+    assert "VPC:      vpc-1, 990 of 1,000 needed nothing\nVPC:      vpc-2, 0 of 10 needed" in text
+    assert [vpc["violations"] for vpc in machine["vpcs"]] == [12, 30]
+
+
+def test_where_the_report_is_to_be_read_as_a_page_is_told() -> None:
+    url = "https://eu-west-1.console.aws.amazon.com/s3/object/b?region=eu-west-1&prefix=k"
+
+    text, machine = parts(report(page=url, outcomes=[outcome()]))
+
+    assert f"As a page: {url}" in text
+    assert machine["page"] == url
+
+
 def test_exempt_instances_are_counted() -> None:
     text, machine = parts(report(exempt=3, outcomes=ONE_OF_EACH))
 
@@ -277,7 +371,7 @@ def test_no_message_is_larger_than_sns_takes(character: str, number: int) -> Non
 
     message = reporting.message(report(outcomes=many))
 
-    assert len(message.encode()) <= 262_144 - 1_024
+    assert len(message.encode()) <= 262_144 - 8_192
     assert json.loads(json.loads(message)["default"])["findings_left_out"] > 0
 
 

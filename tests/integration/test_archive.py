@@ -1,0 +1,270 @@
+"""What a run leaves in the bucket, against moto's S3."""
+
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from moto.s3.models import s3_backends
+
+from tag_policy import archive, report
+from tag_policy.summary import Outcomes
+from tag_policy.telling import RunError
+from tests.integration.conftest import Engine
+from tests.support import fleet
+from tests.support.builders import outcome, ref
+from tests.support.builders import report as made
+from tests.support.calls import AwsError, failing
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
+
+BUCKET = "all-reports"
+OF_THE_ENGINE = f"account={ACCOUNT_ID}/region={REGION}/engine=archive/"
+SCHEDULED: dict[str, Any] = {"source": "aws.events", "detail-type": "Scheduled Event"}
+
+
+@pytest.fixture
+def engine(make_engine: Any) -> Engine:
+    """An engine that keeps its reports."""
+    made: Engine = make_engine("archive")
+    return made
+
+
+def run(engine: Engine, event: object = None) -> dict[str, Any]:
+    return engine.run(SCHEDULED if event is None else event)
+
+
+def kept(engine: Engine, kind: str) -> dict[str, bytes]:
+    """Return the objects of a kind, by what their keys end in."""
+    s3 = engine.client("s3")
+    listed = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    start = f"tag-policy/{kind}/{OF_THE_ENGINE}"
+    return {
+        found["Key"].removeprefix(start): s3.get_object(Bucket=BUCKET, Key=found["Key"])[
+            "Body"
+        ].read()
+        for found in listed
+        if found["Key"].startswith(start)
+    }
+
+
+def findings(engine: Engine) -> list[dict[str, Any]]:
+    (lines,) = kept(engine, "findings").values()
+    return [json.loads(line) for line in gzip.decompress(lines).splitlines()]
+
+
+def test_a_run_keeps_its_numbers_its_findings_and_a_page(engine: Engine) -> None:
+    untagged, tagged = engine.launch(), engine.launch({"Name": "web"})
+
+    summary = run(engine)
+
+    day = f"date={engine.clock.now():%Y-%m-%d}/"
+    (numbers,) = kept(engine, "runs").items()
+    assert numbers[0].startswith(day)
+    assert numbers[0].endswith("Z-11111111-2222-3333-4444-555555555555.json")
+    machine = json.loads(numbers[1])
+    assert machine["summary"] == summary
+    assert numbers[1].count(b"\n") == 1, "a line, as Athena reads JSON"
+    found = [(finding["instance_id"], finding["result"]) for finding in findings(engine)]
+    assert sorted(found) == sorted([(untagged, "terminated"), *[(tagged, "tagged")] * 3])
+    pages = kept(engine, "pages")
+    assert sorted(name.partition("/")[0] for name in pages) == [day[:-1], "latest.html"]
+    assert len(set(pages.values())) == 1
+    assert untagged.encode() in pages["latest.html"]
+
+
+def test_the_message_says_where_the_page_is(engine: Engine) -> None:
+    engine.launch({"Name": "web"})
+
+    run(engine)
+
+    (page,) = [name for name in kept(engine, "pages") if name != "latest.html"]
+    (email,) = engine.emails()
+    (line,) = [line for line in email.text.splitlines() if line.startswith("As a page: ")]
+    url = line.removeprefix("As a page: ")
+    assert url.startswith(f"https://{REGION}.console.aws.amazon.com/s3/object/{BUCKET}?")
+    start = f"tag-policy/pages/{OF_THE_ENGINE}".replace("=", "%3D")
+    assert url.endswith(f"prefix={start}{page.replace('=', '%3D')}")
+
+
+def test_every_finding_that_the_log_has_is_kept(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    nasty = ["<script>alert(1)</script>", "a\u202eb", "😀" * 60, "é\u2028ü"]
+    for name in nasty:
+        engine.launch({"Name": name})
+
+    run(engine)
+
+    found = findings(engine)
+    assert len(found) == 12
+    logged = [vars(record) for record in caplog.records if hasattr(record, "result")]
+    assert found == [
+        {field: line[field] for field in one} for one, line in zip(found, logged, strict=True)
+    ]
+
+
+def test_the_chart_shows_the_runs_of_the_schedule(engine: Engine) -> None:
+    engine.launch({"Name": "web"})
+    fine = {"ProjectCode": "P", "CreatedBy": "x", "Expires": "never"}
+    fleet.launch(engine, engine.vpc, fine, count=3)
+
+    for event in (SCHEDULED, {}, {"mode": "audit"}, SCHEDULED):
+        run(engine, event)
+        engine.clock.sleep(3600)
+
+    (history,) = kept(engine, "history").values()
+    runs = json.loads(history)["runs"]
+    assert [(of["instances"], of["compliant"]) for of in runs] == [(4, 3), (4, 4)]
+    assert b'"compliant": 3' in kept(engine, "pages")["latest.html"]
+
+
+def test_the_history_does_not_grow_without_end(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MOST_IN_HISTORY", 3)
+    for _ in range(5):
+        run(engine)
+
+    (history,) = kept(engine, "history").values()
+    assert len(json.loads(history)["runs"]) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"runs": 1}', b'{"runs": [1]}', b"\xff"])
+def test_a_history_that_somebody_has_spoilt_begins_anew(engine: Engine, content: bytes) -> None:
+    key = f"tag-policy/history/{OF_THE_ENGINE}history.json"
+    engine.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    run(engine)
+
+    (history,) = kept(engine, "history").values()
+    assert len(json.loads(history)["runs"]) == 1
+
+
+def test_a_sweep_that_has_nothing_to_say_is_kept_all_the_same(engine: Engine) -> None:
+    run(engine)
+
+    assert engine.emails() == []
+    assert len(kept(engine, "runs")) == 1
+    assert findings(engine) == []
+
+
+def test_an_audit_is_kept_and_cannot_be_mistaken(engine: Engine) -> None:
+    engine.launch()
+
+    run(engine, {"mode": "audit"})
+
+    assert b"AUDIT: NOTHING WAS CHANGED" in kept(engine, "pages")["latest.html"]
+    assert engine.changes() == ["PutObject"] * 4
+
+
+def test_when_the_bucket_refuses_people_are_told_and_the_run_fails(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    with (
+        failing("PutObject", AwsError("AccessDenied", status=403)),
+        pytest.raises(RunError, match="could not be kept in the bucket all-reports"),
+    ):
+        run(engine)
+
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    (email,) = engine.emails()
+    assert "the report could not be kept in the bucket all-reports" in email.text
+    assert "As a page" not in email.text
+    assert kept(engine, "runs") == {}
+
+
+def test_a_history_that_cannot_be_read_is_not_begun_anew(engine: Engine) -> None:
+    run(engine)
+
+    with failing("GetObject", AwsError("AccessDenied", status=403)), pytest.raises(RunError):
+        run(engine)
+
+    (history,) = kept(engine, "history").values()
+    assert len(json.loads(history)["runs"]) == 1
+
+
+def test_a_page_that_cannot_be_made_does_not_keep_the_message_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.launch({"Name": "web"})
+    monkeypatch.setattr(archive.page, "render", lambda *_: 1 / 0)
+
+    with pytest.raises(RunError, match="could not be kept"):
+        run(engine)
+
+    assert len(engine.emails()) == 1
+
+
+def test_a_disk_that_is_full_stops_no_remedy(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gzip.GzipFile.write", full)
+    with pytest.raises(RunError, match="No space left"):
+        run(engine)
+
+    assert engine.tags(instance).keys() >= {"ProjectCode", "CreatedBy", "Expires"}
+    assert len(engine.emails()) == 1
+
+
+def test_what_does_not_fit_on_a_page_is_left_out_the_gentlest_first(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MOST_ON_A_PAGE", 4)
+    for _ in range(2):
+        engine.launch({"Name": "web"})
+    untagged = [engine.launch() for _ in range(3)]
+
+    run(engine)
+
+    page = kept(engine, "pages")["latest.html"].decode()
+    assert all(instance in page for instance in untagged)
+    assert '"findings_left_out": 5' in page
+    assert len(findings(engine)) == 9
+
+
+def test_the_findings_of_events_are_kept_and_quiet_events_are_not(make_engine: Any) -> None:
+    engine: Engine = make_engine("events")
+    engine.keep_reports(BUCKET)
+    engine.launch({"Name": "web"})
+
+    engine.deliver()
+    engine.deliver()
+
+    engine.calls.clear()  # the role of this variant may not write there
+    keys = list(s3_backends[ACCOUNT_ID]["aws"].buckets[BUCKET].keys)
+    assert len([key for key in keys if key.startswith("runs/")]) == 1
+    assert not [key for key in keys if "latest" in key or "history" in key]
+
+
+def test_three_hundred_thousand_findings_are_all_kept_and_the_message_is_cut(
+    engine: Engine,
+) -> None:
+    number, outcomes = 300_000, Outcomes()
+    with archive.archive(engine.client("s3"), BUCKET, "") as kept_by:
+        for at in range(number):
+            one = outcome(instance=ref(f"i-{at:017x}", name=f"web-{at}"), owner=f"user{at % 50}")
+            outcomes.add(one)
+            kept_by.add(report.as_record(one))
+        told = replace(made(), outcomes=outcomes)
+        kept_by.keep(told)
+
+    listed = engine.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    (key,) = [found["Key"] for found in listed if found["Key"].startswith("findings/")]
+    lines = gzip.decompress(
+        engine.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    ).splitlines()
+    assert [json.loads(line)["instance_id"] for line in lines] == [
+        f"i-{at:017x}" for at in range(number)
+    ]
+    message = report.message(told)
+    assert len(message.encode()) <= report.MESSAGE_LIMIT
+    machine = json.loads(json.loads(message)["default"])
+    assert len(machine["findings"]) + machine["findings_left_out"] == number
+    sizes = [found["Size"] for found in listed if found["Key"].startswith("pages/")]
+    assert max(sizes) < 8 * 2**20
