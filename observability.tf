@@ -104,7 +104,7 @@ locals {
     : 0
   )
   has_silence_alarm = var.create_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_seconds <= 7 * 86400
-  silence_period    = min(local.silence_seconds / 2, 86400)
+  silence_period    = local.silence_seconds >= 7200 ? 3600 : local.silence_seconds / 2
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {

@@ -356,8 +356,8 @@ variable "report_bucket" {
   }
 
   validation {
-    condition     = can(regex("^([a-zA-Z0-9!_.*'()=-]+/)*$", try(var.report_bucket.prefix, "")))
-    error_message = "report_bucket.prefix must be empty, or parts that each end in a slash, such as \"tag-policy/\"."
+    condition     = can(regex("^([a-zA-Z0-9!_.'()=-]+/)*$", try(var.report_bucket.prefix, ""))) && length(try(var.report_bucket.prefix, "")) <= 100
+    error_message = "report_bucket.prefix must be empty, or parts that each end in a slash, such as \"tag-policy/\", and have at most 100 characters."
   }
 
   validation {

@@ -749,3 +749,83 @@ run "refuses_to_remediate_for_a_config_rule_that_is_not_there" {
 
   expect_failures = [aws_lambda_function.this]
 }
+
+run "refuses_a_bucket_that_is_neither_made_nor_named" {
+  command = plan
+
+  variables {
+    report_bucket = {}
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_a_bucket_that_is_made_and_named" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, name = "reports" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_a_prefix_without_a_slash" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, prefix = "tag-policy" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_a_prefix_that_iam_would_read_otherwise" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, prefix = "tag*/" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_a_prefix_that_is_too_long" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, prefix = "${join("", [for number in range(101) : "a"])}/" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_reports_that_are_kept_for_half_a_day" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, retention_days = 0.5 }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_silence_of_more_than_a_week" {
+  command = plan
+
+  variables {
+    silence_after_hours = 169
+  }
+
+  expect_failures = [var.silence_after_hours]
+}
+
+run "refuses_silence_of_half_an_hour" {
+  command = plan
+
+  variables {
+    silence_after_hours = 0.5
+  }
+
+  expect_failures = [var.silence_after_hours]
+}

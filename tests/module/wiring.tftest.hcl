@@ -71,6 +71,8 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = "45"
       TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = "120"
       TAG_POLICY_LOOKUPS_PER_SECOND         = "0.5"
+
+      TAG_POLICY_SCHEDULE = "rate(1 hour)"
     })
     error_message = "The environment is not what the inputs say."
   }
@@ -391,5 +393,223 @@ run "the_config_rule_evaluates_and_acts_only_when_told_to" {
       length(aws_sqs_queue.events) == 0,
     ])
     error_message = "The Config rule is not what the inputs say."
+  }
+}
+
+run "without_a_bucket_nothing_is_kept" {
+  command = apply
+
+  assert {
+    condition = alltrue([
+      length(aws_s3_bucket.reports) == 0,
+      !contains(keys(aws_lambda_function.this.environment[0].variables), "TAG_POLICY_REPORT_BUCKET"),
+      output.report_bucket_name == null,
+      output.report_bucket_arn == null,
+      length(output.report_prefixes) == 0,
+    ])
+    error_message = "There is a bucket that nobody asked for."
+  }
+}
+
+run "an_existing_bucket_is_used_and_not_made" {
+  command = apply
+
+  variables {
+    report_bucket = { name = "all-reports", prefix = "tag-policy/" }
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_s3_bucket.reports) == 0,
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_REPORT_BUCKET"] == "all-reports",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_REPORT_PREFIX"] == "tag-policy/",
+      output.report_bucket_arn == "arn:aws:s3:::all-reports",
+      output.report_prefixes.pages == "tag-policy/pages/account=123456789012/region=eu-west-1/engine=tag-policy/",
+    ])
+    error_message = "The bucket is not the one that was named."
+  }
+}
+
+run "a_bucket_that_is_made_is_private_encrypted_and_versioned" {
+  command = plan
+
+  variables {
+    name          = "Tag_Policy-of-a-very-long-name-indeed"
+    report_bucket = { create = true, retention_days = 30 }
+    kms_key_arn   = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket.reports[0].bucket_prefix == "tag-policy-of-a-very-long-na-reports-",
+      aws_s3_bucket_public_access_block.reports[0].block_public_policy,
+      aws_s3_bucket_versioning.reports[0].versioning_configuration[0].status == "Enabled",
+      one(one(aws_s3_bucket_server_side_encryption_configuration.reports[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
+      aws_s3_bucket_lifecycle_configuration.reports[0].rule[0].expiration[0].days == 30,
+    ])
+    error_message = "The bucket is not what it should be."
+  }
+}
+
+run "silence_is_two_periods_of_the_schedule" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.silence[0].period == 3600,
+      aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 2,
+      aws_cloudwatch_metric_alarm.silence[0].treat_missing_data == "breaching",
+    ])
+    error_message = "rate(1 hour) is not two hours of silence."
+  }
+}
+
+run "silence_of_a_fast_schedule_is_twenty_minutes" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(1 minute)"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 2
+    error_message = "rate(1 minute) is not twenty minutes of silence."
+  }
+}
+
+run "silence_of_a_slow_schedule_is_at_most_a_week" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(3 days)"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 6 * 24
+    error_message = "rate(3 days) is not six days of silence."
+  }
+}
+
+run "a_schedule_slower_than_cloudwatch_looks_back_has_no_alarm_on_silence" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(4 days)"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    error_message = "An alarm looks back more than a week."
+  }
+}
+
+run "a_cron_of_every_day_is_silent_after_two_days" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0 6 * * ? *)"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 48
+    error_message = "A daily cron is not two days of silence."
+  }
+}
+
+run "a_cron_of_some_days_has_no_alarm_on_silence" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0 6 ? * MON-FRI *)"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    error_message = "An alarm would ring every weekend."
+  }
+}
+
+run "unless_it_is_told_when" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0 6 ? * MON-FRI *)"
+    silence_after_hours = 75
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 75
+    error_message = "75 hours are not 75 hours."
+  }
+}
+
+run "without_a_schedule_nobody_misses_it" {
+  command = plan
+
+  variables {
+    schedule_expression = null
+    silence_after_hours = 2
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    error_message = "An alarm waits for a schedule that is not there."
+  }
+}
+
+run "without_metrics_there_are_the_alarms_on_errors_and_dead_letters" {
+  command = apply
+
+  variables {
+    create_metrics = false
+    event_triggers = { launch = true }
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_log_metric_filter.this) == 0,
+      length(aws_cloudwatch_log_metric_filter.by_vpc) == 0,
+      length(aws_cloudwatch_dashboard.this) == 0,
+      toset(keys(output.alarm_arns)) == toset(["errors", "dead-letters"]),
+      output.dashboard_url == null,
+      output.metrics_namespace == null,
+    ])
+    error_message = "Something needs metrics that are not made."
+  }
+}
+
+run "without_a_dashboard_there_are_metrics_and_alarms" {
+  command = apply
+
+  variables {
+    create_dashboard = false
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_dashboard.this) == 0,
+      length(aws_cloudwatch_log_metric_filter.this) == 14,
+      toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
+    ])
+    error_message = "More than the dashboard is missing."
+  }
+}
+
+run "the_dashboard_of_an_audit_says_would_be" {
+  command = apply
+
+  variables {
+    mode           = "audit"
+    event_triggers = { tag_change = true }
+  }
+
+  assert {
+    condition = alltrue([
+      strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "would be terminated"),
+      strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "tag-policy-dead-letters"),
+      strcontains(aws_cloudwatch_log_metric_filter.this["Tagged"].pattern, "\"audit\""),
+      aws_cloudwatch_dashboard.this[0].dashboard_name == "tag-policy-eu-west-1",
+    ])
+    error_message = "The dashboard does not say that nothing was done."
   }
 }

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 from moto.sns.models import sns_backends
 
 from tests.support import extensions, moto_cloudwatch, moto_config, moto_lambda
+from tests.support.dashboard import Metric
 from tests.support.event_source import EventSource, InvocationFailedError
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
@@ -266,6 +268,19 @@ class EmbeddedAws:
         now = now or datetime.now(UTC)
         moto_cloudwatch.tell_of_queues(ACCOUNT_ID, REGION, now)
         return moto_cloudwatch.evaluate(ACCOUNT_ID, REGION, now)
+
+    def metrics(self) -> set[Metric]:
+        """Return every metric that exists, SQS's own among them."""
+        self.alarms()
+        return {
+            (datum.namespace, datum.name, frozenset((d.name, d.value) for d in datum.dimensions))
+            for datum in cloudwatch_backends[ACCOUNT_ID][REGION].metric_data
+        }
+
+    def dashboard(self, name: str) -> str:
+        """Return the body of a dashboard."""
+        body: str = self.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+        return body
 
     # What the topic delivers
 

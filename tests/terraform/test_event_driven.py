@@ -11,6 +11,7 @@ from pytest_terraform import terraform
 
 from tests.support import fleet
 from tests.support.calls import Call, recording
+from tests.support.dashboard import metrics_of
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.event_source import EventSource
 from tests.support.iam import allowed_actions, allows, requests_of
@@ -204,6 +205,12 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_after_three_tries(
     assert waiting(aws, engine["dead_letter_queue_url"]) == 1
     lines = aws.log_lines(engine["log_group_name"])
     assert any("cannot be read" in line.get("message", "") for line in lines)
+    alarm = engine["dead_letter_alarm_arn"].rsplit(":", 1)[-1]
+    assert aws.alarms()[alarm] == "ALARM"
+    shown = set(metrics_of(aws.dashboard(engine["dashboard_name"])))
+    of_queues = {metric for metric in shown if metric[0] == "AWS/SQS"}
+    assert len(of_queues) == 3
+    assert of_queues <= aws.metrics()
 
     # Both ways: what the role allows and no run of these tests needs is asked by Lambda itself.
     made = {r.action for call in made_by(engine, calls) for r in requests_of(call)}

@@ -75,6 +75,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "30",
         "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "300",
         "TAG_POLICY_LOOKUPS_PER_SECOND": "2",
+        "TAG_POLICY_SCHEDULE": "rate(1 hour)",
     }
     assert configuration["Handler"] == "tag_policy.handler.lambda_handler"
     assert configuration["Runtime"] == "python3.13"

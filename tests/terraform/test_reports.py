@@ -14,7 +14,7 @@ from pytest_terraform import terraform
 
 from tests.support import fleet
 from tests.support.calls import AwsError, failing, recording
-from tests.support.dashboard import Metric, expressions_of, metrics_of, searches_of
+from tests.support.dashboard import expressions_of, metrics_of, searches_of
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.iam import allowed_actions, allows, requests_of
 from tests.support.moto_logs import data_of
@@ -55,15 +55,6 @@ def state(aws: EmbeddedAws, engine: dict[str, Any], alarm: str, **later: float) 
     """Return the state of one of the alarms, now or later."""
     name = engine["alarm_arns"][alarm].rsplit(":", 1)[-1]
     return aws.alarms(datetime.now(UTC) + timedelta(**later))[name]
-
-
-def metrics(aws: EmbeddedAws) -> set[Metric]:
-    """Return every metric that exists, Lambda's and SQS's among them."""
-    aws.alarms()
-    return {
-        (datum.namespace, datum.name, frozenset((d.name, d.value) for d in datum.dimensions))
-        for datum in cloudwatch_backends[ACCOUNT_ID][REGION].metric_data
-    }
 
 
 def old(ids: list[str]) -> list[str]:
@@ -184,10 +175,8 @@ def test_what_an_audit_by_hand_finds_is_in_no_metric(
 def test_every_metric_of_the_dashboard_exists(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
-    body = embedded_aws.client("cloudwatch").get_dashboard(DashboardName=engine["dashboard_name"])[
-        "DashboardBody"
-    ]
-    existing = metrics(embedded_aws)
+    body = embedded_aws.dashboard(engine["dashboard_name"])
+    existing = embedded_aws.metrics()
 
     shown = set(metrics_of(body))
     assert len(shown) == 14
