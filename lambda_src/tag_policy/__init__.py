@@ -13,10 +13,11 @@ Data flows one way through the modules of this package::
 (``config_rule``); ``run`` is what all three do alike.
 
 Only ``enforcement`` changes instances, only ``notify`` publishes, only ``archive`` writes into a
-bucket, and only ``event_history`` asks CloudTrail, for ``launch_search``; ``policy``, ``mark``, ``values``, ``lookup_plan``,
-``launch_event``, ``instance_event``, ``identity``, ``creator_tag``, ``creators``, ``limits``,
-``schedule``, ``summary``, ``report`` and ``page`` are pure. There are no third-party packages beside the boto3 of the
-Lambda runtime, because this code holds the right to terminate instances.
+bucket, and only ``event_history`` asks CloudTrail, for ``launch_search``; ``policy``, ``mark``,
+``values``, ``lookup_plan``, ``launch_event``, ``instance_event``, ``identity``, ``creator_tag``,
+``creators``, ``limits``, ``schedule``, ``summary``, ``report`` and ``page`` are pure. There are no
+third-party packages beside the boto3 of the Lambda runtime, because this code holds the right to
+terminate instances.
 """
 
 __version__ = "0.1.0"

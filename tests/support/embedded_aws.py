@@ -273,7 +273,11 @@ class EmbeddedAws:
         """Return every metric that exists, SQS's own among them."""
         self.alarms()
         return {
-            (datum.namespace, datum.name, frozenset((d.name, d.value) for d in datum.dimensions))
+            (
+                datum.namespace,
+                datum.name,
+                frozenset((str(d.name), str(d.value)) for d in datum.dimensions),
+            )
             for datum in cloudwatch_backends[ACCOUNT_ID][REGION].metric_data
         }
 
