@@ -105,17 +105,25 @@ def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Eng
     assert "changed while the run was under way" in engine.emails()[0].text
 
 
-@pytest.mark.parametrize("tag_key", ["Cost", "Cost*", "Is it?", "back\\slash"])
-def test_an_instance_that_has_got_a_tag_is_seen_whatever_the_key_holds(
-    engine: Engine, tag_key: str
-) -> None:
-    mine, other = engine.launch({tag_key: ""}), engine.launch({"Name": "b"})
+def test_only_what_has_got_a_tag_or_has_ended_is_looked_at_again(engine: Engine) -> None:
+    mine, ended = engine.launch({"Cost": ""}), engine.launch({"Name": "a"})
+    other = engine.launch({"Name": "b"})
+    engine.client("ec2").terminate_instances(InstanceIds=[ended])
     paced = PacedCalls(engine.clock, lambda: False)
 
-    found = touched(engine.client("ec2"), [mine, other], ["CreatedBy", tag_key], paced)
+    found = touched(engine.client("ec2"), [mine, ended, other], ["CreatedBy", "Cost"], paced)
 
-    assert mine in found
-    assert other not in found or tag_key != "Cost"
+    assert set(found) == {mine, ended}
+
+
+@pytest.mark.parametrize("tag_key", ["Cost*", "Is it?", "back\\slash"])
+def test_all_are_looked_at_again_where_a_filter_would_read_a_key_otherwise(
+    engine: Engine, tag_key: str
+) -> None:
+    ids = [engine.launch({tag_key: ""}), engine.launch({"Name": "b"})]
+    paced = PacedCalls(engine.clock, lambda: False)
+
+    assert touched(engine.client("ec2"), ids, ["CreatedBy", tag_key], paced) == ids
 
 
 def test_an_instance_that_is_exempted_while_the_run_is_under_way_is_left_alone(

@@ -79,6 +79,17 @@ def test_rules_apply_in_the_order_given() -> None:
     assert [finding.tag_key for finding in findings] == ["ProjectCode", "CreatedBy", "Expires"]
 
 
+@pytest.mark.parametrize(
+    ("creator", "owner"), [("jane", "jane"), (" jane ", "jane"), ("Undefined", ""), (" ", "")]
+)
+def test_the_owner_is_who_the_tags_name_and_a_fallback_names_nobody(
+    creator: str, owner: str
+) -> None:
+    findings = evaluate(instance({"CreatedBy": creator}), DEFAULT_RULES, settings(), NOW)
+
+    assert {finding.owner for finding in findings} == {owner}
+
+
 def test_a_user_lookup_carries_its_fallback() -> None:
     (finding,) = evaluate(
         instance({"Name": "web"}), [replace(CREATED_BY, default="nobody")], SETTINGS, NOW
