@@ -111,7 +111,11 @@ def test_one_message_goes_out_in_both_forms_with_attributes(engine: Engine) -> N
         TopicArn=engine.topic_arn,
         Protocol="sqs",
         Endpoint=arn["QueueArn"],
-        Attributes={"FilterPolicy": json.dumps({"tagged": [{"numeric": [">", 0]}]})},
+        Attributes={
+            "FilterPolicy": json.dumps(
+                {"vpc_ids": [engine.vpc.vpc_id], "failed": [{"numeric": ["=", 0]}]}
+            )
+        },
     )
     engine.launch({"Name": "web"})
 
@@ -120,7 +124,11 @@ def test_one_message_goes_out_in_both_forms_with_attributes(engine: Engine) -> N
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     envelope: dict[str, Any] = json.loads(message["Body"])
     assert json.loads(envelope["Message"])["summary"]["outcomes"]["tagged"] == 3
-    assert envelope["MessageAttributes"]["mode"]["Value"] == "enforce"
+    attributes = envelope["MessageAttributes"]
+    assert attributes["mode"]["Value"] == "enforce"
+    assert attributes["severity"]["Value"] == "info"
+    assert attributes["vpc_ids"]["Type"] == "String.Array"
+    assert attributes["terminated"] == {"Type": "Number", "Value": "0"}
     (email,) = engine.emails()
     assert "TAGGED (3)" in email.text
     assert engine.actions().count("Publish") == 1
