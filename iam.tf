@@ -240,6 +240,25 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  dynamic "statement" {
+    for_each = try(var.report_bucket.kms_key_arn, null) == null ? [] : [var.report_bucket.kms_key_arn]
+
+    content {
+      sid = "UseTheKeyOfTheBucket"
+      actions = [
+        "kms:Decrypt",         # to read the history
+        "kms:GenerateDataKey", # to write
+      ]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringLike"
+        variable = "kms:ViaService"
+        values   = ["s3.*.amazonaws.com"] # the bucket may be in another region
+      }
+    }
+  }
+
   statement {
     sid       = "PublishTheReport"
     actions   = ["sns:Publish"]

@@ -6,38 +6,45 @@ locals {
 
   # The last line of a run has its numbers. What a run in another mode than the deployed one found,
   # such as an audit by hand, is no part of them; and only a sweep knows how compliant a VPC is.
-  run_pattern       = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") }"
-  sweep_pattern     = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.trigger = \"schedule\") }"
-  vpc_sweep_pattern = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.trigger = \"schedule\") }"
+  # Without a schedule, that is AWS Config's once a day. One without rules has looked at nothing.
+  sweep_trigger = local.has_schedule ? "schedule" : "config"
+  patterns = {
+    run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) }"
+    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.trigger = \"${local.sweep_trigger}\") }"
+    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.trigger = \"${local.sweep_trigger}\") }"
+    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.trigger = \"${local.sweep_trigger}\") }"
+  }
 
-  run_metrics = {
-    Tagged     = "$.summary.outcomes.tagged"
-    Terminated = "$.summary.outcomes.terminated"
-    Stopped    = "$.summary.outcomes.stopped"
-    Marked     = "$.summary.outcomes.marked"
-    Notified   = "$.summary.outcomes.notified"
-    Deferred   = "$.summary.outcomes.deferred"
-    Failed     = "$.summary.outcomes.failed"
-    HeldBack   = "$.summary.held_back"
-  }
-  sweep_metrics = {
-    Sweeps     = "1"
-    Instances  = "$.summary.instances"
-    Compliant  = "$.summary.compliant"
-    Violations = "$.summary.violations"
-    RuleErrors = "$.summary.rule_errors"
-    Seconds    = "$.summary.seconds"
-  }
+  # What an audit would have done has names of its own, so that nobody takes it for done later on.
+  done_prefix = local.enforces ? "" : "WouldBe"
+
+  metrics = { for name, metric in {
+    Tagged     = { of = "run", value = "$.summary.outcomes.tagged", prefix = local.done_prefix }
+    Terminated = { of = "run", value = "$.summary.outcomes.terminated", prefix = local.done_prefix }
+    Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }
+    Marked     = { of = "run", value = "$.summary.outcomes.marked", prefix = local.done_prefix }
+    Notified   = { of = "run", value = "$.summary.outcomes.notified", prefix = local.done_prefix }
+    Deferred   = { of = "run", value = "$.summary.outcomes.deferred", prefix = local.done_prefix }
+    Failed     = { of = "run", value = "$.summary.outcomes.failed", prefix = local.done_prefix }
+    RuleErrors = { of = "run", value = "$.summary.rule_errors", prefix = "" }
+
+    Sweeps      = { of = "sweep", value = "1", prefix = "" }
+    SweepFailed = { of = "sweep", value = "$.summary.outcomes.failed", prefix = "" }
+    HeldBack    = { of = "sweep", value = "$.summary.held_back", prefix = "" }
+    Seconds     = { of = "sweep", value = "$.summary.seconds", prefix = "" }
+
+    Instances  = { of = "complete", value = "$.summary.instances", prefix = "" }
+    Compliant  = { of = "complete", value = "$.summary.compliant", prefix = "" }
+    Exempt     = { of = "complete", value = "$.summary.exempt", prefix = "" }
+    Violations = { of = "complete", value = "$.summary.violations", prefix = "" }
+  } : name => metric if var.create_metrics }
+
   vpc_metrics = {
     Instances  = "$.vpc.instances"
     Compliant  = "$.vpc.compliant"
+    Exempt     = "$.vpc.exempt"
     Violations = "$.vpc.violations"
   }
-
-  metrics = var.create_metrics ? merge(
-    { for name, value in local.run_metrics : name => { pattern = local.run_pattern, value = value } },
-    { for name, value in local.sweep_metrics : name => { pattern = local.sweep_pattern, value = value } },
-  ) : {}
 }
 
 # Metrics
@@ -47,11 +54,11 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 
   name           = "${var.name}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.this.name
-  pattern        = each.value.pattern
+  pattern        = local.patterns[each.value.of]
 
   metric_transformation {
     namespace = local.metrics_namespace
-    name      = each.key
+    name      = "${each.value.prefix}${each.key}"
     value     = each.value.value
   }
 }
@@ -62,7 +69,7 @@ resource "aws_cloudwatch_log_metric_filter" "by_vpc" {
 
   name           = "${var.name}-${each.key}-by-vpc"
   log_group_name = aws_cloudwatch_log_group.this.name
-  pattern        = local.vpc_sweep_pattern
+  pattern        = local.patterns.vpc
 
   metric_transformation {
     namespace  = local.metrics_namespace
@@ -83,7 +90,7 @@ locals {
       description = "A rule of the Tag Policy Engine ${var.name} cannot be used, and is not applied; the others are. The report says which, and what would be right: mend it in the table ${local.rules_table_name}, or in rules. The alarm ends with the first sweep without such a rule. ${local.what_to_do}"
     }
     failures = {
-      metric      = "Failed"
+      metric      = "SweepFailed"
       description = "AWS refuses to let the Tag Policy Engine ${var.name} tag, stop or terminate some instances. The report names each with AWS's code. The alarm ends with the first run without such a refusal. ${local.what_to_do}"
     }
     limits = {
@@ -92,19 +99,23 @@ locals {
     }
   }
 
-  # Two periods of a rate; two days for a cron of every day. CloudWatch looks back a week at most.
+  # Two periods of a rate, or of a cron of every hour, and the time that a sweep may take; two days
+  # for a cron of every day. CloudWatch looks back a week at most, in steps of less than an hour a day.
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
   rate         = try(regex("^rate\\((\\d+) (minute|hour|day)s?\\)$", var.schedule_expression), null)
   rate_seconds = local.rate == null ? 0 : tonumber(local.rate[0]) * { minute = 60, hour = 3600, day = 86400 }[local.rate[1]]
+  is_hourly    = can(regex("^cron\\(\\S+ \\* [*?] \\* [*?] \\*\\)$", var.schedule_expression))
   is_daily     = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", var.schedule_expression))
   silence_seconds = (
     var.silence_after_hours != null ? var.silence_after_hours * 3600
-    : local.rate_seconds > 0 ? max(2 * local.rate_seconds, 1200)
+    : local.rate_seconds > 0 ? 2 * local.rate_seconds + var.function.timeout_seconds
+    : local.is_hourly ? 2 * 3600 + var.function.timeout_seconds
     : local.is_daily ? 2 * 86400
     : 0
   )
-  has_silence_alarm = var.create_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_seconds <= 7 * 86400
-  silence_period    = local.silence_seconds >= 7200 ? 3600 : local.silence_seconds / 2
+  silence_period    = local.silence_seconds <= 86400 ? 300 : 3600
+  silence_periods   = ceil(local.silence_seconds / local.silence_period)
+  has_silence_alarm = var.create_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_periods * local.silence_period <= 7 * 86400
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
@@ -161,6 +172,7 @@ resource "aws_cloudwatch_metric_alarm" "of_metric" {
   treat_missing_data  = "ignore" # between two runs it stays as it is
 
   alarm_actions = [local.topic_arn]
+  ok_actions    = [local.topic_arn]
   tags          = var.tags
 }
 
@@ -168,16 +180,32 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-silence"
-  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${local.silence_seconds / 60} minutes: nobody looks after the instances. See whether the rule ${aws_cloudwatch_event_rule.schedule[0].name} is enabled, and what the log group ${aws_cloudwatch_log_group.this.name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the rule ${aws_cloudwatch_event_rule.schedule[0].name} is enabled, and what the log group ${aws_cloudwatch_log_group.this.name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
 
-  namespace           = local.metrics_namespace
-  metric_name         = aws_cloudwatch_log_metric_filter.this["Sweeps"].metric_transformation[0].name
-  statistic           = "Sum"
-  period              = local.silence_period
-  evaluation_periods  = ceil(local.silence_seconds / local.silence_period)
+  evaluation_periods  = local.silence_periods
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"
+
+  # Without FILL, CloudWatch would look further back for as many periods that have data.
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+  metric_query {
+    id          = "filled"
+    expression  = "FILL(sweeps, 0)"
+    label       = "finished sweeps"
+    return_data = true
+  }
+
+  metric_query {
+    id = "sweeps"
+
+    metric {
+      namespace   = local.metrics_namespace
+      metric_name = aws_cloudwatch_log_metric_filter.this["Sweeps"].metric_transformation[0].name
+      stat        = "Sum"
+      period      = local.silence_period
+    }
+  }
 
   alarm_actions = [local.topic_arn]
   ok_actions    = [local.topic_arn]
@@ -190,14 +218,14 @@ locals {
   queries = {
     "What was stopped or terminated, and why" = <<-EOT
       fields @timestamp, result, instance_id, instance_name, vpc_id, reason
-      | filter result in ["terminated", "stopped"]
+      | filter result in ["terminated", "stopped"] and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
     EOT
 
     "What is due, and when" = <<-EOT
       fields @timestamp, instance_id, instance_name, vpc_id, tag_value
-      | filter result = "marked"
+      | filter result = "marked" and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
     EOT
@@ -209,7 +237,7 @@ locals {
     EOT
 
     "Who launches instances without the tags" = <<-EOT
-      filter result = "tagged" and reason = "required tag missing" and ispresent(owner)
+      filter remedy = "tag" and reason = "required tag missing" and ispresent(owner)
       | stats count_distinct(instance_id) as instances by owner
       | sort instances desc
     EOT
@@ -221,7 +249,7 @@ locals {
     EOT
 
     "What happened to an instance (put in its id)" = <<-EOT
-      fields @timestamp, result, tag_key, tag_value, reason, code, detail, event_id
+      fields @timestamp, mode, result, tag_key, tag_value, reason, code, detail, event_id
       | filter instance_id = "i-0123456789abcdef0"
       | sort @timestamp desc
     EOT
@@ -282,9 +310,10 @@ locals {
       period = 3600
       yAxis  = { left = { min = 0, max = 100 } }
       metrics = [
-        [{ id = "share", expression = "100 * compliant / instances", label = "compliant, %", color = "#2ca02c" }],
+        [{ id = "share", expression = "100 * compliant / (instances - exempt)", label = "compliant, %", color = "#2ca02c" }],
         [local.metrics_namespace, "Compliant", { id = "compliant", visible = false }],
         [".", "Instances", { id = "instances", visible = false }],
+        [".", "Exempt", { id = "exempt", visible = false }],
       ]
     },
     {
@@ -294,7 +323,7 @@ locals {
       metrics = [
         [local.metrics_namespace, "Instances", { label = "instances" }],
         [".", "Violations", { label = "violations", color = "#d62728" }],
-        [{ expression = "SEARCH('{${local.metrics_namespace},VpcId} MetricName=\"Violations\"', 'Average', 3600)", label = "violations in $${PROP('Dim.VpcId')}" }],
+        [{ expression = "SEARCH('{\"${local.metrics_namespace}\",\"VpcId\"} MetricName=\"Violations\"', 'Average', 3600)", label = "violations in $${PROP('Dim.VpcId')}" }],
       ]
     },
     {
@@ -304,11 +333,11 @@ locals {
       view    = "timeSeries"
       stacked = true
       metrics = [
-        [local.metrics_namespace, "Tagged", { label = "${local.would_be}tagged", color = "#2ca02c" }],
-        [".", "Notified", { label = "no tags, not touched", color = "#bcbd22" }],
-        [".", "Marked", { label = "${local.would_be}announced", color = "#ff7f0e" }],
-        [".", "Stopped", { label = "${local.would_be}stopped", color = "#9467bd" }],
-        [".", "Terminated", { label = "${local.would_be}terminated", color = "#d62728" }],
+        [local.metrics_namespace, "${local.done_prefix}Tagged", { label = "${local.would_be}tagged", color = "#2ca02c" }],
+        [".", "${local.done_prefix}Notified", { label = "no tags, not touched", color = "#bcbd22" }],
+        [".", "${local.done_prefix}Marked", { label = "${local.would_be}announced", color = "#ff7f0e" }],
+        [".", "${local.done_prefix}Stopped", { label = "${local.would_be}stopped", color = "#9467bd" }],
+        [".", "${local.done_prefix}Terminated", { label = "${local.would_be}terminated", color = "#d62728" }],
       ]
     },
     {
@@ -316,9 +345,9 @@ locals {
       stat   = "Sum"
       period = 3600
       metrics = [
-        [local.metrics_namespace, "Failed", { label = "refused by AWS", color = "#d62728" }],
+        [local.metrics_namespace, "${local.done_prefix}Failed", { label = "refused by AWS", color = "#d62728" }],
         [".", "HeldBack", { label = "held back by a limit", color = "#9467bd" }],
-        [".", "Deferred", { label = "left for the next run", color = "#ff7f0e" }],
+        [".", "${local.done_prefix}Deferred", { label = "left for the next run", color = "#ff7f0e" }],
         [".", "RuleErrors", { label = "rules that cannot be used", color = "#8c564b" }],
         ["AWS/Lambda", "Errors", "FunctionName", var.name, { label = "failed runs", color = "#000000" }],
       ]
@@ -344,6 +373,8 @@ resource "aws_cloudwatch_dashboard" "this" {
   # Dashboards are the account's: the region keeps two regions of one account apart.
   dashboard_name = "${var.name}-${data.aws_region.current.id}"
   dashboard_body = jsonencode({
+    start          = "-P14D"
+    periodOverride = "inherit"
     widgets = concat(
       [
         {
@@ -367,7 +398,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             title  = "Last findings"
             region = data.aws_region.current.id
             view   = "table"
-            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, result, instance_id, instance_name, owner, tag_key, tag_value, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
           }
         },
       ],

@@ -340,12 +340,14 @@ variable "report_bucket" {
     - `create`: `true` makes a bucket: private, encrypted, versioned.
     - `name`: an existing bucket instead; it may serve many engines, accounts and regions.
     - `prefix`: what all keys begin with, such as `"tag-policy/"`.
+    - `kms_key_arn`: the key that encrypts the existing bucket, where it has one of its own.
     - `retention_days`: how long the bucket that is made keeps a report.
   EOT
   type = object({
     create         = optional(bool, false)
     name           = optional(string)
     prefix         = optional(string, "")
+    kms_key_arn    = optional(string)
     retention_days = optional(number, 365)
   })
   default = null
@@ -353,6 +355,16 @@ variable "report_bucket" {
   validation {
     condition     = var.report_bucket == null || try(var.report_bucket.create != (var.report_bucket.name != null), false)
     error_message = "report_bucket must be either { create = true } or { name = \"my-reports\" }."
+  }
+
+  validation {
+    condition     = try(var.report_bucket.name, null) == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.report_bucket.name))
+    error_message = "report_bucket.name must be the name of a bucket, not its ARN, such as \"my-reports\"."
+  }
+
+  validation {
+    condition     = try(var.report_bucket.kms_key_arn, null) == null || try(var.report_bucket.name != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.report_bucket.kms_key_arn)), false)
+    error_message = "report_bucket.kms_key_arn goes with report_bucket.name, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the bucket that is made is encrypted with kms_key_arn."
   }
 
   validation {
@@ -383,7 +395,7 @@ variable "create_dashboard" {
 }
 
 variable "silence_after_hours" {
-  description = "After how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)`, and after 48 hours for a `cron(…)` of every day; for other schedules there is no such alarm unless this says when."
+  description = "After how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)` or of a `cron(…)` of every hour, and the time that a run may take; after 48 hours for a `cron(…)` of every day. For other crons, and rates of more than three days, there is no such alarm unless this says when."
   type        = number
   default     = null
 

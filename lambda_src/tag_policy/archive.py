@@ -16,15 +16,15 @@ import gzip
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
 from tag_policy import page
-from tag_policy.model import Trigger
+from tag_policy.model import TagPolicyError, Trigger
 from tag_policy.report import head
 from tag_policy.report_text import HEADINGS
 from tag_policy.summary import Report
@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 MOST_ON_A_PAGE = 10_000
 """Findings that a page holds; a browser sorts and filters so many at once."""
+
+MOST_BYTES_ON_A_PAGE = 6 * 2**20
+"""However long they are: a page is made in memory."""
 
 MOST_IN_HISTORY = 200
 """Runs that the chart of a page shows at most."""
@@ -49,36 +52,67 @@ _CONSOLES = {
 Record = Mapping[str, str]
 
 
-@contextmanager
-def archive(s3: "S3Client", bucket: str, prefix: str) -> "Iterator[Archive]":
-    """Give an archive for one run; what it has on disk is gone afterwards.
+class ArchiveError(TagPolicyError):
+    """The report could not be kept, for a reason of the engine's own."""
 
-    Lambda's ``/tmp`` has 512 MB: room for millions of findings, compressed as they are.
-    """
-    with tempfile.TemporaryFile() as file:
-        yield Archive(s3, bucket, prefix, file)
+
+@contextmanager
+def archive(
+    s3: "Callable[[], S3Client]", bucket: str, prefix: str, out_of_time: Callable[[], bool]
+) -> "Iterator[Archive]":
+    """Give an archive for one run; what it has on disk is gone afterwards. Raises nothing."""
+    opened = Archive(s3, bucket, prefix, out_of_time)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 class Archive:
-    """Gathers the findings of a run, in a file rather than in memory, and keeps them in a bucket.
+    """Gathers the findings of a run, on disk rather than in memory, and keeps them in a bucket.
 
-    The keys of all objects begin with ``prefix``.
+    Lambda's ``/tmp`` has 512 MB: room for millions of findings, compressed as they are. The keys of
+    all objects begin with ``prefix``. ``s3`` makes the client when it is needed; ``out_of_time`` is
+    asked before every call, because people have to be told, whatever becomes of the bucket.
     """
 
-    def __init__(self, s3: "S3Client", bucket: str, prefix: str, file: IO[bytes]) -> None:
+    def __init__(
+        self,
+        s3: "Callable[[], S3Client]",
+        bucket: str,
+        prefix: str,
+        out_of_time: Callable[[], bool],
+    ) -> None:
         self.bucket = bucket
         self._s3 = s3
         self._prefix = prefix
-        self._file = file
-        self._broken: OSError | None = None
-        self._lines = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0)
+        self._out_of_time = out_of_time
+        self._broken: Exception | None = None
+        self._on_disk = ExitStack()
+        self._file: IO[bytes] | None = None
+        self._lines: gzip.GzipFile | None = None
+
+    def close(self) -> None:
+        """Remove what is on disk; a disk that is full cannot keep anybody from being told."""
+        with suppress(OSError, ValueError):
+            if self._lines is not None:
+                self._lines.close()
+        with suppress(OSError, ValueError):
+            self._on_disk.close()
 
     def add(self, record: Record) -> None:
         """Take in a finding. What goes wrong with that is raised by ``keep``, and not here."""
         try:
-            self._lines.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-        except OSError as error:
-            self._broken = error
+            line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+            self._opened()[1].write(line)
+        except Exception as error:
+            self._broken = self._broken or error
+
+    def _opened(self) -> tuple[IO[bytes], gzip.GzipFile]:
+        if self._file is None or self._lines is None:
+            self._file = self._on_disk.enter_context(tempfile.TemporaryFile())
+            self._lines = gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=1, mtime=0)
+        return self._file, self._lines
 
     def url(self, report: Report) -> str:
         """Return where AWS's console shows the page of a run, to whoever may read the bucket."""
@@ -87,22 +121,24 @@ class Archive:
         return f"https://{host}/s3/object/{self.bucket}?region={report.region}&prefix={key}"
 
     def keep(self, report: Report) -> None:
-        """Put everything into the bucket.
+        """Put everything into the bucket, its numbers last: where they are, the rest is, too.
 
-        Raises botocore's errors where the bucket does not take it, OSError where the disk did not.
+        Raises botocore's errors where the bucket does not take it, OSError where the disk did not,
+        and ArchiveError where there is no time left.
         """
         if self._broken is not None:
             raise self._broken
-        self._lines.close()
+        file, lines = self._opened()
+        lines.close()
+        file.seek(0)
+        self._put(self._key("findings", report, "jsonl.gz"), file, "application/gzip")
+        history = self._history(report)
+        html = page.render(report, history, self._for_page(report, file)).encode()
+        self._put(self._key("pages", report, "html"), html, _HTML)
+        if report.trigger is Trigger.SCHEDULE:
+            self._put(self._where("pages", report) + "latest.html", html, _HTML)
         run = json.dumps(head(report), ensure_ascii=False)
         self._put(self._key("runs", report, "json"), f"{run}\n".encode(), "application/json")
-        self._file.seek(0)
-        self._put(self._key("findings", report, "jsonl.gz"), self._file, "application/gzip")
-        history = self._history(report)
-        html = page.render(report, history, self._for_page(report)).encode()
-        self._put(self._key("pages", report, "html"), html, _HTML)
-        if report.is_sweep:
-            self._put(self._where("pages", report) + "latest.html", html, _HTML)
 
     def _where(self, kind: str, report: Report) -> str:
         of = f"account={report.account_id}/region={report.region}/engine={report.engine}"
@@ -112,20 +148,25 @@ class Archive:
         name = f"date={report.time:%Y-%m-%d}/{report.time:%H%M%S}Z-{report.request_id}"
         return f"{self._where(kind, report)}{name}.{ending}"
 
+    def _client(self) -> "S3Client":
+        if self._out_of_time():
+            raise ArchiveError("there was no time left for it")
+        return self._s3()
+
     def _put(self, key: str, body: "bytes | IO[bytes]", content_type: str) -> None:
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        self._client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def _history(self, report: Report) -> Sequence[Mapping[str, Any]]:
         """Return the numbers of the last runs of the schedule, this one included, oldest first."""
         key = self._where("history", report) + "history.json"
         try:
-            kept = json.load(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"])
-            runs = [dict(run) for run in kept["runs"]]
+            answer = self._client().get_object(Bucket=self.bucket, Key=key)
+            runs = page.points(json.load(answer["Body"]))
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             runs = []
-        except (KeyError, TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             log.warning("%s is not what an engine has put there; the history begins anew", key)
             runs = []
         if report.trigger is Trigger.SCHEDULE and report.rules:
@@ -133,19 +174,20 @@ class Archive:
             self._put(key, json.dumps({"runs": runs}).encode(), "application/json")
         return runs
 
-    def _for_page(self, report: Report) -> Iterator[str]:
+    def _for_page(self, report: Report, file: IO[bytes]) -> Iterator[str]:
         """Yield the JSON of the findings that a page holds: the gentlest are left out first."""
-        left = MOST_ON_A_PAGE
+        left, size = MOST_ON_A_PAGE, 0
         quota: dict[str, int] = {}
         for worst in HEADINGS:
             quota[str(worst)] = min(report.outcomes.counted[worst], left)
             left -= quota[str(worst)]
-        self._file.seek(0)
-        with gzip.GzipFile(fileobj=self._file, mode="rb") as lines:
+        file.seek(0)
+        with gzip.GzipFile(fileobj=file, mode="rb") as lines:
             for line in lines:
                 result = _result(line)
-                if quota[result]:
+                if quota[result] and size + len(line) <= MOST_BYTES_ON_A_PAGE:
                     quota[result] -= 1
+                    size += len(line)
                     yield line.decode().rstrip("\n")
 
 

@@ -93,7 +93,7 @@ class Enforcement:
 
     ``look_again`` returns what is found about some instances when they are looked at anew.
     ``touched``, given ids and tag keys, returns the ids of those instances that may be exempt, have
-    one of the tags, or are no longer live: all others are still as they were found.
+    one of the tags, or are no longer live: all others still lack the tags that they were to get.
     ``out_of_time`` is asked before every call; what is left then is deferred. In audit mode no call
     is made, and the outcomes are those that the enforcing run would try for. AWS's errors become
     outcomes and are not raised.
@@ -120,12 +120,11 @@ class Enforcement:
         self._endings: list[_Call] = []
         self._parts = deque[_Call]()
 
-    def take(self, findings: Iterable[Finding], seen_at: datetime) -> Iterator[Outcome]:
+    def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
         """Take all that was found about one instance, and make the call that is full by that.
 
-        ``seen_at`` is when the instance was looked at. Every finding of ``Remedy.TAG`` must have
-        its value; none is of ``Remedy.WAIT``. What is to be ended waits for ``finish``, and is
-        marked first there, where its finding has a mark.
+        Every finding of ``Remedy.TAG`` must have its value; none is of ``Remedy.WAIT``. What is to
+        be ended waits for ``finish``, and is marked first there, where its finding has a mark.
         """
         if self._mode is Mode.AUDIT:
             yield from (Outcome(finding, _RESULT_OF[finding.remedy]) for finding in findings)
@@ -138,6 +137,7 @@ class Enforcement:
                 yield from (Outcome(finding, Result.NOTIFIED) for finding in some)
                 continue
             key = (remedy, _tags(some))
+            seen_at = some[0].instance.seen_at
             call = self._calls.setdefault(key, _Call(remedy, {}, seen_at))
             if seen_at < call.seen_at:
                 self._calls[key] = call = replace(call, seen_at=seen_at)

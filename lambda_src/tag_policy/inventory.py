@@ -112,7 +112,7 @@ def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
     """Yield the instances of a page; those outside the VPCs are not taken on trust of a filter."""
     for description in page.descriptions:
         if description.get("VpcId") in vpc_ids:
-            yield to_instance(description)
+            yield to_instance(description, page.asked_at)
 
 
 def _number(instance: Instance) -> int:
@@ -133,10 +133,12 @@ def instances_shown(
     ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
 ) -> Iterator[tuple[str, Instance | None]]:
     """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs."""
-    for description in _descriptions(ec2, instance_ids, paced):
-        ours = description.get("VpcId") in vpc_ids
-        live = description["State"]["Name"] in LIVE_STATES
-        yield description["InstanceId"], to_instance(description) if ours and live else None
+    for page in _pages_by_id(ec2, instance_ids, paced):
+        for description in page.descriptions:
+            ours = description.get("VpcId") in vpc_ids
+            live = description["State"]["Name"] in LIVE_STATES
+            instance = to_instance(description, page.asked_at) if ours and live else None
+            yield description["InstanceId"], instance
 
 
 def touched(
@@ -145,7 +147,8 @@ def touched(
     """Return the ids of those instances that have one of the tags, or have ended.
 
     Asked of instances that lack the tags, that is next to none of them, and so takes next to no
-    time. May return too many. What is not there any more at all is not returned.
+    time. May return too many. What has lost tags is not returned, nor what is not there any more at
+    all: a tag that is written to it does no harm.
     """
     if len(tag_keys) > FILTER_VALUES or any(_MEANS_MORE.search(key) for key in tag_keys):
         return instance_ids
@@ -162,24 +165,30 @@ def states_by_id(
     ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
 ) -> dict[str, str]:
     """Return the state of each instance that EC2 still tells of, ended ones included."""
-    shown = _descriptions(ec2, instance_ids, paced)
-    return {description["InstanceId"]: description["State"]["Name"] for description in shown}
+    return {
+        description["InstanceId"]: description["State"]["Name"]
+        for page in _pages_by_id(ec2, instance_ids, paced)
+        for description in page.descriptions
+    }
 
 
-def _descriptions(
+def _pages_by_id(
     ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
-) -> "Iterator[InstanceTypeDef]":
+) -> "Iterator[_Page]":
     """Describe instances by a filter, because one id that is gone would fail a call by ids."""
     listings = [[_filter("instance-id", some)] for some in chunks(instance_ids, FILTER_VALUES)]
-    for page in _pages(ec2, listings, paced):
-        yield from page.descriptions
+    return _pages(ec2, listings, paced)
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing."""
+    """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing.
+
+    ``asked_at`` is when EC2 was asked for it: what it tells is not newer than that.
+    """
 
     descriptions: "Sequence[InstanceTypeDef]"
+    asked_at: datetime
     is_last: bool
 
 
@@ -193,12 +202,14 @@ def _pages(
             request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE}
             if token:
                 request["NextToken"] = token
+            asked_at = paced.now()
             answer = paced(partial(ec2.describe_instances, **request))
             asked, token = token, answer.get("NextToken", "")
             if token and token == asked:
                 raise ResponseParserError("EC2 answers a page with the token of the same page")
             yield _Page(
                 [d for reservation in answer["Reservations"] for d in reservation["Instances"]],
+                asked_at,
                 is_last=not token and number == len(listings),
             )
             if not token:
@@ -209,8 +220,11 @@ def _filter(name: str, values: Sequence[str]) -> "FilterTypeDef":
     return {"Name": name, "Values": list(values)}
 
 
-def to_instance(description: "InstanceTypeDef") -> Instance:
-    """Turn one instance of a ``DescribeInstances`` answer into an Instance."""
+def to_instance(description: "InstanceTypeDef", seen_at: datetime) -> Instance:
+    """Turn one instance of an answer of ``DescribeInstances`` into an Instance.
+
+    ``seen_at`` is when EC2 was asked.
+    """
     tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
     return Instance(
         ref=InstanceRef(
@@ -219,6 +233,7 @@ def to_instance(description: "InstanceTypeDef") -> Instance:
             name=tags.get("Name", ""),
             created_at=_created_at(description),
             managers=_managers(description, tags),
+            seen_at=seen_at,
         ),
         state=description["State"]["Name"],
         started_at=description["LaunchTime"],

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
@@ -11,6 +11,9 @@ INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 """
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class TagPolicyError(Exception):
@@ -111,6 +114,7 @@ class InstanceRef:
 
     Tags are left behind on purpose, so that a run over 100,000 instances does not hold the tags of
     all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
+    ``seen_at`` is when EC2 was asked for what is known of it, not when that was looked through.
     ``managers`` says which AWS services the instance belongs to, and what it is part of there, such
     as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write.
     """
@@ -120,6 +124,7 @@ class InstanceRef:
     name: str
     created_at: datetime
     managers: Mapping[str, str]
+    seen_at: datetime = _NEVER
 
 
 @dataclass(frozen=True, slots=True)

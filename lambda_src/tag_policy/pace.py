@@ -68,9 +68,14 @@ class PacedCalls:
     """Makes calls, and makes those that AWS throttles again, for as long as there is time."""
 
     def __init__(self, clock: Clock, out_of_time: Callable[[], bool]) -> None:
+        self._clock = clock
         self._pace = Pace(clock)
         self._out_of_time = out_of_time
         self._throttled = 0
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._clock.now()
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
         """Make a call and return its answer; raises what it raises, throttling last of all."""

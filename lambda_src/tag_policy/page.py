@@ -11,12 +11,13 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tag_policy.report import head
 from tag_policy.report_text import verdict
-from tag_policy.summary import Report, counts
+from tag_policy.summary import Report
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -47,14 +48,37 @@ def point(report: Report) -> dict[str, Any]:
     """Return what the chart of later pages shows of a run."""
     return {
         "time": report.time.isoformat(timespec="seconds"),
-        "mode": str(report.mode),
         "complete": report.complete,
         "instances": report.instances,
         "compliant": report.compliant,
         "exempt": report.exempt,
         "violations": report.violations,
-        "outcomes": counts(report),
     }
+
+
+def points(history: Any) -> list[dict[str, Any]]:
+    """Return the points of a history that was kept; what is none is left out.
+
+    Raises TypeError or ValueError for what is no history at all.
+    """
+    if not isinstance(history, dict) or not isinstance(history.get("runs"), list):
+        raise TypeError("a history is an object with a list of runs")
+    return [
+        {"time": run["time"], "complete": run["complete"], **{name: run[name] for name in _NUMBERS}}
+        for run in history["runs"]
+        if _is_point(run)
+    ]
+
+
+_NUMBERS = ("instances", "compliant", "exempt", "violations")
+
+
+def _is_point(run: Any) -> bool:
+    try:
+        datetime.fromisoformat(run["time"])
+        return type(run["complete"]) is bool and all(type(run[name]) is int for name in _NUMBERS)
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _template() -> str:

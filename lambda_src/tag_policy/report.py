@@ -84,9 +84,15 @@ def attributes(report: Report) -> dict[str, str | int | list[str]]:
         "trigger": str(report.trigger),
         "severity": str(report.severity),
         "complete": str(report.complete).lower(),
-        "vpc_ids": list(report.vpc_ids),
+        "vpc_ids": _concerned(report),
         **{str(result): report.outcomes.counted[result] for result in _FILTERED},
     }
+
+
+def _concerned(report: Report) -> list[str]:
+    """Return the VPCs with findings, or all of the run's where something went wrong in it."""
+    about_all = report.problems or report.rule_errors
+    return [v for v in report.vpc_ids if about_all or v in report.outcomes.vpc_ids]
 
 
 _FILTERED = (
@@ -178,7 +184,7 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         record |= {
             "creator_kind": str(finding.launch.kind),
             "creator_role": clean(finding.launch.role, NAME_LIMIT),
-            "event_id": finding.launch.event_id,
+            "event_id": clean(finding.launch.event_id, NAME_LIMIT),
             "event_time": finding.launch.event_time.isoformat(timespec="seconds"),
         }
     if finding.detail_tag is not None:

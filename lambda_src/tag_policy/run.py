@@ -23,6 +23,7 @@ from tag_policy.model import (
     Finding,
     Instance,
     InstanceRef,
+    Mode,
     Outcome,
     Remedy,
     Rule,
@@ -37,8 +38,10 @@ log = logging.getLogger(__name__)
 
 _MARGIN_SECONDS = 120.0
 _ARCHIVE_SECONDS = 40.0
-"""Kept for the last call and for publishing the report, each with its retries (see aws.py); and
-where reports are kept in a bucket, for a bucket that does not answer."""
+_TELLING_SECONDS = 80.0
+"""Kept for the last call and for publishing the report, each with its retries (see aws.py); where
+reports are kept in a bucket, for that, too. With ``_TELLING_SECONDS`` left, no further call is made
+to the bucket: it may take 30, and publishing 50."""
 
 Judged = Callable[[Instance, list[Finding] | None], None]
 """Is told of an instance and of what was found about it: None where it is exempt."""
@@ -77,6 +80,11 @@ class Run:
             outcomes=self.outcomes,
         )
         self._archive: Archive | None = None
+        # What a line of the archive needs, which does not stand in a log.
+        self._of_the_run = {
+            "time": self.now.isoformat(timespec="seconds"),
+            "request_id": context.aws_request_id,
+        }
         self._clock = clock
         self._context = context
         margin = _MARGIN_SECONDS + (_ARCHIVE_SECONDS if settings.report_bucket else 0)
@@ -100,7 +108,8 @@ class Run:
 
         Raises RunError when the run failed.
         """
-        with telling.opened_archive(self.settings, self.clients) as self._archive:
+        too_late = Deadline(self._context, min(_TELLING_SECONDS, seconds_left(self._context) / 4))
+        with telling.opened_archive(self.settings, self.clients, too_late) as self._archive:
             try:
                 if self._read_rules():
                     work(self)
@@ -190,7 +199,7 @@ class Run:
         are there already, by the id of the instance; ``noted`` is told of each outcome.
         """
         out_of_time = Deadline(self._context, self._margin)
-        enforcement, began = self._enforcement(out_of_time), self._clock.now()
+        enforcement = self._enforcement(out_of_time)
         held: list[Finding] = []
 
         def note(outcomes: Iterable[Outcome]) -> None:
@@ -204,14 +213,14 @@ class Run:
             if any(waits_for_creator(f) or is_destructive(f) for f in findings):
                 held += findings
             else:
-                note(enforcement.take(findings, self._clock.now()))
+                note(enforcement.take(findings))
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.settings)
         looked_at = total(self.tallies.values()).instances
         ready, over_limit = within_limits(ready, looked_at, self.settings)
         note((*deferred, *over_limit))
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
-            note(enforcement.take(of_one, began))
+            note(enforcement.take(of_one))
         note(enforcement.finish())
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
@@ -259,8 +268,11 @@ class Run:
         return found.answers
 
     def _note(self, outcome: Outcome) -> None:
-        record = as_record(outcome)
-        log.info("%s %s", outcome.result, outcome.finding.instance.instance_id, extra=record)
+        mode = self.report.mode
+        record = as_record(outcome) | {"mode": str(mode)}
+        would_be = "would be " if mode is Mode.AUDIT else ""
+        instance_id = outcome.finding.instance.instance_id
+        log.info("%s%s %s", would_be, outcome.result, instance_id, extra=record)
         self.outcomes.add(outcome)
         if self._archive is not None:
-            self._archive.add(record)
+            self._archive.add(record | self._of_the_run)

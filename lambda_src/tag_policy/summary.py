@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import LIMIT, Mode, Outcome, Result, RuleError, Trigger
+from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Trigger
 
 MOST_KEPT = 3_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
@@ -17,7 +17,8 @@ class Severity(StrEnum):
     """How much a run wants to be looked at.
 
     ``ERROR``: somebody has to do something. ``WARNING``: instances were stopped or terminated, will
-    be, or have no tags. ``INFO``: tags were written, nothing else.
+    be, or have no tags; or AWS did not answer, so that something was left undone. ``INFO``: tags
+    were written, or wait for a creator that CloudTrail does not know yet.
     """
 
     ERROR = "error"
@@ -49,12 +50,15 @@ def total(tallies: Iterable[Tally]) -> Tally:
 class Outcomes:
     """The outcomes of a run: all are counted, and of each result as many kept as can be told.
 
-    ``held_back`` counts those of the deferred that a limit held back.
+    ``held_back`` counts those of the deferred that a limit held back, ``unanswered`` those that AWS
+    did not carry out, or did not confirm; ``vpc_ids`` are those that they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.counted = Counter[Result]()
+        self.vpc_ids = set[str]()
         self.held_back = 0
+        self.unanswered = 0
         self._kept: dict[Result, list[Outcome]] = {}
         for outcome in outcomes:
             self.add(outcome)
@@ -62,7 +66,11 @@ class Outcomes:
     def add(self, outcome: Outcome) -> None:
         """Count an outcome, and keep it if there are not too many like it."""
         self.counted[outcome.result] += 1
-        self.held_back += outcome.code == LIMIT
+        self.vpc_ids.add(outcome.finding.instance.vpc_id)
+        if outcome.result is Result.DEFERRED:
+            self.held_back += outcome.code == LIMIT
+            ends = outcome.finding.remedy in (Remedy.STOP, Remedy.TERMINATE)
+            self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
         kept = self._kept.setdefault(outcome.result, [])
         if len(kept) < MOST_KEPT:
             kept.append(outcome)
@@ -140,7 +148,7 @@ class Report:
         counted = self.outcomes.counted
         if self.problems or self.rule_errors or counted[Result.FAILED] or self.outcomes.held_back:
             return Severity.ERROR
-        if any(counted[result] for result in _WORTH_A_LOOK):
+        if self.outcomes.unanswered or any(counted[result] for result in _WORTH_A_LOOK):
             return Severity.WARNING
         return Severity.INFO
 
@@ -174,6 +182,7 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
             "vpc_id": vpc_id,
             "mode": str(report.mode),
             "trigger": str(report.trigger),
+            "complete": report.complete,
             **asdict(tally),
         }
         for vpc_id, tally in report.by_vpc.items()

@@ -1,13 +1,14 @@
 """The end of a run: its report into the bucket, the log and the topic."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from tag_policy import notify
 from tag_policy.archive import Archive, archive
-from tag_policy.aws import AWS_ERRORS, Clients
-from tag_policy.model import TagPolicyError
+from tag_policy.aws import Clients
+from tag_policy.model import TagPolicyError, Trigger
 from tag_policy.report import whole_text
 from tag_policy.settings import Settings
 from tag_policy.summary import Report, summaries_by_vpc, summary
@@ -19,11 +20,17 @@ class RunError(TagPolicyError):
     """The run could not do what it was to do. What it did do is in the report and in the log."""
 
 
-def opened_archive(settings: Settings, clients: Clients) -> AbstractContextManager[Archive | None]:
-    """Return the archive of a run, to be entered; it is None where no bucket is given."""
+def opened_archive(
+    settings: Settings, clients: Clients, out_of_time: Callable[[], bool]
+) -> AbstractContextManager[Archive | None]:
+    """Return the archive of a run, to be entered; it is None where no bucket is given.
+
+    ``out_of_time`` is asked before each call: what comes after it needs time, too.
+    """
     if not settings.report_bucket:
         return nullcontext()
-    return archive(clients.s3, settings.report_bucket, settings.report_prefix)
+    bucket, prefix = settings.report_bucket, settings.report_prefix
+    return archive(lambda: clients.s3, bucket, prefix, out_of_time)
 
 
 def kept(report: Report, archive: Archive) -> Report:
@@ -40,7 +47,8 @@ def kept(report: Report, archive: Archive) -> Report:
         # Whatever it is, people are told what was done.
         log.exception("the report could not be kept")
         problem = f"the report could not be kept in the bucket {archive.bucket}: {error}"
-        return report.with_problem(problem, failed=True)
+        # Events that were dealt with must not come back for that; the next sweep rings the alarm.
+        return report.with_problem(problem, failed=report.trigger is not Trigger.EVENTS)
     return with_page
 
 
@@ -62,7 +70,7 @@ def tell(report: Report, settings: Settings, clients: Clients) -> None:
         return
     try:
         notify.publish(clients.sns, settings.topic_arn, report)
-    except AWS_ERRORS as error:
+    except Exception as error:
         log.error("the report could not be published", extra={"report": whole_text(report)})
         raise RunError(
             f"the report could not be published to {settings.topic_arn}: {error}"

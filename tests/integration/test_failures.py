@@ -142,6 +142,27 @@ def test_an_instance_that_is_exempted_while_the_run_is_under_way_is_left_alone(
     assert engine.tags(instance).keys() == {"Name", "tag-policy:exempt"}
 
 
+def test_how_old_a_look_is_counts_from_the_call_and_not_from_the_judging(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tag_policy.enforcement.BATCH_SIZE", 2)
+    engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "ours"}})
+    ids = fleet.launch(engine, engine.vpc, {"Name": "web"}, count=6)
+
+    def a_slow_call(call: Call) -> None:
+        if call.action == "CreateTags" and engine.clock.slept < timedelta(seconds=30):
+            engine.clock.sleep(60)
+            waiting = [i for i in ids if i not in call.parameters["Resources"]]
+            tag(engine, waiting[0], "ProjectCode", "theirs")
+            tag(engine, waiting[1], "tag-policy:exempt", "")
+
+    with listening(a_slow_call):
+        engine.run()
+
+    values = [engine.tags(i).get("ProjectCode", "") for i in ids]
+    assert sorted(values) == ["", "ours", "ours", "ours", "ours", "theirs"]
+
+
 def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engine) -> None:
     fleet.launch(engine, engine.vpc, {"Name": "web"}, count=3)
 

@@ -829,3 +829,33 @@ run "refuses_silence_of_half_an_hour" {
 
   expect_failures = [var.silence_after_hours]
 }
+
+run "refuses_the_arn_of_a_bucket" {
+  command = plan
+
+  variables {
+    report_bucket = { name = "arn:aws:s3:::my-reports" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_a_key_for_the_bucket_that_is_made" {
+  command = plan
+
+  variables {
+    report_bucket = { create = true, kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  expect_failures = [var.report_bucket]
+}
+
+run "refuses_an_alias_as_the_key_of_the_bucket" {
+  command = plan
+
+  variables {
+    report_bucket = { name = "my-reports", kms_key_arn = "alias/reports" }
+  }
+
+  expect_failures = [var.report_bucket]
+}

@@ -455,16 +455,12 @@ run "silence_is_two_periods_of_the_schedule" {
   command = plan
 
   assert {
-    condition = alltrue([
-      aws_cloudwatch_metric_alarm.silence[0].period == 3600,
-      aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 2,
-      aws_cloudwatch_metric_alarm.silence[0].treat_missing_data == "breaching",
-    ])
-    error_message = "rate(1 hour) is not two hours of silence."
+    condition     = local.silence_seconds == 8100 && local.silence_period == 300 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 27
+    error_message = "rate(1 hour) is not two hours and a run of silence."
   }
 }
 
-run "silence_of_a_fast_schedule_is_twenty_minutes" {
+run "silence_of_a_fast_schedule_is_longer_than_a_run" {
   command = plan
 
   variables {
@@ -472,8 +468,8 @@ run "silence_of_a_fast_schedule_is_twenty_minutes" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 2
-    error_message = "rate(1 minute) is not twenty minutes of silence."
+    condition     = local.silence_seconds == 1020 && local.silence_period == 300 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 4
+    error_message = "rate(1 minute) is not two minutes and a run of silence."
   }
 }
 
@@ -485,8 +481,21 @@ run "silence_of_a_slow_schedule_is_at_most_a_week" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 6 * 24
+    condition     = local.silence_seconds == 519300 && local.silence_period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 145
     error_message = "rate(3 days) is not six days of silence."
+  }
+}
+
+run "a_cron_of_every_hour_is_silent_as_a_rate_is" {
+  command = plan
+
+  variables {
+    schedule_expression = "cron(0/15 * * * ? *)"
+  }
+
+  assert {
+    condition     = local.silence_seconds == 8100 && local.silence_period == 300 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 27
+    error_message = "An hourly cron is not two hours of silence."
   }
 }
 
@@ -511,7 +520,7 @@ run "a_cron_of_every_day_is_silent_after_two_days" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 48
+    condition     = local.silence_period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 48
     error_message = "A daily cron is not two days of silence."
   }
 }
@@ -538,7 +547,7 @@ run "unless_it_is_told_when" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.silence[0].period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 75
+    condition     = local.silence_period == 3600 && aws_cloudwatch_metric_alarm.silence[0].evaluation_periods == 75
     error_message = "75 hours are not 75 hours."
   }
 }
@@ -588,7 +597,7 @@ run "without_a_dashboard_there_are_metrics_and_alarms" {
   assert {
     condition = alltrue([
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_log_metric_filter.this) == 14,
+      length(aws_cloudwatch_log_metric_filter.this) == 16,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "More than the dashboard is missing."
@@ -608,8 +617,23 @@ run "the_dashboard_of_an_audit_says_would_be" {
       strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "would be terminated"),
       strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "tag-policy-dead-letters"),
       strcontains(aws_cloudwatch_log_metric_filter.this["Tagged"].pattern, "\"audit\""),
+      aws_cloudwatch_log_metric_filter.this["Terminated"].metric_transformation[0].name == "WouldBeTerminated",
       aws_cloudwatch_dashboard.this[0].dashboard_name == "tag-policy-eu-west-1",
     ])
     error_message = "The dashboard does not say that nothing was done."
+  }
+}
+
+run "without_a_schedule_the_sweep_is_that_of_aws_config" {
+  command = plan
+
+  variables {
+    schedule_expression = null
+    config_rule         = true
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_log_metric_filter.this["Compliant"].pattern, "\"config\"")
+    error_message = "The metrics wait for a schedule that is not there."
   }
 }

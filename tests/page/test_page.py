@@ -67,6 +67,27 @@ def test_a_run_that_found_nothing_says_so(open_page: OpenPage) -> None:
     assert "100 %\nCompliant" in seen.text("#cards")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"problems": ["the table has no valid rule"]}, "Nothing was done. What went wrong"),
+        ({"instances": 10, "compliant": 6, "exempt": 1, "violations": 3}, "3 instances wait"),
+        ({"instances": 10, "compliant": 9, "exempt": 1}, "every instance that counts is tagged"),
+        ({}, "There are no instances."),
+    ],
+)
+def test_no_finding_is_not_always_good_news(
+    open_page: OpenPage, changes: dict[str, Any], words: str
+) -> None:
+    assert words in open_page(**changes).text("#count")
+
+
+def test_what_is_exempt_is_neither_compliant_nor_not(open_page: OpenPage) -> None:
+    seen = open_page(instances=100, compliant=80, exempt=20)
+
+    assert "100 %\nCompliant" in seen.text("#cards")
+
+
 def test_ten_findings_are_shown_worst_first_with_all_that_is_known(open_page: OpenPage) -> None:
     seen = open_page(findings(10), history(48), instances=1000, compliant=999)
 
@@ -215,7 +236,7 @@ def test_several_vpcs_have_a_line_each(open_page: OpenPage) -> None:
     seen = open_page([], by_vpc=by_vpc)
 
     rows = [row.inner_text().split("\t") for row in seen.page.locator("#vpcs tbody tr").all()]
-    assert rows == [["vpc-1", "1,200", "99.1 %", "3", "12"], ["vpc-2", "10", "50 %", "0", "9"]]
+    assert rows == [["vpc-1", "1,200", "99.4 %", "3", "12"], ["vpc-2", "10", "50 %", "0", "9"]]
     assert not open_page([], by_vpc={"vpc-1": Tally(1)}).page.locator("#vpcs").is_visible()
 
 

@@ -15,6 +15,7 @@ from tag_policy.model import (
     Remedy,
     Result,
     Rule,
+    Trigger,
 )
 from tag_policy.settings import Settings
 from tag_policy.summary import Outcomes, Report
@@ -72,7 +73,7 @@ def report(**changes: Any) -> Report:
     """Make a report of a run that found nothing."""
     values: dict[str, Any] = {
         "mode": Mode.ENFORCE,
-        "trigger": "schedule",
+        "trigger": Trigger.SCHEDULE,
         "vpc_ids": ("vpc-abc123c1",),
         "partition": "aws",
         "engine": "tag-policy",

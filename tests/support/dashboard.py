@@ -11,7 +11,11 @@ from typing import Any
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name, and dimensions."""
 
-_SEARCH = re.compile(r"SEARCH\('\{(?P<namespace>[^,}]+),(?P<keys>[^}]+)\} MetricName=\"(\w+)\"'")
+# What has other characters than letters and digits must stand in quotes.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
+_SEARCH = re.compile(
+    r'SEARCH\(\'\{"(?P<namespace>[^"]+)",(?P<keys>("\w+",?)+)\} MetricName="(?P<name>\w+)"'
+)
 
 
 def metrics_of(body: str) -> Iterator[Metric]:
@@ -38,7 +42,8 @@ def searches_of(body: str) -> Iterator[tuple[str, str, frozenset[str]]]:
                 continue
             match = _SEARCH.search(expression)
             assert match, f"{expression} is not understood"
-            yield match["namespace"], match[3], frozenset(match["keys"].split(","))
+            keys = match["keys"].replace('"', "").split(",")
+            yield match["namespace"], match["name"], frozenset(keys)
 
 
 def expressions_of(body: str) -> Iterator[tuple[set[str], set[str]]]:

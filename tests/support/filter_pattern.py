@@ -102,6 +102,11 @@ def _one(tokens: list[tuple[str, str]]) -> Test:
         _take(tokens, ")")
         return test
     kinds = [kind for kind, _ in tokens[:3]]
+    if kinds == ["selector", "word", "word"] and tokens[1][1] == "IS":
+        (_, selector), _, (_, truth) = (tokens.pop(0) for _ in range(3))
+        if truth not in ("TRUE", "FALSE"):
+            raise PatternError(f"{selector} IS {truth} is not supported")
+        return lambda line: _find(line, selector) is (truth == "TRUE")
     if kinds[:2] != ["selector", "sign"] or len(kinds) < 3:
         raise PatternError(f"a comparison should stand at {tokens[:3]}")
     (_, selector), (_, sign), (kind, value) = (tokens.pop(0) for _ in range(3))

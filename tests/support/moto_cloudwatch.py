@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.
 
 import json
 import operator
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from moto.cloudwatch.models import (
@@ -82,38 +84,79 @@ def evaluate(account_id: str, region: str, now: datetime) -> dict[str, str]:
     return states
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """What an alarm looks at: one metric, and what stands for a period without data."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+    statistic: str
+    period: timedelta
+    filled: float | None = None
+
+
+def _watched(alarm: Alarm) -> _Watched:
+    """Return what an alarm looks at: its metric, or `FILL(metric, 0)`; other math is an error."""
+    if not alarm.metric_data_queries:
+        return _Watched(
+            alarm.namespace,
+            alarm.metric_name,
+            frozenset((str(d.name), str(d.value)) for d in alarm.dimensions),
+            alarm.statistic,
+            timedelta(seconds=int(alarm.period)),
+        )
+    queries = {query.id: query for query in alarm.metric_data_queries}
+    (result,) = [query for query in queries.values() if str(query.return_data).lower() == "true"]
+    match = re.fullmatch(r"FILL\((\w+), 0\)", result.expression or "")
+    stat = queries[match[1]].metric_stat if match else None
+    if stat is None:
+        raise NotImplementedError(f"{result.expression} of {alarm.name}")
+    return _Watched(
+        stat.metric.namespace,
+        stat.metric.metric_name,
+        frozenset((str(d.name), str(d.value)) for d in stat.metric.dimensions),
+        stat.stat,
+        timedelta(seconds=int(stat.period)),
+        filled=0.0,
+    )
+
+
 def _state(cloudwatch: CloudWatchBackend, alarm: Alarm, now: datetime) -> str:
-    period = timedelta(seconds=int(alarm.period))
+    watched = _watched(alarm)
     data = [
         (_aware(datum.timestamp, now), datum.value)
         for datum in cloudwatch.metric_data
-        if isinstance(datum, MetricDatum) and _is_watched(datum, alarm)
+        if isinstance(datum, MetricDatum) and _is_watched(datum, watched)
     ]
+    compare, threshold = _COMPARE[alarm.comparison_operator], float(alarm.threshold)
+    if watched.filled is None and int(alarm.evaluation_periods) > 1:
+        # AWS would look further back for as many periods with data.
+        raise NotImplementedError(f"{alarm.name} looks at several periods and fills none")
     breaching: list[bool | None] = []
     for number in range(int(alarm.evaluation_periods)):
-        end = now - number * period
-        values = [value for time, value in data if end - period < time <= end]
-        breaching.append(
-            _COMPARE[alarm.comparison_operator](
-                _STATISTIC[alarm.statistic](values), float(alarm.threshold)
-            )
-            if values
-            else {"breaching": True, "notBreaching": False, "ignore": None}[
-                alarm.treat_missing_data or "missing"
-            ]
-        )
+        end = now - number * watched.period
+        values = [value for time, value in data if end - watched.period < time <= end]
+        if values:
+            breaching.append(compare(_STATISTIC[watched.statistic](values), threshold))
+        elif watched.filled is not None and data:
+            breaching.append(compare(watched.filled, threshold))
+        else:  # of no data at all, FILL makes nothing
+            breaching.append(_MISSING[alarm.treat_missing_data or "missing"])
     if None in breaching:
         return alarm.state_value
     return "ALARM" if all(breaching) else "OK"
 
 
-def _is_watched(datum: MetricDatumBase, alarm: Alarm) -> bool:
-    of_datum = {(d.name, d.value) for d in datum.dimensions}
-    of_alarm = {(d.name, d.value) for d in alarm.dimensions}
-    return (datum.namespace, datum.name, of_datum) == (
-        alarm.namespace,
-        alarm.metric_name,
-        of_alarm,
+_MISSING = {"breaching": True, "notBreaching": False, "ignore": None}
+
+
+def _is_watched(datum: MetricDatumBase, watched: _Watched) -> bool:
+    dimensions = frozenset((str(d.name), str(d.value)) for d in datum.dimensions)
+    return (datum.namespace, datum.name, dimensions) == (
+        watched.namespace,
+        watched.name,
+        watched.dimensions,
     )
 
 
@@ -122,10 +165,12 @@ def _aware(time: datetime, like: datetime) -> datetime:
 
 
 def _tell(account_id: str, region: str, topic: str, alarm: Alarm) -> None:
-    """Publish what an alarm says.
+    """Publish what an alarm says; for a topic that is gone, it says it to nobody.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
     """
+    if topic not in sns_backends[account_id][region].topics:
+        return
     message = {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,

@@ -33,7 +33,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "archive": {
         "untagged_action": "terminate",
-        "report_bucket": {"name": "all-reports", "prefix": "tag-policy/"},
+        "report_bucket": {
+            "name": "all-reports",
+            "prefix": "tag-policy/",
+            "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",
+        },
     },
     "no-lookup": {
         "untagged_action": "notify",

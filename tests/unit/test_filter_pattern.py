@@ -28,6 +28,7 @@ LINE: dict[str, Any] = {
         '{ $.sourceIPAddress = "111.111.*" }',
         '{ $.arrayKey[0] = "value" }',
         "{ $.objectList[1].id = 2 }",
+        "{ $.cluster.ok IS TRUE }",
         "{ ($.cluster.number > 6.5) && ($.cluster.number <= 7) }",
         '{ ($.eventType = "Other") || ($.cluster.number >= 7 && $.cluster.number != 8) }',
     ],
@@ -44,6 +45,8 @@ def test_a_line_that_a_pattern_means_matches(pattern: str) -> None:
         '{ $.missing = "value" }',
         "{ $.missing > 0 }",
         "{ $.cluster.ok = 1 }",
+        "{ $.cluster.ok IS FALSE }",
+        "{ $.missing IS FALSE }",
         '{ $.cluster.number = "7" }',
     ],
 )

@@ -196,6 +196,8 @@ def test_the_first_line_is_the_verdict() -> None:
     [
         ({"outcomes": [ONE_OF_EACH[0], ONE_OF_EACH[3], ONE_OF_EACH[4]]}, "info"),
         *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7)),
+        ({"outcomes": [outcome(Result.DEFERRED, code="ServiceUnavailable")]}, "warning"),
+        ({"outcomes": [outcome(Result.DEFERRED, remedy=Remedy.TERMINATE)]}, "warning"),
         ({"outcomes": [ONE_OF_EACH[5]]}, "error"),
         ({"outcomes": [outcome(Result.DEFERRED, code=LIMIT)]}, "error"),
         ({"problems": ["p"]}, "error"),
@@ -207,6 +209,15 @@ def test_the_severity_says_whether_somebody_is_needed(
 ) -> None:
     assert reporting.attributes(report(**changes))["severity"] == severity
     assert parts(report(**changes))[1]["severity"] == severity
+
+
+def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
+    two = {"vpc_ids": ("vpc-abc123c1", "vpc-2")}
+
+    assert reporting.attributes(report(outcomes=[outcome()], **two))["vpc_ids"] == ["vpc-abc123c1"]
+    for flaw in ({"problems": ["p"]}, {"rule_errors": [RuleError("7", "bad")]}):
+        attributes = reporting.attributes(report(outcomes=[outcome()], **two, **flaw))
+        assert attributes["vpc_ids"] == ["vpc-abc123c1", "vpc-2"]
 
 
 def test_findings_are_grouped_by_owner_where_one_is_known() -> None:
