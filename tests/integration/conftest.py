@@ -48,7 +48,7 @@ def _client(service: str, credentials: tuple[tuple[str, str], ...]) -> Any:
 
 
 @cache
-def _clients() -> Clients:
+def shared_clients() -> Clients:
     """The clients of the function, without the retries and waits that are botocore's affair."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
@@ -115,16 +115,9 @@ class Engine:
             item = {"RuleId": {"N": str(rule_id)}} | {k: {"S": v} for k, v in attributes.items()}
             dynamodb.put_item(TableName=self.table, Item=item)
 
-    def run(
-        self,
-        event: object = None,
-        *,
-        context: FakeContext | None = None,
-        clients: Clients | None = None,
-        vpc_ids: str = "",
-    ) -> dict[str, Any]:
-        """Call the handler, record its calls, and return its summary."""
-        settings = Settings.from_env(
+    def settings(self, vpc_ids: str = "") -> Settings:
+        """Return what the engine is told, as Terraform tells it."""
+        return Settings.from_env(
             {
                 "TAG_POLICY_RULES_TABLE": self.table,
                 "TAG_POLICY_TOPIC_ARN": self.topic_arn,
@@ -135,13 +128,23 @@ class Engine:
                 **self.environment,
             }
         )
+
+    def run(
+        self,
+        event: object = None,
+        *,
+        context: FakeContext | None = None,
+        clients: Clients | None = None,
+        vpc_ids: str = "",
+    ) -> dict[str, Any]:
+        """Call the handler, record its calls, and return its summary."""
         with recording() as calls:
             try:
                 return handler.run(
                     {} if event is None else event,
                     context or self.context or FakeContext(),
-                    settings,
-                    clients or _clients(),
+                    self.settings(vpc_ids),
+                    clients or shared_clients(),
                     self.clock,
                 )
             finally:

@@ -3,19 +3,23 @@
 import gzip
 import io
 import json
+import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
 
 from tag_policy import archive, report
-from tag_policy.summary import Outcomes
+from tag_policy.events import Scope
+from tag_policy.model import Finding, Mode, Trigger
+from tag_policy.run import Run
 from tag_policy.telling import RunError
-from tests.integration.conftest import Engine, FakeContext
+from tests.integration.conftest import Engine, FakeContext, shared_clients
 from tests.support import fleet
 from tests.support.builders import outcome, ref
-from tests.support.builders import report as made
 from tests.support.calls import AwsError, Call, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
@@ -326,30 +330,46 @@ def test_a_bucket_that_refuses_brings_no_event_back(make_engine: Any) -> None:
     assert engine.messages(engine.queue) == engine.messages(engine.dead_letters) == 0
 
 
-def test_three_hundred_thousand_findings_are_all_kept_and_the_message_is_cut(
-    engine: Engine,
-) -> None:
-    number, outcomes = 300_000, Outcomes()
-    s3 = engine.client("s3")
-    with archive.archive(lambda: s3, BUCKET, "", lambda: False) as kept_by:
-        for at in range(number):
-            one = outcome(instance=ref(f"i-{at:017x}", name=f"web-{at}"), owner=f"user{at % 50}")
-            outcomes.add(one)
-            kept_by.add(report.as_record(one))
-        told = replace(made(), outcomes=outcomes)
-        kept_by.keep(told)
+class Counter(logging.Handler):
+    """Counts the findings that are logged, by their instances, and keeps nothing else."""
 
-    listed = engine.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
-    (key,) = [found["Key"] for found in listed if found["Key"].startswith("findings/")]
-    lines = gzip.decompress(
-        engine.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    ).splitlines()
-    assert [json.loads(line)["instance_id"] for line in lines] == [
-        f"i-{at:017x}" for at in range(number)
-    ]
-    message = report.message(told)
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "instance_id"):
+            self.logged.append(record.instance_id)
+
+
+def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message_is_cut(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"i-{at:017x}" for at in range(300_000)]
+    log, counter = logging.getLogger("tag_policy.run"), Counter()
+    monkeypatch.setattr(log, "propagate", False)  # pytest would keep each line
+    monkeypatch.setattr(log, "handlers", [counter])
+    scope = Scope(Trigger.SCHEDULE, (engine.vpc.vpc_id,), Mode.AUDIT)
+    assert engine.context is not None
+    this = Run(scope, engine.context, engine.settings(), shared_clients(), engine.clock)
+
+    this.carry_out(lambda run: run.remedy(found(engine, ids)))
+
+    assert counter.logged == ids
+    assert [finding["instance_id"] for finding in findings(engine)] == ids
+    topic = sns_backends[ACCOUNT_ID][REGION].topics[engine.topic_arn]
+    (message,) = [notification[1] for notification in topic.sent_notifications]
     assert len(message.encode()) <= report.MESSAGE_LIMIT
-    machine = json.loads(json.loads(message)["default"])
-    assert len(machine["findings"]) + machine["findings_left_out"] == number
-    sizes = [found["Size"] for found in listed if found["Key"].startswith("pages/")]
-    assert max(sizes) < 8 * 2**20
+    parts = json.loads(message)
+    machine = json.loads(parts["default"])
+    left_out = machine["findings_left_out"]
+    assert len(machine["findings"]) + left_out == len(ids)
+    assert f"{left_out:,} lines left out" in parts["email"]
+    assert len(kept(engine, "pages")["latest.html"]) < 8 * 2**20
+
+
+def found(engine: Engine, ids: list[str]) -> Iterator[list[Finding]]:
+    """Yield what is found of so many instances, as a sweep does."""
+    for instance_id in ids:
+        instance = replace(ref(instance_id, name="web"), vpc_id=engine.vpc.vpc_id)
+        yield [outcome(instance=instance, owner=f"user{instance_id[-1]}").finding]
