@@ -80,19 +80,23 @@ def _take(tokens: list[tuple[str, str]], expected: str) -> None:
 
 
 def _either(tokens: list[tuple[str, str]]) -> Test:
-    tests = [_both(tokens)]
-    while tokens and tokens[0][1] == "||":
-        tokens.pop(0)
-        tests.append(_both(tokens))
+    tests = _joined(tokens, "||", _both)
     return lambda line: any(test(line) for test in tests)
 
 
 def _both(tokens: list[tuple[str, str]]) -> Test:
-    tests = [_one(tokens)]
-    while tokens and tokens[0][1] == "&&":
-        tokens.pop(0)
-        tests.append(_one(tokens))
+    tests = _joined(tokens, "&&", _one)
     return lambda line: all(test(line) for test in tests)
+
+
+def _joined(
+    tokens: list[tuple[str, str]], sign: str, read: Callable[[list[tuple[str, str]]], Test]
+) -> list[Test]:
+    tests = [read(tokens)]
+    while tokens and tokens[0][1] == sign:
+        tokens.pop(0)
+        tests.append(read(tokens))
+    return tests
 
 
 def _one(tokens: list[tuple[str, str]]) -> Test:

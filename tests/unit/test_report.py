@@ -1,7 +1,9 @@
 import json
+import logging
 from typing import Any
 
 import pytest
+from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -372,6 +374,22 @@ def test_whatever_strangers_write_each_finding_is_one_line_and_the_subject_is_pl
     assert len(lines) == len(outcomes)
     assert all(character.isprintable() or character == "\n" for character in text)
     assert len(machine["findings"]) == len(outcomes)
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "a\nb\r\nc", "\u202egnirts", "\U0001f600" * 256, "\x00"]
+)
+def test_whatever_a_tag_holds_its_line_of_the_log_is_one_line_of_json(text: str) -> None:
+    record = logging.makeLogRecord(
+        {"msg": "tagged", "levelno": logging.INFO, "name": "tag_policy.run"}
+        | reporting.as_record(outcome(value=text, instance=ref(name=text), owner=text))
+    )
+
+    line = JsonFormatter().format(record)
+
+    assert line.count("\n") == 1
+    assert line.endswith("\n")
+    assert json.loads(line)["tag_value"] == text
 
 
 @pytest.mark.parametrize("character", ["é", "漢", "\U0001f600", '"', "\\", "\x00"])
