@@ -1,4 +1,4 @@
-"""An hour of events leaves what one sweep at its end leaves, whatever becomes of the events."""
+"""An hour with everything on leaves what one sweep at its end leaves, whatever becomes of events."""
 
 import random
 import re
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from moto.moto_api._internal.models import moto_api_backend
 
 from tests.integration.conftest import Engine, prepare
-from tests.support import fleet
+from tests.support import fleet, moto_config
 from tests.support.calls import AwsError, Call, failing
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.policies import Rendered
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ EDITS = st.tuples(
     # Not the exemption: what events have tagged before it stays, and a sweep after it tags nothing.
     st.sampled_from(["ProjectCode", "CreatedBy", "Expires"]),
 )
-DELIVERIES = st.sampled_from(["deliver", "duplicate", "shuffle", "poison", "throttle"])
+DELIVERIES = st.sampled_from(["deliver", "duplicate", "shuffle", "poison", "throttle", "config"])
 STEPS = st.lists(
     st.tuples(st.integers(1, 300), LAUNCHES | EDITS | DELIVERIES.map(lambda what: (what,))),
     min_size=3,
@@ -106,8 +107,9 @@ def edit(world: World, what: str, number: int, key: str) -> None:
         )
 
 
-def disturb(engine: Engine, what: str) -> None:
-    """Let something become of the events that are waiting."""
+def disturb(told: World, what: str) -> None:
+    """Let something become of the events that are waiting, or AWS Config ask of all instances."""
+    engine = told.engine
     waiting = engine.waiting_messages()
     if what == "duplicate":
         for message in list(waiting):
@@ -119,6 +121,9 @@ def disturb(engine: Engine, what: str) -> None:
     elif what == "throttle":
         with failing("CreateTags", AwsError("RequestLimitExceeded", status=503), _every_second()):
             engine.deliver()
+    elif what == "config":
+        for instance in told.ids:
+            engine.run(moto_config.change(ACCOUNT_ID, REGION, "events", instance))
     else:
         engine.deliver()
 
@@ -138,11 +143,12 @@ def test_an_hour_of_events_leaves_what_one_sweep_at_its_end_leaves(
             world.engine.environment = {
                 **world.engine.environment,
                 "TAG_POLICY_MAX_DESTRUCTIVE": "1000",
+                "TAG_POLICY_CONFIG_RULE_REMEDIATES": "true",
             }
         for seconds, step in steps:
             traveller.shift(timedelta(seconds=seconds))
             if len(step) == 1:
-                disturb(told.engine, step[0])
+                disturb(told, step[0])
             else:
                 act((told, swept), people, step)
         traveller.move_to(START + 2 * HOUR, tick=False)
