@@ -1,4 +1,4 @@
-"""An hour with everything on leaves what one sweep at its end leaves, whatever becomes of events."""
+"""An hour with everything on leaves what one sweep at its end leaves, come what may."""
 
 import random
 import re
