@@ -60,7 +60,7 @@ bench: $(BENCH_VENV)/.installed $(CUSTODIAN_VENV)/.installed ## measure beside C
 bench-attribution: setup ## count the calls that it takes to know who launched 5,000 instances
 	@$(BIN)/python -m tools.bench_attribution
 
-hour: setup ## compare an hour of events, ten launches a second, with one sweep at its end (takes long)
+hour: setup ## compare an hour with everything on, ten launches a second, with one sweep at its end (takes long)
 	@$(BIN)/python -m tools.hour
 
 package: ## build dist/tag_policy.zip from lambda_src

@@ -1,8 +1,9 @@
-"""`make hour`: an hour of launches, ten a second, by events and by one sweep at its end.
+"""`make hour`: an hour of launches, ten a second, with everything on and by one sweep at its end.
 
 Two VPCs live the same hour on the embedded AWS. In one, launches, starts and tag changes go through
-EventBridge's patterns and the queue to the engine every 20 seconds, some of them twice; the other
-is swept at the end, as often as it takes to ask CloudTrail at its pace. Then every instance must be
+EventBridge's patterns and the queue to the engine every 20 seconds, some of them twice, and AWS
+Config asks about some instances before and after that, with remediation on; the other is swept at
+the end, as often as it takes to ask CloudTrail at its pace. Then every instance must be
 as its twin is. It takes long: moto launches and describes some tens of thousands of instances.
 """
 
@@ -12,6 +13,7 @@ import os
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from moto.ec2.models import ec2_backends
 from rich.console import Console
 
 from tests.integration.conftest import Engine, prepare
-from tests.support import extensions, fleet
+from tests.support import extensions, fleet, moto_config
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.policies import Rendered, render
 
@@ -77,17 +79,20 @@ def run(rendered: Rendered, traveller: Any, rate: int, minutes: int, console: Co
             **side.engine.environment,
             "TAG_POLICY_MAX_DESTRUCTIVE": "1000000",
             "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "600",
+            "TAG_POLICY_CONFIG_RULE_REMEDIATES": "true",
         }
         widen(side)
     chance = random.Random(7)
-    invocations, began = 0, time.monotonic()
+    invocations, of_config, began = 0, Counter[str](), time.monotonic()
     for second in range(0, minutes * 60, WINDOW):
         drawn = [(chance.choice(PEOPLE), chance.choice(TAGS)) for _ in range(rate * WINDOW)]
         launch_each(told, drawn, people, traveller)
         launch_together(swept, drawn, people)
         edit(told, swept, chance)
         repeat_some(told.engine, chance)
+        of_config += ask_of_some(told, chance)
         invocations += told.engine.deliver()
+        of_config += ask_of_some(told, chance)
         if second % 300 == 0:
             console.print(f"{second // 60} min: {len(told.ids):,} launches", highlight=False)
     calls = told.engine.actions()
@@ -101,6 +106,8 @@ def run(rendered: Rendered, traveller: Any, rate: int, minutes: int, console: Co
     late = sum(bool(b) and b != a for b, a in zip(before, after, strict=True))
     console.print(
         f"{len(told.ids):,} launches in {minutes} minutes: {invocations:,} invocations, "
+        f"{of_config['PutEvaluations']:,} questions of AWS Config, which led to "
+        f"{of_config['CreateTags']:,} CreateTags; "
         f"{calls.count('CreateTags'):,} CreateTags, {calls.count('LookupEvents'):,} LookupEvents; "
         f"{late:,} tagged instances were left for the sweep; "
         f"{different:,} differ from their twins, for which it took {sweeps} sweeps; dead letters: "
@@ -167,6 +174,14 @@ def repeat_some(engine: Engine, chance: random.Random) -> None:
     for message in chance.sample(waiting, len(waiting) // 50):
         engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=message.body)
     chance.shuffle(waiting)
+
+
+def ask_of_some(told: Side, chance: random.Random) -> Counter[str]:
+    """Have AWS Config ask about some instances, the newest among them; return what was called."""
+    before = len(told.engine.calls)
+    for instance in sorted({*told.ids[-5:], *chance.sample(told.ids, 5)}):
+        told.engine.run(moto_config.change(ACCOUNT_ID, REGION, "events", instance))
+    return Counter(call.action for call in told.engine.calls[before:])
 
 
 def tags_of(side: Side) -> list[dict[str, str] | None]:
