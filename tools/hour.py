@@ -104,18 +104,19 @@ def run(rendered: Rendered, traveller: Any, rate: int, minutes: int, console: Co
     after, wanted = tags_of(told), tags_of(swept)
     different = sum(one != other for one, other in zip(after, wanted, strict=True))
     late = sum(bool(b) and b != a for b, a in zip(before, after, strict=True))
+    ended = before.count(None)  # an affair of the sweep alone
     console.print(
         f"{len(told.ids):,} launches in {minutes} minutes: {invocations:,} invocations, "
         f"{of_config['PutEvaluations']:,} questions of AWS Config, which led to "
         f"{of_config['CreateTags']:,} CreateTags; "
         f"{calls.count('CreateTags'):,} CreateTags, {calls.count('LookupEvents'):,} LookupEvents; "
-        f"{late:,} tagged instances were left for the sweep; "
+        f"{late:,} tagged instances were left for the sweep, {ended:,} ended before it; "
         f"{different:,} differ from their twins, for which it took {sweeps} sweeps; dead letters: "
         f"{told.engine.messages(told.engine.dead_letters)}; "
         f"{time.monotonic() - began:,.0f} s on this machine",
         highlight=False,
     )
-    return 1 if different else 0
+    return 1 if different or ended else 0
 
 
 def widen(side: Side) -> None:
