@@ -167,7 +167,7 @@ def test_an_audit_counts_what_the_enforcing_run_then_does(engine: Engine) -> Non
     audited, enforced = engine.run({"mode": "audit"}), engine.run()
 
     differing = {key for key in audited if audited[key] != enforced[key]}
-    assert differing == {"mode"}
+    assert differing - {"seconds"} == {"mode"}  # how long a run takes depends on the machine
 
 
 def test_instances_that_are_ending_do_not_exist_for_the_engine(engine: Engine) -> None:
