@@ -157,12 +157,19 @@ def test_a_time_is_read_as_botocore_reads_it(value: Any) -> None:
     assert timestamp(value) == parse_timestamp(value)
 
 
+ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instancesSet></item>"
+RUNNING = "<instanceState><code>16</code><name>running</name></instanceState>"
+CDATA = "<value><![CDATA[<imageId>ami-1</imageId>]]></value>"
+
+
 @pytest.mark.parametrize(
     "xml",
     [
         "<item><instancesSet/></item>",
         '<item><instancesSet x="1"><item><instanceId>i-1</instanceId></item></instancesSet></item>',
         "<item><groupSet/></item>",
+        ONE.format(f"{RUNNING}<tagSet><item><key>a</key>{CDATA}</item></tagSet>"),
+        ONE.format(f"{RUNNING}<!-- <imageId>ami-1</imageId> -->"),
     ],
 )
 def test_a_page_that_looks_otherwise_is_left_to_botocore(xml: str) -> None:
@@ -170,9 +177,6 @@ def test_a_page_that_looks_otherwise_is_left_to_botocore(xml: str) -> None:
 
     assert lean_parser._page(page["body"]) is None
     assert LeanEC2Parser().parse(page, SHAPE) == EC2QueryParser().parse(page, SHAPE)
-
-
-ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instancesSet></item>"
 
 
 @pytest.mark.parametrize(
