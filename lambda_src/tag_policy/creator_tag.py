@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 from tag_policy.model import Launch, PrincipalKind
 from tag_policy.rules import MAX_TAG_VALUE_LENGTH
@@ -51,6 +52,7 @@ def detail_tag(tag_key: str, launch: Launch, details: AttributionDetails) -> tup
     return tag_key + DETAIL_SUFFIX[details], value
 
 
+@lru_cache
 def fit(name: str) -> str:
     """Fit a name into a tag value without making two names look alike.
 

@@ -2,10 +2,10 @@
 
 Instances that need the same remedy share a call, which is made as soon as it is full. Just before
 a call, its instances are looked at once more, because minutes may lie between listing them and
-acting: one that was put right, or ended, in between is left alone. Only tags are written without a
-second look, where the first is seconds old. A call that AWS refuses is split, by tag and then by
-instance, so that one bad tag or instance never stops another's remedy; the parts wait until every
-other call has had its turn.
+acting: one that was put right, or ended, in between is left alone. Only tags are written without
+that where the first look is seconds old; and small calls share a second look, for as many seconds.
+A call that AWS refuses is split, by tag and then by instance, so that one bad tag or instance never
+stops another's remedy; the parts wait until every other call has had its turn.
 """
 
 from collections import deque
@@ -70,6 +70,15 @@ _CHANGED = Refusal(
 
 
 @dataclass(frozen=True, slots=True)
+class _SecondLook:
+    """Which of some instances have changed, as far as EC2 told when it was asked for it."""
+
+    instance_ids: frozenset[str]
+    changed: frozenset[str]
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """A remedy for some instances, in one call; all of them need the same tags.
 
@@ -119,6 +128,7 @@ class Enforcement:
         self._calls: dict[tuple[Remedy, _Tags], _Call] = {}  # those that are not full yet
         self._endings: list[_Call] = []
         self._parts = deque[_Call]()
+        self._second_look: _SecondLook | None = None
 
     def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
         """Take all that was found about one instance, and make the call that is full by that.
@@ -153,7 +163,7 @@ class Enforcement:
         """Make the calls that are left, gentlest first, and then the parts of refused ones."""
         gentlest_first = tuple(_RESULT_OF)
         calls = [*self._endings, *self._calls.values()]
-        calls.sort(key=lambda call: gentlest_first.index(call.remedy))
+        calls.sort(key=lambda call: (gentlest_first.index(call.remedy), sorted(_keys(call))))
         self._calls.clear()
         self._endings.clear()
         self._parts.extendleft(reversed(calls))
@@ -196,9 +206,8 @@ class Enforcement:
     def _unchanged(self, call: _Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
         suspects = set(call.findings)
-        if call.remedy is Remedy.TAG and not call.tried:
-            fresh = self._clock.now() - call.seen_at < _FRESH
-            suspects = set() if fresh else set(self._touched(call.findings, _keys(call)))
+        if _is_first_tagging(call):
+            suspects &= set() if self._is_fresh(call.seen_at) else self._changed(call)
         instances = [call.findings[i][0].instance for i in call.findings if i in suspects]
         again = self._look_again(instances) if instances else ()
         still = {(f.instance.instance_id, f.remedy, f.tag_key) for f in again}
@@ -208,6 +217,32 @@ class Enforcement:
             if instance_id not in suspects
             or all((instance_id, f.remedy, f.tag_key) in still for f in findings)
         ]
+
+    def _is_fresh(self, seen_at: datetime) -> bool:
+        return self._clock.now() - seen_at < _FRESH
+
+    def _changed(self, call: _Call) -> frozenset[str]:
+        """Return the instances that may have changed, those of a call among them."""
+        look = self._second_look
+        if (
+            look is None
+            or not look.instance_ids >= call.findings.keys()
+            or not self._is_fresh(look.asked_at)
+        ):
+            look = self._second_look = self._look(call)
+        return look.changed
+
+    def _look(self, call: _Call) -> _SecondLook:
+        """Ask about the instances of a call, and of those next that write tags of the same keys."""
+        keys = _keys(call)
+        ids = list(call.findings)
+        for following in self._parts:
+            alike = _is_first_tagging(following) and _keys(following) == keys
+            if not alike or len(ids) + len(following.findings) > BATCH_SIZE:
+                break
+            ids += following.findings
+        asked_at = self._clock.now()
+        return _SecondLook(frozenset(ids), frozenset(self._touched(ids, keys)), asked_at)
 
     def _send(self, call: _Call) -> None:
         ids = list(call.findings)
@@ -256,6 +291,11 @@ class Enforcement:
         return {i for i, state in states.items() if state in _ENDED[call.remedy]}
 
 
+def _is_first_tagging(call: _Call) -> bool:
+    """Tell whether a call writes tags, and its instances were part of none that failed."""
+    return call.remedy is Remedy.TAG and not call.tried
+
+
 def _is_to_be_marked(call: _Call) -> bool:
     """Tell whether the instances of a call have to be marked before they may be ended."""
     return call.remedy in _ENDED and any(f.tag_key for f in next(iter(call.findings.values())))
@@ -282,7 +322,8 @@ def _tags(findings: Sequence[Finding]) -> _Tags:
 
 
 def _keys(call: _Call) -> set[str]:
-    return {finding.tag_key for findings in call.findings.values() for finding in findings}
+    """Return the keys of the tags that a call writes: the same for all of its instances."""
+    return {finding.tag_key for finding in next(iter(call.findings.values()))}
 
 
 def _split(call: _Call, refusal: Refusal) -> list[_Call]:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,14 @@ def touches(instance_id: str) -> Callable[[Call], bool]:
         return instance_id in ids
 
     return does
+
+
+def launch_as(
+    engine: Engine, name: str, tags: Mapping[str, str] | None = None, count: int = 1
+) -> list[str]:
+    """Have a user launch instances that have a name, and perhaps further tags."""
+    who = fleet.iam_user(engine, name)
+    return fleet.launch(engine, engine.vpc, {"Name": "web", **(tags or {})}, by=who, count=count)
 
 
 def test_a_protected_instance_does_not_keep_others_alive(engine: Engine) -> None:
@@ -179,6 +187,63 @@ def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engin
         "tag-key",
         "instance-state-name",
     ]
+
+
+def test_the_calls_for_many_creators_share_a_second_look(engine: Engine) -> None:
+    launched = {name: launch_as(engine, name, count=2) for name in ("alice", "bob", "carol")}
+
+    def wait(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.clock.sleep(15)
+
+    with listening(wait):
+        engine.run()
+
+    for name, ids in launched.items():
+        assert [engine.tags(i)["CreatedBy"] for i in ids] == [name, name]
+    assert engine.actions().count("CreateTags") == 3
+    assert engine.actions().count("DescribeInstances") == 1 + 2
+
+
+def test_a_shared_second_look_is_no_older_than_any_other(engine: Engine) -> None:
+    launched = [launch_as(engine, name, count=2) for name in ("alice", "bob", "carol")]
+    taken: list[str] = []
+
+    def an_owner_is_faster(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.clock.sleep(15)
+        if call.action == "CreateTags" and not taken:
+            engine.clock.sleep(15)
+            waiting = [ids[0] for ids in launched if ids[0] not in call.parameters["Resources"]]
+            taken.extend(waiting)
+            tag(engine, waiting[0], "ProjectCode", "theirs")
+            engine.client("ec2").terminate_instances(InstanceIds=[waiting[1]])
+
+    with listening(an_owner_is_faster):
+        summary = engine.run()
+
+    assert engine.tags(taken[0]) == {"Name": "web", "ProjectCode": "theirs"}
+    assert engine.tags(taken[1]) == {"Name": "web"}
+    assert summary["outcomes"]["tagged"] == 3 * 4
+    assert summary["outcomes"]["deferred"] == 3 * 2
+
+
+def test_a_second_look_is_shared_only_by_calls_that_write_the_same_keys(engine: Engine) -> None:
+    """One that lacks a tag less has another: asked for that one, it would seem to have changed."""
+    launch_as(engine, "alice", count=2)
+    launch_as(engine, "bob", {"ProjectCode": "theirs"})
+    launch_as(engine, "carol")
+
+    def wait(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.clock.sleep(15)
+
+    with listening(wait):
+        summary = engine.run()
+
+    assert summary["outcomes"]["tagged"] == 3 * 3 + 2
+    looks = [c for c in engine.calls if c.action == "DescribeInstances"][1:]
+    assert [len(look.parameters["Filters"]) for look in looks] == [2] * 4, "none is listed anew"
 
 
 def test_what_was_listed_seconds_ago_is_tagged_without_a_second_look(engine: Engine) -> None:
