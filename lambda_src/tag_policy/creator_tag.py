@@ -52,7 +52,7 @@ def detail_tag(tag_key: str, launch: Launch, details: AttributionDetails) -> tup
     return tag_key + DETAIL_SUFFIX[details], value
 
 
-@lru_cache
+@lru_cache  # the same few names, thousands of times in a run
 def fit(name: str) -> str:
     """Fit a name into a tag value without making two names look alike.
 

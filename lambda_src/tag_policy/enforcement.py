@@ -206,7 +206,7 @@ class Enforcement:
     def _unchanged(self, call: _Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
         suspects = set(call.findings)
-        if _is_first_tagging(call):
+        if call.remedy is Remedy.TAG and not call.tried:
             suspects &= set() if self._is_fresh(call.seen_at) else self._changed(call)
         instances = [call.findings[i][0].instance for i in call.findings if i in suspects]
         again = self._look_again(instances) if instances else ()
@@ -237,8 +237,7 @@ class Enforcement:
         keys = _keys(call)
         ids = list(call.findings)
         for following in self._parts:
-            alike = _is_first_tagging(following) and _keys(following) == keys
-            if not alike or len(ids) + len(following.findings) > BATCH_SIZE:
+            if _keys(following) != keys or len(ids) + len(following.findings) > BATCH_SIZE:
                 break
             ids += following.findings
         asked_at = self._clock.now()
@@ -289,11 +288,6 @@ class Enforcement:
         except AWS_ERRORS:
             return set()
         return {i for i, state in states.items() if state in _ENDED[call.remedy]}
-
-
-def _is_first_tagging(call: _Call) -> bool:
-    """Tell whether a call writes tags, and its instances were part of none that failed."""
-    return call.remedy is Remedy.TAG and not call.tried
 
 
 def _is_to_be_marked(call: _Call) -> bool:

@@ -117,10 +117,10 @@ def _page(body: bytes) -> Found | None:
 
 
 def _what_is_read(body: bytes) -> bytes:
-    """Return a page without the elements that nobody reads, as far as they hold none themselves.
+    """Return a page without most of the elements that nobody reads.
 
-    First those of nothing but text, and then those that held nothing else. Others stay as they are,
-    and so does the place of each element that is read.
+    First go those of nothing but text, and then those that held nothing else. Others stay as they
+    are, and so does the place of each element that is read.
     """
     return _UNREAD.sub(b"", _UNREAD.sub(b"", body))
 

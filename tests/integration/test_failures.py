@@ -189,7 +189,11 @@ def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engin
     ]
 
 
-def test_the_calls_for_many_creators_share_a_second_look(engine: Engine) -> None:
+@pytest.mark.parametrize(("batch_size", "looks"), [(200, 1), (4, 2), (3, 3)])
+def test_the_calls_for_many_creators_share_a_second_look(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, batch_size: int, looks: int
+) -> None:
+    monkeypatch.setattr("tag_policy.enforcement.BATCH_SIZE", batch_size)
     launched = {name: launch_as(engine, name, count=2) for name in ("alice", "bob", "carol")}
 
     def wait(call: Call) -> None:
@@ -202,7 +206,7 @@ def test_the_calls_for_many_creators_share_a_second_look(engine: Engine) -> None
     for name, ids in launched.items():
         assert [engine.tags(i)["CreatedBy"] for i in ids] == [name, name]
     assert engine.actions().count("CreateTags") == 3
-    assert engine.actions().count("DescribeInstances") == 1 + 2
+    assert engine.actions().count("DescribeInstances") == 1 + 2 * looks
 
 
 def test_a_shared_second_look_is_no_older_than_any_other(engine: Engine) -> None:
