@@ -1,6 +1,7 @@
 """The lean parser: what is read of a page is what botocore reads of the same bytes."""
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import chain
@@ -89,6 +90,22 @@ def items(content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 text = texts.map(escape)
+names = st.sampled_from(["placement", "groupSet", "item", "instanceId", "tagSet", "attachTime"])
+empty = names.map(lambda name: f"<{name}/>")
+nested = st.recursive(
+    text | empty,
+    lambda inner: st.lists(
+        st.builds(
+            lambda name, attribute, content: f"<{name}{attribute}>{content}</{name}>",
+            names,
+            st.sampled_from(["", ' x="1"']),
+            inner,
+        ),
+        max_size=3,
+    ).map("".join),
+)
+"""What EC2 may tell some day, where nothing is read: of any depth, and with any names in it."""
+
 attachment = together(
     maybe("attachmentId", text),
     maybe("deviceIndex", st.sampled_from("012")),
@@ -120,7 +137,7 @@ instances = together(
         items(together(maybe("vpcId", st.just("vpc-3")), maybe("attachment", attachment))),
     ),
     maybe("placement", element("availabilityZone", text)),
-    maybe("somethingNew", items(together(maybe("instanceId", text), maybe("vpcId", text)))),
+    maybe("somethingNew", nested),
 )
 reservations = items(
     together(
@@ -128,6 +145,10 @@ reservations = items(
         element("instancesSet", items(instances)),
     )
 )
+
+
+ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instancesSet></item>"
+RUNNING = "<instanceState><code>16</code><name>running</name></instanceState>"
 
 
 @given(reservations, st.sampled_from(["", "<nextToken>abc</nextToken>", "<nextToken/>"]))
@@ -146,6 +167,25 @@ def test_a_page_is_read_as_botocore_reads_it(xml: str, rest: str) -> None:
             assert to_instance(one, SEEN_AT) == to_instance(other, SEEN_AT)
 
 
+@given(reservations | nested.map(ONE.format), st.data())
+def test_a_damaged_page_is_read_as_botocore_reads_it(xml: str, data: st.DataObject) -> None:
+    whole = document(xml)
+    tag = data.draw(st.sampled_from([*re.finditer("</?[a-zA-Z]+[^>]*>", whole)]))
+    instead = data.draw(st.sampled_from(["", "<wrong>", "</wrong>"]))
+    page = response(whole[: tag.start()] + instead + whole[tag.end() :])
+
+    try:
+        full = EC2QueryParser().parse(page, SHAPE)
+    except ResponseParserError:
+        with pytest.raises(ResponseParserError):
+            LeanEC2Parser().parse(page, SHAPE)
+    else:
+        lean = LeanEC2Parser().parse(page, SHAPE)
+        assert [r["Instances"] for r in lean["Reservations"]] == [
+            kept(r["Instances"], [KEPT]) for r in full["Reservations"]
+        ]
+
+
 @given(
     times
     | st.integers(0, 4_000_000_000)
@@ -157,8 +197,6 @@ def test_a_time_is_read_as_botocore_reads_it(value: Any) -> None:
     assert timestamp(value) == parse_timestamp(value)
 
 
-ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instancesSet></item>"
-RUNNING = "<instanceState><code>16</code><name>running</name></instanceState>"
 CDATA = "<value><![CDATA[<imageId>ami-1</imageId>]]></value>"
 
 
@@ -186,6 +224,9 @@ def test_a_page_that_looks_otherwise_is_left_to_botocore(xml: str) -> None:
         document(ONE.format(""))[:-40],
         document(ONE.format("<launchTime>yesterday</launchTime>")),
         document(ONE.format("<tagSet><item></tagSet>")),
+        document(ONE.format("<keyName>ops</wrong>")),
+        document(ONE.format("<placement><tenancy>default</wrong></placement>")),
+        document(ONE.format("<groupSet><item><groupName>web</wrong></item></groupSet>")),
         document("<item><instancesSet></item>"),
         document(ONE.format("</item></set><set><item>")),
     ],
