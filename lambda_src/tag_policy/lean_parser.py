@@ -1,19 +1,21 @@
 """A parser for the answers that a sweep spends its time on.
 
-botocore turns each page of instances into every field that EC2 knows, and reads each date with
-dateutil: most of what a sweep computes, for a handful of fields that ``inventory`` reads. This one
-keeps those, in botocore's own form. It is registered through botocore's extension points; where
-they, or EC2's answers, are not what they were, botocore's own parsers do the work.
+botocore turns each page of instances, and of CloudTrail's events, into every field that AWS knows,
+and reads each date with dateutil: most of what a sweep computes, for a handful of fields that
+``inventory`` and ``launch_event`` read. This one keeps those, in botocore's own form. It is
+registered through botocore's extension points; where they, or AWS's answers, are not what they
+were, botocore's own parsers do the work.
 """
 
+import json
 import logging
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.parsers import EC2QueryParser, ResponseParser, ResponseParserError
+from botocore.parsers import EC2QueryParser, JSONParser, ResponseParser, ResponseParserError
 from botocore.parsers import ResponseParserFactory as BotocoreFactory
 from botocore.utils import parse_timestamp
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAGE_OF_INSTANCES = "DescribeInstancesResult"
+_PAGE_OF_EVENTS = "LookupEventsResponse"
 
 _TOGETHER = 20
 """Reservations that are parsed together, which is fastest: some 80 KB of XML."""
@@ -56,7 +59,7 @@ def timestamp(value: Any) -> datetime:
 
 
 class _Factory(BotocoreFactory):
-    """Makes botocore's parsers, with our dates, and for EC2 our own."""
+    """Makes botocore's parsers, with our dates, and for EC2 and CloudTrail our own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,6 +68,8 @@ class _Factory(BotocoreFactory):
     def create_parser(self, protocol_name: str) -> ResponseParser:
         if protocol_name == "ec2":
             return LeanEC2Parser(timestamp_parser=timestamp)
+        if protocol_name == "json":
+            return LeanJSONParser(timestamp_parser=timestamp)
         return super().create_parser(protocol_name)
 
 
@@ -73,14 +78,58 @@ class LeanEC2Parser(EC2QueryParser):
 
     def parse(self, response: Mapping[str, Any], shape: "Shape") -> Found:
         """Return the answer. Raises ResponseParserError when it cannot be read as one."""
-        if response["status_code"] == 200 and getattr(shape, "name", "") == _PAGE_OF_INSTANCES:
-            page = _page(response["body"])
-            if page is not None:
-                headers = {key.lower(): value for key, value in response["headers"].items()}
-                page["ResponseMetadata"] = {"HTTPStatusCode": 200, "HTTPHeaders": headers}
-                return page
-        parsed: Found = super().parse(response, shape)
-        return parsed
+        page = _page(response["body"]) if _is(_PAGE_OF_INSTANCES, response, shape) else None
+        if page is None:
+            parsed: Found = super().parse(response, shape)
+            return parsed
+        return page | _metadata(response)
+
+
+class LeanJSONParser(JSONParser):
+    """Parses pages of events to what ``launch_event`` reads; all else as botocore does."""
+
+    def parse(self, response: Mapping[str, Any], shape: "Shape") -> Found:
+        """Return the answer. Raises ResponseParserError when it cannot be read as one."""
+        page = _events(response["body"]) if _is(_PAGE_OF_EVENTS, response, shape) else None
+        if page is None:
+            parsed: Found = super().parse(response, shape)
+            return parsed
+        return page | _metadata(response)
+
+
+def _is(name: str, response: Mapping[str, Any], shape: "Shape") -> bool:
+    """Tell whether a response is the answer of that name, and no error."""
+    return response["status_code"] == 200 and getattr(shape, "name", "") == name
+
+
+def _metadata(response: Mapping[str, Any]) -> Found:
+    headers = {key.lower(): value for key, value in response["headers"].items()}
+    return {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": headers}}
+
+
+def _events(body: bytes) -> Found | None:
+    """Return a page of events; None where it does not look as it always has."""
+    try:
+        page = _part(json.loads(body), ("Events", "NextToken"))
+        page["Events"] = [_event(event) for event in page["Events"]]
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return page
+
+
+def _event(whole: Found) -> Found:
+    names = ("EventId", "EventName", "EventTime", "Resources", "CloudTrailEvent")
+    event = _part(whole, names)
+    if "EventTime" in event:
+        event["EventTime"] = timestamp(event["EventTime"])
+    if "Resources" in event:
+        event["Resources"] = [_part(one, ("ResourceName",)) for one in event["Resources"]]
+    return event
+
+
+def _part(whole: Found, names: Sequence[str]) -> Found:
+    """Return the fields of those names that are there, and not null."""
+    return {name: whole[name] for name in names if whole.get(name) is not None}
 
 
 def _page(body: bytes) -> Found | None:

@@ -1,5 +1,6 @@
 """The lean parser: what is read of a page is what botocore reads of the same bytes."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from xml.sax.saxutils import escape
 
 import botocore.session
 import pytest
-from botocore.parsers import EC2QueryParser, ResponseParserError
+from botocore.parsers import EC2QueryParser, JSONParser, ResponseParserError
 from botocore.utils import parse_timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy import lean_parser
 from tag_policy.inventory import to_instance
-from tag_policy.lean_parser import LeanEC2Parser, register, timestamp
+from tag_policy.lean_parser import LeanEC2Parser, LeanJSONParser, register, timestamp
 
 SEEN_AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEPT: Mapping[str, Any] = {
@@ -31,12 +32,24 @@ KEPT: Mapping[str, Any] = {
     "BlockDeviceMappings": [{"DeviceName": None, "Ebs": {"AttachTime": None}}],
     "NetworkInterfaces": [{"Attachment": {"DeviceIndex": None, "AttachTime": None}}],
 }
-SHAPE = (
-    botocore.session.get_session()
-    .get_service_model("ec2")
-    .operation_model("DescribeInstances")
-    .output_shape
-)
+
+
+def answer_of(service: str, operation: str) -> Any:
+    model = botocore.session.get_session().get_service_model(service)
+    return model.operation_model(operation).output_shape
+
+
+SHAPE = answer_of("ec2", "DescribeInstances")
+EVENTS = answer_of("cloudtrail", "LookupEvents")
+KEPT_EVENTS = [
+    {
+        "EventId": None,
+        "EventName": None,
+        "EventTime": None,
+        "Resources": [{"ResourceName": None}],
+        "CloudTrailEvent": None,
+    }
+]
 
 
 def kept(value: Any, form: Any) -> Any:
@@ -167,7 +180,7 @@ def test_a_page_is_read_as_botocore_reads_it(xml: str, rest: str) -> None:
             assert to_instance(one, SEEN_AT) == to_instance(other, SEEN_AT)
 
 
-@given(reservations | nested.map(ONE.format), st.data())
+@given(reservations | element("somethingNew", nested).map(ONE.format), st.data())
 def test_a_damaged_page_is_read_as_botocore_reads_it(xml: str, data: st.DataObject) -> None:
     whole = document(xml)
     tag = data.draw(st.sampled_from([*re.finditer("</?[a-zA-Z]+[^>]*>", whole)]))
@@ -236,6 +249,75 @@ def test_what_cannot_be_read_as_a_page_is_an_error(body: str) -> None:
         LeanEC2Parser().parse(response(body), SHAPE)
 
 
+def may_have(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with any of the fields, some of them null."""
+    optional = {name: st.none() | content for name, content in fields.items()}
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+events = st.lists(
+    may_have(
+        EventId=st.uuids().map(str),
+        EventName=st.sampled_from(["RunInstances", "StopInstances"]),
+        EventTime=st.integers(0, 4_000_000_000) | st.floats(0, 4e9) | times,
+        ReadOnly=st.just("false"),
+        Username=texts,
+        Resources=st.lists(may_have(ResourceType=texts, ResourceName=texts), max_size=3),
+        CloudTrailEvent=texts,
+        SomethingNew=texts,
+    ),
+    max_size=3,
+)
+
+
+@given(events, st.sampled_from([{}, {"NextToken": None}, {"NextToken": "abc"}]))
+def test_a_page_of_events_is_read_as_botocore_reads_it(
+    found: list[dict[str, Any]], rest: dict[str, Any]
+) -> None:
+    page = response(json.dumps({"Events": found} | rest))
+
+    lean, full = LeanJSONParser().parse(page, EVENTS), JSONParser().parse(page, EVENTS)
+
+    assert lean["Events"] == kept(full["Events"], KEPT_EVENTS)
+    assert lean.get("NextToken") == full.get("NextToken")
+    assert lean["ResponseMetadata"] == full["ResponseMetadata"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"Events": null}',
+        "this is no answer",
+        "[" * 100_000,
+    ],
+)
+def test_a_page_of_events_that_looks_otherwise_is_left_to_botocore(body: str) -> None:
+    page = response(body)
+
+    assert lean_parser._events(page["body"]) is None
+    assert parsed_or_raised(LeanJSONParser(), page) == parsed_or_raised(JSONParser(), page)
+
+
+def parsed_or_raised(parser: JSONParser, page: dict[str, Any]) -> Any:
+    try:
+        return parser.parse(page, EVENTS)
+    except Exception as error:
+        return type(error)
+
+
+def test_an_error_of_cloudtrail_is_read_as_botocore_reads_it() -> None:
+    error = response('{"__type": "ThrottlingException", "message": "Slow down"}', 400)
+
+    lean = LeanJSONParser().parse(error, EVENTS)
+
+    assert lean == JSONParser().parse(error, EVENTS)
+    assert lean["Error"]["Code"] == "ThrottlingException"
+
+
 @pytest.mark.parametrize("status", [400, 503])
 def test_an_error_of_ec2_is_read_as_botocore_reads_it(status: int) -> None:
     body = (
@@ -256,6 +338,7 @@ def test_clients_of_a_session_parse_with_it() -> None:
 
     factory = session.get_component("response_parser_factory")
     assert isinstance(factory.create_parser("ec2"), LeanEC2Parser)
+    assert isinstance(factory.create_parser("json"), LeanJSONParser)
     assert not isinstance(factory.create_parser("query"), LeanEC2Parser)
 
 
