@@ -34,6 +34,9 @@ MESSAGE_LIMIT = 262_144 - 8_192
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
 
+_NEARLY_FULL = 0.98
+"""The part of a message's limit with which it is full enough."""
+
 
 def subject(report: Report) -> str:
     """Return the subject: the counts that matter first, then where; ASCII, 99 characters."""
@@ -60,16 +63,21 @@ def message(report: Report) -> str:
 
     ``email`` gets the text, ``sms`` the subject, and everything else (SQS, Lambda, HTTPS) the
     JSON. Where not all findings fit, text and JSON are cut at the same one, the gentlest left out,
-    and say how many are missing and where they are.
+    and say how many are missing and where they are. The message is nearly full then, which takes a
+    few tries, and not as full as can be, which takes many.
     """
     outcomes = _worst_first(report)
-    fitting, too_many = 0, min(len(outcomes), MOST_KEPT) + 1
-    while too_many - fitting > 1:
-        middle = (fitting + too_many) // 2
-        if len(_message(report, outcomes, middle).encode()) <= MESSAGE_LIMIT:
-            fitting = middle
+    tried = min(len(outcomes), MOST_KEPT)
+    fitting, too_many, full = 0, tried + 1, 0.0
+    while too_many - fitting > 1 and full < _NEARLY_FULL:
+        size = len(_message(report, outcomes, tried).encode())
+        if size <= MESSAGE_LIMIT:
+            fitting, full = tried, size / MESSAGE_LIMIT
         else:
-            too_many = middle
+            too_many = tried
+        tried = int(tried * MESSAGE_LIMIT * (1 + _NEARLY_FULL) / 2 / size)  # if all are alike
+        if not fitting < tried < too_many:
+            tried = (fitting + too_many) // 2
     return _message(report, outcomes, fitting)
 
 

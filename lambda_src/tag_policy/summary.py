@@ -9,7 +9,7 @@ from typing import Any
 
 from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Trigger
 
-MOST_KEPT = 3_000
+MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
 
 
