@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tag_policy import __version__, lean_parser
+from tag_policy import __version__, lean_parser, lean_request
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
@@ -49,6 +49,7 @@ class Clients:
     def _session(self) -> botocore.session.Session:
         session = botocore.session.get_session()
         lean_parser.register(session)
+        lean_request.register(session)
         return session
 
     def _client(self, service: str, config: Config | None = None) -> object:
