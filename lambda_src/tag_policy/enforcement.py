@@ -58,7 +58,10 @@ LookAgain = Callable[[Sequence[InstanceRef]], Iterable[Finding]]
 """Lists and evaluates some instances anew; see ``Enforcement``."""
 
 Touched = Callable[[Collection[str], Collection[str]], Collection[str]]
-"""Tells which instances have one of some tags, or are ending; see ``Enforcement``."""
+"""Tells which instances have one of some tags; see ``Enforcement``."""
+
+Ended = Callable[[], Collection[str]]
+"""Tells which instances have ended; see ``Enforcement``."""
 
 _Tags = tuple[tuple[str, str], ...]
 
@@ -75,6 +78,14 @@ class _SecondLook:
 
     instance_ids: frozenset[str]
     changed: frozenset[str]
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _HaveEnded:
+    """Which instances of the region have ended, as far as EC2 told when it was asked for it."""
+
+    instance_ids: frozenset[str]
     asked_at: datetime
 
 
@@ -101,11 +112,11 @@ class Enforcement:
     """Applies the remedies of a run, and yields an outcome for every finding as it comes about.
 
     ``look_again`` returns what is found about some instances when they are looked at anew.
-    ``touched``, given ids and tag keys, returns the ids of those instances that may be exempt, have
-    one of the tags, or are no longer live: all others still lack the tags that they were to get.
-    ``out_of_time`` is asked before every call; what is left then is deferred. In audit mode no call
-    is made, and the outcomes are those that the enforcing run would try for. AWS's errors become
-    outcomes and are not raised.
+    ``touched``, given ids and tag keys, returns the ids of those instances that may be exempt or
+    have one of the tags, and ``ended`` those of all that have ended: all others still lack the tags
+    that they were to get. ``out_of_time`` is asked before every call; what is left then is
+    deferred. In audit mode no call is made, and the outcomes are those that the enforcing run would
+    try for. AWS's errors become outcomes and are not raised.
     """
 
     def __init__(
@@ -115,6 +126,7 @@ class Enforcement:
         paced: PacedCalls,
         look_again: LookAgain,
         touched: Touched,
+        ended: Ended,
         out_of_time: Callable[[], bool],
         clock: Clock,
     ) -> None:
@@ -124,11 +136,13 @@ class Enforcement:
         self._paced = paced
         self._look_again = look_again
         self._touched = touched
+        self._ended = ended
         self._out_of_time = out_of_time
         self._calls: dict[tuple[Remedy, _Tags], _Call] = {}  # those that are not full yet
         self._endings: list[_Call] = []
         self._parts = deque[_Call]()
         self._second_look: _SecondLook | None = None
+        self._have_ended: _HaveEnded | None = None
 
     def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
         """Take all that was found about one instance, and make the call that is full by that.
@@ -241,7 +255,17 @@ class Enforcement:
                 break
             ids += following.findings
         asked_at = self._clock.now()
-        return _SecondLook(frozenset(ids), frozenset(self._touched(ids, keys)), asked_at)
+        ended = self._ended_lately()
+        changed = ended.instance_ids.union(self._touched(ids, keys))
+        return _SecondLook(frozenset(ids), changed, min(asked_at, ended.asked_at))
+
+    def _ended_lately(self) -> _HaveEnded:
+        """Return what has ended: asked for once, for the looks of some seconds."""
+        ended = self._have_ended
+        if ended is None or not self._is_fresh(ended.asked_at):
+            asked_at = self._clock.now()
+            ended = self._have_ended = _HaveEnded(frozenset(self._ended()), asked_at)
+        return ended
 
     def _send(self, call: _Call) -> None:
         ids = list(call.findings)

@@ -144,7 +144,7 @@ def instances_shown(
 def touched(
     ec2: "EC2Client", instance_ids: Collection[str], tag_keys: Collection[str], paced: PacedCalls
 ) -> Collection[str]:
-    """Return the ids of those instances that have one of the tags, or have ended.
+    """Return the ids of those instances that have one of the tags.
 
     Asked of instances that lack the tags, that is next to none of them, and so takes next to no
     time. May return too many. What has lost tags is not returned, nor what is not there any more at
@@ -153,12 +153,21 @@ def touched(
     if len(tag_keys) > FILTER_VALUES or any(_MEANS_MORE.search(key) for key in tag_keys):
         return instance_ids
     found: set[str] = set()
-    asked = [_filter("tag-key", sorted(tag_keys)), _filter("instance-state-name", ENDED_STATES)]
+    has_one = _filter("tag-key", sorted(tag_keys))
     for some in chunks(list(instance_ids), FILTER_VALUES):
-        listings = [[_filter("instance-id", some), one] for one in asked]
-        for page in _pages(ec2, listings, paced):
+        for page in _pages(ec2, [[_filter("instance-id", some), has_one]], paced):
             found.update(description["InstanceId"] for description in page.descriptions)
     return found
+
+
+def ended(ec2: "EC2Client", paced: PacedCalls) -> set[str]:
+    """Return the ids of all instances of the region that have ended.
+
+    EC2 shows them for about an hour. Not by VPC, because it does not say in which one they were.
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
+    """
+    pages = _pages(ec2, [[_filter("instance-state-name", ENDED_STATES)]], paced)
+    return {description["InstanceId"] for page in pages for description in page.descriptions}
 
 
 def states_by_id(

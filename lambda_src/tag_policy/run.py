@@ -237,8 +237,16 @@ class Run:
             keys = {*tag_keys, self.settings.exempt_tag_key}
             return inventory.touched(ec2, instance_ids, keys, paced)
 
-        mode = self.report.mode
-        return Enforcement(mode, ec2, paced, look_again, touched, out_of_time, self._clock)
+        return Enforcement(
+            self.report.mode,
+            ec2,
+            paced,
+            look_again,
+            touched,
+            lambda: inventory.ended(ec2, paced),
+            out_of_time,
+            self._clock,
+        )
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:

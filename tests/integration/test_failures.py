@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws import Clients
 from tag_policy.handler import RunError
-from tag_policy.inventory import instances_by_id, touched
+from tag_policy.inventory import ended, instances_by_id, touched
 from tag_policy.pace import PacedCalls
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
@@ -114,14 +114,13 @@ def test_tags_that_an_owner_sets_while_the_run_is_under_way_are_kept(engine: Eng
 
 
 def test_only_what_has_got_a_tag_or_has_ended_is_looked_at_again(engine: Engine) -> None:
-    mine, ended = engine.launch({"Cost": ""}), engine.launch({"Name": "a"})
+    mine, gone = engine.launch({"Cost": ""}), engine.launch({"Name": "a"})
     other = engine.launch({"Name": "b"})
-    engine.client("ec2").terminate_instances(InstanceIds=[ended])
-    paced = PacedCalls(engine.clock, lambda: False)
+    ec2, paced = engine.client("ec2"), PacedCalls(engine.clock, lambda: False)
+    ec2.terminate_instances(InstanceIds=[gone])
 
-    found = touched(engine.client("ec2"), [mine, ended, other], ["CreatedBy", "Cost"], paced)
-
-    assert set(found) == {mine, ended}
+    assert touched(ec2, [mine, gone, other], ["CreatedBy", "Cost"], paced) == {mine}
+    assert ended(ec2, paced) == {gone}
 
 
 @pytest.mark.parametrize("tag_key", ["Cost*", "Is it?", "back\\slash"])
@@ -183,10 +182,8 @@ def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engin
 
     assert summary["outcomes"]["tagged"] == 9
     looks = [c for c in engine.calls if c.action == "DescribeInstances"][1:]
-    assert [look.parameters["Filters"][1]["Name"] for look in looks] == [
-        "tag-key",
-        "instance-state-name",
-    ]
+    asked = [[one["Name"] for one in look.parameters["Filters"]] for look in looks]
+    assert asked == [["instance-state-name"], ["instance-id", "tag-key"]]
 
 
 @pytest.mark.parametrize(("batch_size", "looks"), [(200, 1), (4, 2), (3, 3)])
@@ -206,7 +203,7 @@ def test_the_calls_for_many_creators_share_a_second_look(
     for name, ids in launched.items():
         assert [engine.tags(i)["CreatedBy"] for i in ids] == [name, name]
     assert engine.actions().count("CreateTags") == 3
-    assert engine.actions().count("DescribeInstances") == 1 + 2 * looks
+    assert engine.actions().count("DescribeInstances") == 1 + looks + 1, "one of what has ended"
 
 
 def test_a_shared_second_look_is_no_older_than_any_other(engine: Engine) -> None:
@@ -232,6 +229,29 @@ def test_a_shared_second_look_is_no_older_than_any_other(engine: Engine) -> None
     assert summary["outcomes"]["deferred"] == 3 * 2
 
 
+def test_what_has_ended_is_known_for_no_longer_than_any_look(engine: Engine) -> None:
+    launch_as(engine, "alice", {"ProjectCode": "theirs"})
+    (bobs,), (carols,) = launch_as(engine, "bob"), launch_as(engine, "carol")
+    gone: list[str] = []
+
+    def an_instance_ends(call: Call) -> None:
+        if call.action == "LookupEvents":
+            engine.clock.sleep(15)
+        if call.action == "CreateTags" and not {bobs, carols} & set(call.parameters["Resources"]):
+            engine.clock.sleep(8)  # with the next look, what has ended is 8 seconds old
+        elif call.action == "CreateTags" and not gone:
+            engine.clock.sleep(5)  # and with the call after that, 13
+            gone.extend({bobs, carols} - set(call.parameters["Resources"]))
+            engine.client("ec2").terminate_instances(InstanceIds=gone)
+
+    with listening(an_instance_ends):
+        summary = engine.run()
+
+    assert engine.tags(gone[0]) == {"Name": "web"}
+    assert summary["outcomes"]["tagged"] == 2 + 3
+    assert summary["outcomes"]["deferred"] == 3
+
+
 def test_a_second_look_is_shared_only_by_calls_that_write_the_same_keys(engine: Engine) -> None:
     """One that lacks a tag less has another: asked for that one, it would seem to have changed."""
     launch_as(engine, "alice", count=2)
@@ -247,7 +267,8 @@ def test_a_second_look_is_shared_only_by_calls_that_write_the_same_keys(engine: 
 
     assert summary["outcomes"]["tagged"] == 3 * 3 + 2
     looks = [c for c in engine.calls if c.action == "DescribeInstances"][1:]
-    assert [len(look.parameters["Filters"]) for look in looks] == [2] * 4, "none is listed anew"
+    asked = [look.parameters["Filters"][-1]["Name"] for look in looks]
+    assert asked == ["instance-state-name", "tag-key", "tag-key"], "none is listed anew"
 
 
 def test_what_was_listed_seconds_ago_is_tagged_without_a_second_look(engine: Engine) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -52,6 +53,7 @@ def main() -> int:
     results = Results(
         date=f"{now:%Y-%m-%d}",
         runs=compare(options.sizes, options.rounds, now, console),
+        growth=growth(options.sizes, options.rounds, now, console),
         compliant=only_compliant(options.sizes, options.rounds, now, console),
         shapes=shapes(options.shapes_at, now, console),
         cold_starts=cold_starts(now, console),
@@ -80,6 +82,29 @@ def compare(
                         f"{run.seconds:.2f} s",
                         highlight=False,
                     )
+    return runs
+
+
+def growth(
+    sizes: Sequence[int], rounds: int, now: datetime, console: Console
+) -> dict[tuple[str, int], list[Run]]:
+    """Run the engine at every size in turn, and for about as long at each.
+
+    A shared machine is slow now and then, for some seconds: a long run always meets such a time and
+    the median of short ones never does. So there are ten of the short ones, and means are compared.
+    """
+    runs: dict[tuple[str, int], list[Run]] = defaultdict(list)
+    with ExitStack() as stack:
+        endpoints = {size: stack.enter_context(stand_in(Shape(size), now)) for size in sizes}
+        for endpoint in endpoints.values():
+            engine(endpoint, "two tags")  # the first one waits for pages that are not made yet
+        for number in range(rounds):
+            for job in ("two tags", "three tags"):
+                for size, endpoint in endpoints.items():
+                    for _ in range(10 if size < max(sizes) else 1):
+                        runs[job, size].append(engine(endpoint, job))
+                        check(runs[job, size][-1], Shape(size), job, "this engine")
+            console.print(f"every size in turn, round {number + 1}", highlight=False)
     return runs
 
 

@@ -28,10 +28,14 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured: runs by runner, job and size, and the rest as its maker says."""
+    """All that was measured: runs by runner, job and size, and the rest as its maker says.
+
+    ``growth`` are runs of the engine by job and size.
+    """
 
     date: str
     runs: Mapping[tuple[str, str, int], Sequence[Run]]
+    growth: Mapping[tuple[str, int], Sequence[Run]]
     compliant: Mapping[int, Sequence[Run]]
     shapes: Mapping[str, tuple[int, Run]]
     cold_starts: Sequence[tuple[float, float]]
@@ -175,20 +179,11 @@ def _verdicts(results: Results) -> Iterator[str]:
         ]
         told = ", ".join(f"{ms:.3f} ms at {size:,}" for size, ms in per_instance)
         yield f"- **Growth**, {job}, start included: {told} an instance."
-        slopes = [
-            (
-                small,
-                large,
-                (
-                    seconds(results.runs[ENGINE, job, large])
-                    - seconds(results.runs[ENGINE, job, small])
-                )
-                / (large - small)
-                * 1e3,
-            )
-            for small, large in zip(results.sizes, results.sizes[1:], strict=False)
-        ]
-        told = ", ".join(f"{ms:.3f} ms from {a:,} to {b:,}" for a, b, ms in slopes)
+        steps = zip(results.sizes, results.sizes[1:], strict=False)
+        told = ", ".join(
+            f"{_slope(results, job, small, large) * 1e3:.3f} ms from {small:,} to {large:,}"
+            for small, large in steps
+        )
         if told:
             yield f"- **Growth**, {job}, each further instance: {told}."
     yield (
@@ -208,6 +203,14 @@ def _verdicts(results: Results) -> Iterator[str]:
         )
 
 
+def _slope(results: Results, job: str, small: int, large: int) -> float:
+    """Return the seconds that each further instance takes, from a size to the next."""
+    at_small, at_large = (
+        statistics.mean(run.seconds for run in results.growth[job, size]) for size in (small, large)
+    )
+    return (at_large - at_small) / (large - small)
+
+
 def _method(results: Results) -> Iterator[str]:
     yield "## How it is measured"
     yield ""
@@ -219,6 +222,14 @@ def _method(results: Results) -> Iterator[str]:
         f"- On {results.date}, {rounds} instances, the runners in turn in each round; medians. "
         "Wall time is from the start of a process to its end, for the function to its "
         "answer, a cold start included."
+    )
+    counted = ", ".join(
+        f"{len(results.growth['two tags', size])} at {size:,}" for size in results.sizes
+    )
+    yield (
+        f"- Growth for each further instance is between means of runs of the engine alone "
+        f"({counted}), every size in turn: the machine is slow now and then, for seconds, and the "
+        "median of short runs does not meet that."
     )
     cpu = next(
         (
