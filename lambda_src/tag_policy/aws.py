@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tag_policy import __version__, lean_parser, lean_request
+from tag_policy import __version__, lean_models, lean_parser, lean_request
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
@@ -48,6 +48,7 @@ class Clients:
     @cached_property
     def _session(self) -> botocore.session.Session:
         session = botocore.session.get_session()
+        lean_models.register(session)
         lean_parser.register(session)
         lean_request.register(session)
         return session

@@ -13,6 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import EC2QueryParser, JSONParser, ResponseParser, ResponseParserError
@@ -186,35 +187,41 @@ _tags_read = {"reservationSet", "instancesSet", "item", "nextToken"}
 Read = Callable[[ET.Element], Any]
 """Makes a value of an XML element."""
 
-
-def _text(element: ET.Element) -> str:
-    return element.text or ""
-
-
-def _number(element: ET.Element) -> int:
-    return int(_text(element))
+Convert = Callable[[str], Any]
+"""Makes a value of the text of an XML element."""
 
 
-def _is_true(element: ET.Element) -> bool:
-    return element.text == "true"
-
-
-def _time(element: ET.Element) -> datetime:
-    return timestamp(_text(element))
+def _is_true(text: str) -> bool:
+    return text == "true"
 
 
 def _list(read: Read) -> Read:
     return lambda element: [read(item) for item in element]
 
 
-def _structure(**fields: tuple[str, Read]) -> Read:
+def _structure(
+    texts: Mapping[str, str],
+    converted: Mapping[str, tuple[str, Convert]] = MappingProxyType({}),
+    nested: Mapping[str, tuple[str, Read]] = MappingProxyType({}),
+) -> Read:
     """Read the given fields, each named as in botocore and in XML; the others are left out."""
-    wanted = [(name, tag, read) for name, (tag, read) in fields.items()]
-    _tags_read.update(tag for _, tag, _ in wanted)
+    _tags_read.update(texts.values())
+    _tags_read.update(tag for tag, _ in (*converted.values(), *nested.values()))
+    as_it_is = list(texts.items())
+    to_convert = [(name, tag, convert) for name, (tag, convert) in converted.items()]
+    with_elements = [(name, tag, read) for name, (tag, read) in nested.items()]
 
     def read_all(element: ET.Element) -> Found:
         found: Found = {}
-        for name, tag, read in wanted:
+        for name, tag in as_it_is:
+            text = element.findtext(tag)
+            if text is not None:
+                found[name] = text
+        for name, tag, convert in to_convert:
+            text = element.findtext(tag)
+            if text is not None:
+                found[name] = convert(text)
+        for name, tag, read in with_elements:
             child = element.find(tag)
             if child is not None:
                 found[name] = read(child)
@@ -223,28 +230,26 @@ def _structure(**fields: tuple[str, Read]) -> Read:
     return read_all
 
 
+_attach_time = {"AttachTime": ("attachTime", timestamp)}
 _block_device = _structure(
-    DeviceName=("deviceName", _text),
-    Ebs=("ebs", _structure(AttachTime=("attachTime", _time))),
+    {"DeviceName": "deviceName"}, nested={"Ebs": ("ebs", _structure({}, _attach_time))}
 )
-_attachment = _structure(DeviceIndex=("deviceIndex", _number), AttachTime=("attachTime", _time))
+_attachment = _structure({}, {"DeviceIndex": ("deviceIndex", int), **_attach_time})
+_interface = _structure({}, nested={"Attachment": ("attachment", _attachment)})
+_tag = _structure({"Key": "key", "Value": "value"})
+_state = _structure({"Name": "name"})
+_operator = _structure({"Principal": "principal"}, {"Managed": ("managed", _is_true)})
 _instances = _list(
     _structure(
-        InstanceId=("instanceId", _text),
-        VpcId=("vpcId", _text),
-        State=("instanceState", _structure(Name=("name", _text))),
-        LaunchTime=("launchTime", _time),
-        Tags=("tagSet", _list(_structure(Key=("key", _text), Value=("value", _text)))),
-        Operator=(
-            "operator",
-            _structure(Managed=("managed", _is_true), Principal=("principal", _text)),
-        ),
-        RootDeviceName=("rootDeviceName", _text),
-        BlockDeviceMappings=("blockDeviceMapping", _list(_block_device)),
-        NetworkInterfaces=(
-            "networkInterfaceSet",
-            _list(_structure(Attachment=("attachment", _attachment))),
-        ),
+        {"InstanceId": "instanceId", "VpcId": "vpcId", "RootDeviceName": "rootDeviceName"},
+        {"LaunchTime": ("launchTime", timestamp)},
+        {
+            "State": ("instanceState", _state),
+            "Tags": ("tagSet", _list(_tag)),
+            "Operator": ("operator", _operator),
+            "BlockDeviceMappings": ("blockDeviceMapping", _list(_block_device)),
+            "NetworkInterfaces": ("networkInterfaceSet", _list(_interface)),
+        },
     )
 )
 

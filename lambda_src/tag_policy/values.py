@@ -7,6 +7,7 @@ arguments, so that a later ``today(+30d)`` needs a change to ``today`` alone.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from tag_policy.model import TagPolicyError
 
@@ -30,6 +31,7 @@ def _today(arguments: Sequence[str]) -> Value:
 FUNCTIONS: Mapping[str, Callable[[Sequence[str]], Value]] = {"today": _today}
 
 
+@lru_cache  # the same few calls, once for each instance
 def parse(call: str) -> Value:
     """Understand a call such as ``today()`` without making it.
 
