@@ -279,8 +279,11 @@ class Run:
         mode = self.report.mode
         record = as_record(outcome) | {"mode": str(mode)}
         would_be = "would be " if mode is Mode.AUDIT else ""
-        instance_id = outcome.finding.instance.instance_id
-        log.info("%s%s %s", would_be, outcome.result, instance_id, extra=record)
+        line = f"{would_be}{outcome.result} {outcome.finding.instance.instance_id}"
+        # Not log.info, which finds out where it is called: a tenth of what a line takes.
+        log.handle(
+            log.makeRecord(log.name, logging.INFO, __file__, 0, line, (), None, None, record)
+        )
         self.outcomes.add(outcome)
         if self._archive is not None:
             self._archive.add(record | self._of_the_run)

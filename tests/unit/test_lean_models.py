@@ -1,6 +1,7 @@
 """The lean models: what is read of botocore's files is what botocore reads of them."""
 
 import gzip
+from functools import cached_property
 from pathlib import Path
 
 import botocore.loaders
@@ -8,7 +9,7 @@ import botocore.session
 import pytest
 
 from tag_policy.aws import Clients
-from tag_policy.lean_models import LeanFileLoader
+from tag_policy.lean_models import SERVICES, LeanFileLoader
 
 DATA = Path(botocore.loaders.__file__).parent / "data"
 
@@ -50,10 +51,17 @@ def test_what_is_not_packed_is_read_first(tmp_path: Path) -> None:
     assert botocore.loaders.JSONFileLoader().load_file(path) == {"from": "é"}
 
 
-def test_the_clients_of_a_run_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_client_for_each_service_and_all_of_them_use_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     clients = Clients()
+    made = [
+        getattr(clients, name).meta.service_model.service_name
+        for name, member in vars(Clients).items()
+        if isinstance(member, cached_property) and not name.startswith("_")
+    ]
 
-    assert clients.sns.meta.service_model.service_name == "sns"
+    assert sorted(made) == sorted(SERVICES)
     loader = clients._session.get_component("data_loader")
     assert isinstance(loader.file_loader, LeanFileLoader)
