@@ -136,11 +136,10 @@ def _part(whole: Found, names: Sequence[str]) -> Found:
 def _page(body: bytes) -> Found | None:
     """Return a page of instances; None where it does not look as it always has.
 
-    Four fifths of it, which nobody reads, are cut away before it is parsed. The
-    instances of some reservations at a time are cut out and parsed on their own: small documents
-    without a namespace take less time, and the elements of one are gone before the next. ``<`` is
-    always the start of a tag, as EC2 writes no comments and no CDATA; where it does, botocore
-    parses.
+    Four fifths of it, which nobody reads, are cut away before it is parsed. The instances of some
+    reservations at a time are cut out and parsed on their own: small documents without a namespace
+    take less time, and the elements of one are gone before the next. ``<`` is always the start of a
+    tag, as EC2 writes no comments and no CDATA; where it does, botocore parses.
     """
     read = _what_is_read(body)
     if b"<!" in read:
