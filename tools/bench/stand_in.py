@@ -100,7 +100,9 @@ class StandIn:
         ids = list(_listed(form, "InstanceId"))
         filters = dict(_filters(form))
         ids += filters.get("instance-id", [])
-        if ids:
+        running = "running" in filters.get("instance-state-name", ["running"])
+        if ids or not running:
+            ids = ids or sorted(self.ended)
             return self._these([i for i in ids if self._matches(i, filters)])
         start = int(form.get("NextToken", ["0"])[0])
         size = int(form.get("MaxResults", ["1000"])[0])
@@ -124,7 +126,7 @@ class StandIn:
         return of_old | self.written.get(instance_id, {}).keys()
 
     def _these(self, ids: list[str]) -> bytes:
-        items = "".join(self._instance(i) for i in ids if i not in self.ended)
+        items = "".join(map(self._instance, ids))
         reservation = (
             f"<item><reservationId>r-0</reservationId><instancesSet>{items}</instancesSet></item>"
         )
@@ -134,6 +136,8 @@ class StandIn:
 
     def _instance(self, instance_id: str) -> str:
         before, tags, after = self._vpc.fragments[self._vpc.number[instance_id]]
+        if instance_id in self.ended:
+            before = before.replace("<name>running</name>", "<name>terminated</name>")
         for key, value in self.written.get(instance_id, {}).items():
             tags += f"<item><key>{key}</key><value>{value}</value></item>"
         return before + tags + after
