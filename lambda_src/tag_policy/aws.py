@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
+log = logging.getLogger(__name__)
+
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """Whatever a call may end with: AWS's refusal, no answer, or one that cannot be read."""
 
@@ -48,9 +50,11 @@ class Clients:
     @cached_property
     def _session(self) -> botocore.session.Session:
         session = botocore.session.get_session()
-        lean_models.register(session)
-        lean_parser.register(session)
-        lean_request.register(session)
+        for lean in (lean_models, lean_parser, lean_request):
+            try:
+                lean.register(session)
+            except Exception:  # whatever botocore may have changed: slower is better than no run
+                log.warning("without %s, which is slower", lean.__name__, exc_info=True)
         return session
 
     def _client(self, service: str, config: Config | None = None) -> object:

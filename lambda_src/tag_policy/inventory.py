@@ -166,12 +166,8 @@ def ended(ec2: "EC2Client", paced: PacedCalls) -> set[str]:
     EC2 shows them for about an hour. Not by VPC, because it does not say in which one they were.
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
     """
-    return {
-        description["InstanceId"]
-        for page in _pages(ec2, [[_filter("instance-state-name", ENDED_STATES)]], paced)
-        for description in page.descriptions
-        if description["State"]["Name"] in ENDED_STATES
-    }
+    pages = _pages(ec2, [[_filter("instance-state-name", ENDED_STATES)]], paced)
+    return {description["InstanceId"] for page in pages for description in page.descriptions}
 
 
 def states_by_id(

@@ -8,7 +8,6 @@ were, botocore's own parsers do the work.
 """
 
 import json
-import logging
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
     from botocore.model import Shape
     from botocore.session import Session
 
-log = logging.getLogger(__name__)
-
-_PAGE_OF_INSTANCES = "DescribeInstancesResult"
-_PAGE_OF_EVENTS = "LookupEventsResponse"
-
 _TOGETHER = 20
 """Reservations that are parsed together, which is fastest: some 80 KB of XML."""
 
@@ -37,10 +31,7 @@ Found = dict[str, Any]
 
 def register(session: "Session") -> None:
     """Have the clients of a botocore session parse with this module."""
-    try:
-        session.register_component("response_parser_factory", _Factory())
-    except Exception:  # whatever botocore may have changed: slower is better than not at all
-        log.warning("botocore's own parsers are used, which are slower", exc_info=True)
+    session.register_component("response_parser_factory", _Factory())
 
 
 def timestamp(value: Any) -> datetime:
@@ -74,33 +65,46 @@ class _Factory(BotocoreFactory):
         return super().create_parser(protocol_name)
 
 
-class LeanEC2Parser(EC2QueryParser):
-    """Parses pages of instances to what ``inventory`` reads; all else as botocore does."""
+class _LeanParser(ResponseParser):
+    """Parses one answer, named ``lean_answer``, to what is read of it; all else as botocore does.
+
+    Stands before one of botocore's parsers among the bases of a class.
+    """
+
+    lean_answer: str
+
+    def lean(self, body: bytes) -> Found | None:
+        """Return that answer; None where it does not look as it always has."""
+        raise NotImplementedError
 
     def parse(self, response: Mapping[str, Any], shape: "Shape") -> Found:
         """Return the answer. Raises ResponseParserError when it cannot be read as one."""
-        page = _page(response["body"]) if _is(_PAGE_OF_INSTANCES, response, shape) else None
+        expected = response["status_code"] == 200 and getattr(shape, "name", "") == self.lean_answer
+        page = self.lean(response["body"]) if expected else None
         if page is None:
             parsed: Found = super().parse(response, shape)
             return parsed
         return page | _metadata(response)
 
 
-class LeanJSONParser(JSONParser):
-    """Parses pages of events to what ``launch_event`` reads; all else as botocore does."""
+class LeanEC2Parser(_LeanParser, EC2QueryParser):
+    """Parses pages of instances to what ``inventory`` reads."""
 
-    def parse(self, response: Mapping[str, Any], shape: "Shape") -> Found:
-        """Return the answer. Raises ResponseParserError when it cannot be read as one."""
-        page = _events(response["body"]) if _is(_PAGE_OF_EVENTS, response, shape) else None
-        if page is None:
-            parsed: Found = super().parse(response, shape)
-            return parsed
-        return page | _metadata(response)
+    lean_answer = "DescribeInstancesResult"
+
+    def lean(self, body: bytes) -> Found | None:
+        """Return a page of instances. Raises ResponseParserError when it cannot be read as one."""
+        return _page(body)
 
 
-def _is(name: str, response: Mapping[str, Any], shape: "Shape") -> bool:
-    """Tell whether a response is the answer of that name, and no error."""
-    return response["status_code"] == 200 and getattr(shape, "name", "") == name
+class LeanJSONParser(_LeanParser, JSONParser):
+    """Parses pages of events to what ``launch_event`` reads."""
+
+    lean_answer = "LookupEventsResponse"
+
+    def lean(self, body: bytes) -> Found | None:
+        """Return a page of events."""
+        return _events(body)
 
 
 def _metadata(response: Mapping[str, Any]) -> Found:

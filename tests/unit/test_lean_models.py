@@ -1,15 +1,12 @@
 """The lean models: what is read of botocore's files is what botocore reads of them."""
 
 import gzip
-from functools import cached_property
 from pathlib import Path
 
 import botocore.loaders
-import botocore.session
 import pytest
 
-from tag_policy.aws import Clients
-from tag_policy.lean_models import SERVICES, LeanFileLoader
+from tag_policy.lean_models import LeanFileLoader
 
 DATA = Path(botocore.loaders.__file__).parent / "data"
 
@@ -49,19 +46,3 @@ def test_what_is_not_packed_is_read_first(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text('{"from": "é"}', encoding="utf-8")
     assert LeanFileLoader().load_file(path) == {"from": "é"}
     assert botocore.loaders.JSONFileLoader().load_file(path) == {"from": "é"}
-
-
-def test_there_is_a_client_for_each_service_and_all_of_them_use_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    clients = Clients()
-    made = [
-        getattr(clients, name).meta.service_model.service_name
-        for name, member in vars(Clients).items()
-        if isinstance(member, cached_property) and not name.startswith("_")
-    ]
-
-    assert sorted(made) == sorted(SERVICES)
-    loader = clients._session.get_component("data_loader")
-    assert isinstance(loader.file_loader, LeanFileLoader)

@@ -1,7 +1,6 @@
 """The lean parser: what is read of a page is what botocore reads of the same bytes."""
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -340,23 +339,6 @@ def test_clients_of_a_session_parse_with_it() -> None:
     assert isinstance(factory.create_parser("ec2"), LeanEC2Parser)
     assert isinstance(factory.create_parser("json"), LeanJSONParser)
     assert not isinstance(factory.create_parser("query"), LeanEC2Parser)
-
-
-def test_where_it_cannot_be_registered_botocore_s_own_parsers_stay(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = botocore.session.get_session()
-    own = session.get_component("response_parser_factory")
-
-    def refuse(*_: Any) -> None:
-        raise AttributeError("botocore has no such method any more")
-
-    monkeypatch.setattr(session, "register_component", refuse)
-    with caplog.at_level(logging.WARNING):
-        register(session)
-
-    assert session.get_component("response_parser_factory") is own
-    assert "slower" in caplog.text
 
 
 def test_the_time_of_an_answer_has_a_time_zone() -> None:
