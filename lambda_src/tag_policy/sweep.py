@@ -22,8 +22,9 @@ def _few_collections() -> Iterator[None]:
     """Have Python look for cycles of garbage less often.
 
     Pages of instances are a million small objects and no cycle; looking for some as often as by
-    default takes a fifth of a sweep's time. Afterwards it is as before, because clients are full of
-    cycles, and the next event may come to the same process.
+    default takes a tenth of a sweep's time. Not never, because calls that fail leave cycles behind.
+    Afterwards it is as before, because clients are full of cycles, and the next event may come to
+    the same process.
     """
     before = gc.get_threshold()
     gc.set_threshold(500_000, *before[1:])
