@@ -8,7 +8,7 @@ locals {
   report_bucket_arn = local.keeps_reports ? "arn:${data.aws_partition.current.partition}:s3:::${local.report_bucket}" : null
   report_prefix     = try(var.report_bucket.prefix, "")
 
-  # What the engine writes is below these keys, and nothing else is; archive.py has them too.
+  # What the engine writes is below these keys, and nothing else is; reporting/archive.py has them too.
   report_keys = {
     for kind in ["runs", "findings", "pages", "history"] :
     kind => "${local.report_prefix}${kind}/account=${data.aws_caller_identity.current.account_id}/region=${data.aws_region.current.id}/engine=${var.name}/"

@@ -19,7 +19,7 @@ locals {
   creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
 
-  # The function has them too: DETAIL_SUFFIX in creator_tag.py.
+  # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
   detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
 
   writable_tag_keys = setunion(local.rule_tag_keys, local.detail_tag_keys, local.ends == null ? [] : [var.marker_tag_key])

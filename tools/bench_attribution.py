@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tag_policy.attribution import attribute
-from tag_policy.event_history import EventHistory
-from tag_policy.launch_event import read_launch
+from tag_policy.creators.attribution import attribute
+from tag_policy.creators.cloudtrail import EventHistory
+from tag_policy.creators.run_instances import read_launch
 from tag_policy.model import Known
 from tests.support.clock import SimulatedClock
 from tests.support.event_history import Event

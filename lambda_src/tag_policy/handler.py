@@ -5,19 +5,19 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from tag_policy.aws import Clients
-from tag_policy.clock import Clock, SystemClock
-from tag_policy.config_rule import ConfigRequest
-from tag_policy.config_run import answer
-from tag_policy.deadline import Context
-from tag_policy.event_queue import Message, bring_back, failures
-from tag_policy.events import Batch, Scope, read_event, whole
+from tag_policy.aws.clients import Clients
+from tag_policy.aws.clock import Clock, SystemClock
+from tag_policy.aws.deadline import Context
 from tag_policy.model import Trigger
-from tag_policy.named import put_right
-from tag_policy.run import Run
+from tag_policy.reporting.publish import RunError
+from tag_policy.runs.config_run import answer
+from tag_policy.runs.engine import Run
+from tag_policy.runs.event_run import put_right
+from tag_policy.runs.sweep import sweep
 from tag_policy.settings import Settings
-from tag_policy.sweep import sweep
-from tag_policy.telling import RunError
+from tag_policy.triggers.config_rule import ConfigRequest
+from tag_policy.triggers.event import Batch, Scope, read_event, whole
+from tag_policy.triggers.sqs_batch import Message, bring_back, failures
 
 # The log is where every finding is to be found, so INFO is the least that is logged.
 logging.getLogger("tag_policy").setLevel(logging.INFO)

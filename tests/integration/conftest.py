@@ -16,11 +16,11 @@ from moto.ec2.models import ec2_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import Message, sqs_backends
 
-from tag_policy import aws as aws_clients
 from tag_policy import handler
-from tag_policy.aws import Clients
+from tag_policy.aws import clients as aws_clients
+from tag_policy.aws.clients import Clients
+from tag_policy.reporting.publish import RunError
 from tag_policy.settings import Settings
-from tag_policy.telling import RunError
 from tests.support import extensions, fleet, moto_cloudtrail
 from tests.support.calls import Call, recording
 from tests.support.clock import SimulatedClock

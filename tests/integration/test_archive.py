@@ -12,11 +12,12 @@ import pytest
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 
-from tag_policy import archive, report
-from tag_policy.events import Scope
 from tag_policy.model import Finding, Mode, Trigger
-from tag_policy.run import Run
-from tag_policy.telling import RunError
+from tag_policy.reporting import archive
+from tag_policy.reporting import message as report
+from tag_policy.reporting.publish import RunError
+from tag_policy.runs.engine import Run
+from tag_policy.triggers.event import Scope
 from tests.integration.conftest import Engine, FakeContext, shared_clients
 from tests.support import fleet
 from tests.support.builders import outcome, ref
@@ -346,7 +347,7 @@ def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [f"i-{at:017x}" for at in range(300_000)]
-    log, counter = logging.getLogger("tag_policy.run"), Counter()
+    log, counter = logging.getLogger("tag_policy.runs.engine"), Counter()
     monkeypatch.setattr(log, "propagate", False)  # pytest would keep each line
     monkeypatch.setattr(log, "handlers", [counter])
     scope = Scope(Trigger.SCHEDULE, (engine.vpc.vpc_id,), Mode.AUDIT)

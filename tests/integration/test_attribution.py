@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tag_policy.summary import counts
+from tag_policy.reporting.report import counts
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.builders import report

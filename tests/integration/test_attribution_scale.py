@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tag_policy.attribution import Attribution, attribute
-from tag_policy.event_history import EventHistory
+from tag_policy.creators.attribution import Attribution, attribute
+from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.model import Answer, Known, Nobody, NotKnownYet
 from tests.support.calls import AwsError, failing
 from tests.support.clock import SharedTime, SimulatedClock

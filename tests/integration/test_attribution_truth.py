@@ -11,7 +11,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tag_policy.attribution import Attribution, attribute
+from tag_policy.creators.attribution import Attribution, attribute
 from tag_policy.model import InstanceRef, Known, Nobody, NotKnownYet
 from tests.support.calls import AwsError, Call, listening
 from tests.support.clock import SimulatedClock

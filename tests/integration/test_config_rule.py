@@ -11,8 +11,8 @@ from moto.config.models import config_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.sns.models import sns_backends
 
-from tag_policy.config_rule import ConfigRequestError
-from tag_policy.telling import RunError
+from tag_policy.reporting.publish import RunError
+from tag_policy.triggers.config_rule import ConfigRequestError
 from tests.integration.conftest import Engine, prepare
 from tests.support import fleet, moto_config
 from tests.support.calls import AwsError, Call, answering, failing

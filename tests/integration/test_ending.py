@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tag_policy.mark import read_mark
+from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine
 from tests.support.calls import AwsError, Call, failing
 

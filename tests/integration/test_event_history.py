@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tag_policy.event_history import EventHistory, NoAnswerError, NoMoreAnswersError
+from tag_policy.creators.cloudtrail import EventHistory, NoAnswerError, NoMoreAnswersError
 from tests.support.calls import AwsError, Call, answering, failing, recording
 from tests.support.clock import SimulatedClock
 from tests.support.launches import embedded_cloudtrail, evenly, questions

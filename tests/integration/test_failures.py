@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from tag_policy.aws import Clients
+from tag_policy.aws.clients import Clients
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.handler import RunError
-from tag_policy.inventory import ended, instances_by_id, touched
-from tag_policy.pace import PacedCalls
+from tag_policy.resources.instance import ended, instances_by_id, touched
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.calls import AwsError, Call, failing, listening
@@ -152,7 +152,7 @@ def test_an_instance_that_is_exempted_while_the_run_is_under_way_is_left_alone(
 def test_how_old_a_look_is_counts_from_the_call_and_not_from_the_judging(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tag_policy.enforcement.BATCH_SIZE", 2)
+    monkeypatch.setattr("tag_policy.resources.remediation.BATCH_SIZE", 2)
     engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "ours"}})
     ids = fleet.launch(engine, engine.vpc, {"Name": "web"}, count=6)
 
@@ -190,7 +190,7 @@ def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engin
 def test_the_calls_for_many_creators_share_a_second_look(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, batch_size: int, looks: int
 ) -> None:
-    monkeypatch.setattr("tag_policy.enforcement.BATCH_SIZE", batch_size)
+    monkeypatch.setattr("tag_policy.resources.remediation.BATCH_SIZE", batch_size)
     launched = {name: launch_as(engine, name, count=2) for name in ("alice", "bob", "carol")}
 
     def wait(call: Call) -> None:
@@ -393,7 +393,7 @@ def test_what_a_refused_call_ended_all_the_same_is_reported_as_ended(engine: Eng
 def test_a_termination_whose_answer_is_lost_is_reported_as_what_it_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr("tag_policy.aws._CONFIG", Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr("tag_policy.aws.clients._CONFIG", Config(retries={"total_max_attempts": 1}))
     clients = Clients()
     instance = engine.launch()
 
@@ -457,7 +457,7 @@ def test_a_call_that_times_out_is_left_for_the_next_run(
 ) -> None:
     instance = engine.launch({"Name": "web"})
     clients = Clients()
-    monkeypatch.setattr("tag_policy.aws._CONFIG", Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr("tag_policy.aws.clients._CONFIG", Config(retries={"total_max_attempts": 1}))
 
     def time_out(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/")
@@ -489,7 +489,7 @@ def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
 def test_a_run_that_breaks_off_tells_what_it_had_done(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tag_policy import enforcement
+    from tag_policy.resources import remediation as enforcement
 
     tagged, untagged = engine.launch({"Name": "web"}), engine.launch()
     confirm = enforcement._confirm
@@ -522,7 +522,7 @@ def test_vpcs_that_cannot_be_asked_about_are_swept_all_the_same(engine: Engine) 
 def test_a_listing_that_takes_too_long_leaves_time_to_act_on_what_it_saw(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tag_policy.inventory.PAGE_SIZE", 5)
+    monkeypatch.setattr("tag_policy.resources.instance.PAGE_SIZE", 5)
     for _ in range(8):
         engine.launch({"Name": "web"})
     context = FakeContext()

@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.ec2.models import ec2_backends
 
 from tag_policy.handler import RunError
-from tag_policy.mark import read_mark
+from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine, prepare
 from tests.support import extensions, fleet
 from tests.support.calls import AwsError, Call, listening

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tag_policy import inventory
-from tag_policy.events import EventError
+from tag_policy.resources import instance as inventory
+from tag_policy.triggers.event import EventError
 from tests.integration.conftest import Engine
 from tests.support import fleet
 

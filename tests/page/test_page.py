@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tag_policy import page
 from tag_policy.model import Mode, Outcome, Remedy, Result, RuleError
-from tag_policy.summary import Tally
+from tag_policy.reporting import page
+from tag_policy.reporting.report import Tally
 from tests.page.conftest import OpenPage
 from tests.support.builders import NOW, outcome, ref, report
 

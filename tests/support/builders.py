@@ -17,8 +17,8 @@ from tag_policy.model import (
     Rule,
     Trigger,
 )
+from tag_policy.reporting.report import Outcomes, Report
 from tag_policy.settings import Settings
-from tag_policy.summary import Outcomes, Report
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

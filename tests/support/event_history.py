@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.moto_api._internal import mock_random
 
-from tag_policy.clock import Clock, SystemClock
+from tag_policy.aws.clock import Clock, SystemClock
 from tests.support.calls import AwsError
 
 HORIZON = timedelta(days=90)

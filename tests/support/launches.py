@@ -12,8 +12,8 @@ from botocore.config import Config
 from moto import mock_aws
 from moto.cloudtrail.models import cloudtrail_backends
 
-from tag_policy.clock import Clock
-from tag_policy.event_history import EventHistory as Questions
+from tag_policy.aws.clock import Clock
+from tag_policy.creators.cloudtrail import EventHistory as Questions
 from tag_policy.model import InstanceRef
 from tests.support import extensions
 from tests.support.embedded_aws import ACCOUNT_ID, REGION

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_terraform import terraform
 
-from tag_policy.mark import read_mark
+from tag_policy.rules.mark import read_mark
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.past import backdate

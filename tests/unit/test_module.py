@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tag_policy.values import FUNCTIONS
+from tag_policy.rules.functions import FUNCTIONS
 from tests.support.builders import DEFAULT_RULES
 from tools.hcl import Output, Variable, outputs, variables
 

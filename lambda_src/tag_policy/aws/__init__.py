@@ -1,0 +1,1 @@
+"""How AWS is talked to: clients, errors, pace, clock, deadline."""

@@ -1,0 +1,101 @@
+"""The one place that makes AWS clients: lazily, with time limits, retries and our user agent.
+
+From botocore, without boto3 around it: nothing of boto3's is used, and a cold start is shorter.
+"""
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from tag_policy import __version__
+from tag_policy.aws.fast import models as lean_models
+from tag_policy.aws.fast import parser as lean_parser
+from tag_policy.aws.fast import request as lean_request
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.client import CloudTrailClient
+    from mypy_boto3_config.client import ConfigServiceClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
+
+log = logging.getLogger(__name__)
+
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""Whatever a call may end with: AWS's refusal, no answer, or one that cannot be read."""
+
+# At worst a call takes 3 times 15 seconds and two waits of some seconds: about 50 seconds.
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    user_agent_extra=f"tag-policy-engine/{__version__}",
+)
+
+# At DEBUG these two log signed requests, credentials included; at INFO nothing that helps.
+for _name in ("botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Clients:
+    """The clients of one run, each made when it is first asked for.
+
+    Region, credentials and endpoint come from the environment, as the Lambda runtime sets it.
+    """
+
+    @cached_property
+    def _session(self) -> botocore.session.Session:
+        session = botocore.session.get_session()
+        for lean in (lean_models, lean_parser, lean_request):
+            try:
+                lean.register(session)
+            except Exception:  # whatever botocore may have changed: slower is better than no run
+                log.warning("without %s, which is slower", lean.__name__, exc_info=True)
+        return session
+
+    def _client(self, service: str, config: Config | None = None) -> object:
+        return self._session.create_client(service, config=config or _CONFIG)
+
+    @cached_property
+    def ec2(self) -> "EC2Client":
+        """EC2: instances, tags, VPCs."""
+        return cast("EC2Client", self._client("ec2"))
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """DynamoDB: the rules table."""
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @cached_property
+    def cloudtrail(self) -> "CloudTrailClient":
+        """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+        return cast("CloudTrailClient", self._client("cloudtrail", _CONFIG.merge(once)))
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """SNS: the report."""
+        return cast("SNSClient", self._client("sns"))
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """SQS: the event queue."""
+        return cast("SQSClient", self._client("sqs"))
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3: the bucket of reports. Asked twice at most, because people have to be told, too."""
+        twice = Config(retries={"mode": "standard", "total_max_attempts": 2})
+        return cast("S3Client", self._client("s3", _CONFIG.merge(twice)))
+
+    @cached_property
+    def config(self) -> "ConfigServiceClient":
+        """AWS Config: what the instances are evaluated as."""
+        return cast("ConfigServiceClient", self._client("config"))

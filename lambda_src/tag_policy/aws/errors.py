@@ -1,0 +1,52 @@
+"""What an error of AWS's means for a remedy: whether it passes, and what people are told."""
+
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.pace import is_throttled
+from tag_policy.model import Result, TagPolicyError
+
+_PASSING = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "Unavailable",
+    }
+)
+"""Codes of errors that pass by themselves: the call is left for the next run, not split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a remedy was not applied to an instance."""
+
+    result: Result
+    detail: str
+    code: str = ""
+
+
+class NotConfirmedError(TagPolicyError):
+    """AWS answered without an error, and does not say of every instance that it is ending."""
+
+
+def passes(error: Exception) -> bool:
+    """Tell whether an error has nothing to do with the instances of the call."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        in_passing = error.response["Error"]["Code"] in _PASSING
+        return in_passing or is_throttled(error) or status >= 500
+    return isinstance(error, AWS_ERRORS)  # timeouts, broken connections, unreadable answers
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return why a call's remedy was not applied, as people are told it."""
+    result = Result.DEFERRED if passes(error) else Result.FAILED
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        return Refusal(result, error.response["Error"].get("Message", ""), code)
+    code = "NotConfirmed" if isinstance(error, NotConfirmedError) else type(error).__name__
+    return Refusal(result, str(error), code)

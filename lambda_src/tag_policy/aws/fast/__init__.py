@@ -1,0 +1,1 @@
+"""Faster replacements for parts of botocore, each with botocore's own to fall back on."""

@@ -1,0 +1,1 @@
+"""Who launched an instance, and how that is written into a tag."""

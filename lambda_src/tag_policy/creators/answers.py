@@ -1,0 +1,71 @@
+"""Answers about creators to findings: which are ready, and which have to wait. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from tag_policy.creators.tag_value import creator_tag, detail_tag
+from tag_policy.model import (
+    Answer,
+    Finding,
+    InstanceRef,
+    Known,
+    Nobody,
+    NotKnownYet,
+    Outcome,
+    Remedy,
+    Result,
+)
+from tag_policy.settings import Settings
+
+
+def waits_for_creator(finding: Finding) -> bool:
+    """Tell whether a finding's value is still to be looked up."""
+    return finding.remedy is Remedy.TAG and finding.value is None
+
+
+def instances_to_look_up(findings: Iterable[Finding]) -> list[InstanceRef]:
+    """Return the instances that wait for a creator, each once, whatever its number of tags."""
+    waiting = {f.instance.instance_id: f.instance for f in findings if waits_for_creator(f)}
+    return list(waiting.values())
+
+
+def with_creators(
+    findings: Iterable[Finding], answers: Mapping[str, Answer], settings: Settings
+) -> tuple[list[Finding], list[Outcome]]:
+    """Give each finding that waits for a creator its value; return the others as deferred.
+
+    ``answers`` has one for every instance that ``instances_to_look_up`` returns of the findings.
+    Nobody becomes the fallback of the rule; not known yet is left for the next run. Whoever is
+    known is the owner in all findings about the instance.
+    """
+    ready: list[Finding] = []
+    deferred: list[Outcome] = []
+    owners = {
+        instance_id: creator_tag(answer.launch, settings.creator_format)
+        for instance_id, answer in answers.items()
+        if isinstance(answer, Known)
+    }
+    for finding in findings:
+        owner = owners.get(finding.instance.instance_id, finding.owner)
+        if not waits_for_creator(finding):
+            ready.append(replace(finding, owner=owner) if owner != finding.owner else finding)
+            continue
+        match answers[finding.instance.instance_id]:
+            case Known(launch):
+                ready.append(
+                    replace(
+                        finding,
+                        value=owner,
+                        owner=owner,
+                        launch=launch,
+                        detail_tag=detail_tag(
+                            finding.tag_key, launch, settings.attribution_details
+                        ),
+                    )
+                )
+            case Nobody(why):
+                reason = f"{finding.reason}; creator not to be found, {why}"
+                ready.append(replace(finding, value=finding.fallback, reason=reason))
+            case NotKnownYet(why, code):
+                deferred.append(Outcome(finding, Result.DEFERRED, why, code))
+    return ready, deferred

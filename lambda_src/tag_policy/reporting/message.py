@@ -1,0 +1,206 @@
+"""Outcomes to what is published: subject, message and attributes. Pure."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tag_policy.model import Mode, Outcome, Result
+from tag_policy.model.schedule import next_run
+from tag_policy.reporting.report import MOST_KEPT, Report, counts, summaries_by_vpc, summary
+from tag_policy.reporting.text import (
+    DETAIL_LIMIT,
+    HEADINGS,
+    MOST_RULE_ERRORS,
+    NAME_LIMIT,
+    clean,
+    plural,
+    text,
+    verdict,
+)
+from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+
+FORMAT_VERSION = 1
+"""Of the JSON of a report: docs/report.schema.json. It grows when a field goes or means another."""
+
+SUBJECT_LIMIT = 99
+"""Characters; ASCII, no line breaks.
+
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+
+MESSAGE_LIMIT = 262_144 - 8_192
+"""Bytes of a message; the rest of SNS's 262,144 is left to its attributes, VPCs among them.
+
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+
+_NEARLY_FULL = 0.98
+"""The part of a message's limit with which it is full enough."""
+
+
+def subject(report: Report) -> str:
+    """Return the subject: the counts that matter first, then where; ASCII, 99 characters."""
+    counted = counts(report)
+    start = "Tag policy"
+    if report.mode is Mode.AUDIT:
+        start += " AUDIT, nothing done; would be"
+    parts = [] if report.complete else ["INCOMPLETE"]
+    parts += [f"{counted[result]} {result}" for result in HEADINGS if counted[result]]
+    if report.rule_errors:
+        parts.insert(min(len(parts), 3), plural(len(report.rule_errors), "bad rule"))
+    more = f" +{len(report.vpc_ids) - 1}" if len(report.vpc_ids) > 1 else ""
+    line = f"{start}: {', '.join(parts) or 'nothing to do'}"
+    where = f" - {report.vpc_ids[0]}{more} {report.region}"
+    if len(line) + len(where) <= SUBJECT_LIMIT:
+        line += where
+    while len(line) > SUBJECT_LIMIT:
+        line = line.rpartition(", ")[0]
+    return line.encode("ascii", "replace").decode()
+
+
+def message(report: Report) -> str:
+    """Return the message for ``MessageStructure="json"``, within SNS's limit.
+
+    ``email`` gets the text, ``sms`` the subject, and everything else (SQS, Lambda, HTTPS) the
+    JSON. Where not all findings fit, text and JSON are cut at the same one, the gentlest left out,
+    and say how many are missing and where they are. The message is nearly full then, which takes a
+    few tries, and not as full as can be, which takes many.
+    """
+    outcomes = _worst_first(report)
+    tried = min(len(outcomes), MOST_KEPT)
+    fitting, too_many, full = 0, tried + 1, 0.0
+    while too_many - fitting > 1 and full < _NEARLY_FULL:
+        size = len(_message(report, outcomes, tried).encode())
+        if size <= MESSAGE_LIMIT:
+            fitting, full = tried, size / MESSAGE_LIMIT
+        else:
+            too_many = tried
+        tried = int(tried * MESSAGE_LIMIT * (1 + _NEARLY_FULL) / 2 / size)  # if all are alike
+        if not fitting < tried < too_many:
+            tried = (fitting + too_many) // 2
+    return _message(report, outcomes, fitting)
+
+
+def attributes(report: Report) -> dict[str, str | int | list[str]]:
+    """Return the message attributes that a subscription may filter on.
+
+    No more than 10: a queue that is subscribed for raw messages gets none of them otherwise.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+    return {
+        "mode": str(report.mode),
+        "trigger": str(report.trigger),
+        "severity": str(report.severity),
+        "complete": str(report.complete).lower(),
+        "vpc_ids": _concerned(report),
+        **{str(result): report.outcomes.counted[result] for result in _FILTERED},
+    }
+
+
+def _concerned(report: Report) -> list[str]:
+    """Return the VPCs with findings, or all of the run's where something went wrong in it."""
+    about_all = report.problems or report.rule_errors
+    return [v for v in report.vpc_ids if about_all or v in report.outcomes.vpc_ids]
+
+
+_FILTERED = (
+    Result.TERMINATED,
+    Result.STOPPED,
+    Result.MARKED,
+    Result.NOTIFIED,
+    Result.FAILED,
+)
+"""The results that a subscription may filter on."""
+
+
+def _message(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
+    return json.dumps(
+        {
+            "default": _json(report, outcomes, shown),
+            "email": text(report, outcomes, shown),
+            "sms": subject(report),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _worst_first(report: Report) -> list[Outcome]:
+    """Return what is kept of the findings: worst first, those of one owner together."""
+    return [
+        outcome
+        for result in HEADINGS
+        for outcome in sorted(report.outcomes.of(result), key=_owner_last_if_unknown)
+    ]
+
+
+def _owner_last_if_unknown(outcome: Outcome) -> tuple[bool, str]:
+    return not outcome.finding.owner, outcome.finding.owner
+
+
+def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
+    return json.dumps(
+        head(report)
+        | {
+            "findings": [as_record(outcome) for outcome in outcomes[:shown]],
+            "findings_left_out": len(report.outcomes) - shown,
+        },
+        ensure_ascii=False,
+    )
+
+
+def head(report: Report) -> dict[str, Any]:
+    """Return the report for machines, without its findings; see docs/report.schema.json."""
+    return {
+        "version": FORMAT_VERSION,
+        "severity": str(report.severity),
+        "verdict": verdict(report),
+        "summary": summary(report),
+        "vpcs": summaries_by_vpc(report),
+        "engine": report.engine,
+        "region": report.region,
+        "account_id": report.account_id,
+        "time": report.time.isoformat(timespec="seconds"),
+        "next_run": next_run(report.schedule, report.time),
+        "page": report.page,
+        "log_group": report.log_group,
+        "request_id": report.request_id,
+        "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems],
+        "rule_errors": [
+            {"rule_id": error.rule_id, "problem": clean(error.problem, DETAIL_LIMIT)}
+            for error in report.rule_errors[:MOST_RULE_ERRORS]
+        ],
+    }
+
+
+def as_record(outcome: Outcome) -> dict[str, str]:
+    """Return one outcome for machines: the same in the log and in the JSON of the message."""
+    finding = outcome.finding
+    record = {
+        "result": str(outcome.result),
+        "remedy": str(finding.remedy),
+        "instance_id": finding.instance.instance_id,
+        "vpc_id": finding.instance.vpc_id,
+        "instance_name": clean(finding.instance.name, NAME_LIMIT),
+        "owner": clean(finding.owner, MAX_TAG_VALUE_LENGTH),
+        "reason": finding.reason,
+        "tag_key": finding.tag_key,
+        "tag_value": finding.value or "",
+        "code": outcome.code,
+        "detail": clean(outcome.detail, DETAIL_LIMIT),
+    }
+    if finding.launch is not None:
+        record |= {
+            "creator_kind": str(finding.launch.kind),
+            "creator_role": clean(finding.launch.role, NAME_LIMIT),
+            "event_id": clean(finding.launch.event_id, NAME_LIMIT),
+            "event_time": finding.launch.event_time.isoformat(timespec="seconds"),
+        }
+    if finding.detail_tag is not None:
+        record["detail_tag_key"], record["detail_tag_value"] = finding.detail_tag
+    return {key: value for key, value in record.items() if value}
+
+
+def whole_text(report: Report) -> str:
+    """Return the report for people, with all that is kept of it."""
+    outcomes = _worst_first(report)
+    return text(report, outcomes, len(outcomes))

@@ -1,0 +1,36 @@
+"""The report to SNS, in one publish."""
+
+import json
+from typing import TYPE_CHECKING
+
+from tag_policy.reporting.message import attributes, message, subject
+from tag_policy.reporting.report import Report
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+
+def publish(sns: "SNSClient", topic_arn: str, report: Report) -> None:
+    """Publish the report: text for e-mail, JSON for machines, attributes to filter on.
+
+    Raises botocore's ClientError or BotoCoreError when it cannot be published.
+    """
+    sns.publish(
+        TopicArn=topic_arn,
+        Subject=subject(report),
+        Message=message(report),
+        MessageStructure="json",
+        MessageAttributes={name: _attribute(value) for name, value in attributes(report).items()},
+    )
+
+
+def _attribute(value: str | int | list[str]) -> "MessageAttributeValueTypeDef":
+    """Return an attribute in the form that filter policies compare as what it is.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html#SNSMessageAttributes.DataTypes
+    """
+    if isinstance(value, list):
+        return {"DataType": "String.Array", "StringValue": json.dumps(value)}
+    kind = "Number" if isinstance(value, int) else "String"
+    return {"DataType": kind, "StringValue": str(value)}

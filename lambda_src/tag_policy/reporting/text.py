@@ -1,0 +1,241 @@
+"""The report as people read it: plain text for an e-mail. Pure."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result
+from tag_policy.model.schedule import next_run
+from tag_policy.reporting.report import Report, Severity, counts
+from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+
+DETAIL_LIMIT = 300
+NAME_LIMIT = 64
+MOST_RULE_ERRORS = 50
+"""Characters and lines after which the report cuts what others wrote; the log holds it whole."""
+
+_MANY = 4
+"""Instances that wait for the same, from which on they are named in one line."""
+
+HEADINGS = {
+    Result.TERMINATED: "TERMINATED",
+    Result.STOPPED: "STOPPED",
+    Result.FAILED: "FAILED",
+    Result.MARKED: "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE",
+    Result.DEFERRED: "LEFT FOR THE NEXT RUN",
+    Result.NOTIFIED: "UNTAGGED, NOT TOUCHED",
+    Result.UNMARKED: "NO LONGER DUE",
+    Result.TAGGED: "TAGGED",
+}
+"""In the order of the report: worst first."""
+
+_AUDIT_HEADINGS = {
+    Result.TERMINATED: "WOULD BE TERMINATED",
+    Result.STOPPED: "WOULD BE STOPPED",
+    Result.FAILED: "WOULD FAIL",
+    Result.MARKED: "WOULD BE ANNOUNCED",
+    Result.DEFERRED: "WOULD BE LEFT FOR THE NEXT RUN",
+    Result.NOTIFIED: "UNTAGGED, WOULD NOT BE TOUCHED",
+    Result.UNMARKED: "WOULD NO LONGER BE DUE",
+    Result.TAGGED: "WOULD BE TAGGED",
+}
+
+
+_NOT_DONE = {
+    (Result.FAILED, Remedy.TERMINATE): "not terminated",
+    (Result.FAILED, Remedy.STOP): "not stopped",
+    # Deferred may be a call that AWS did not answer, and that it may have carried out.
+    (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
+    (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
+}
+
+
+_VERDICTS = {
+    Severity.ERROR: "NEEDS ACTION",
+    Severity.WARNING: "PLEASE CHECK",
+    Severity.INFO: "ALL WELL",
+}
+
+_COUNTED = {
+    Result.TERMINATED: ("instance terminated", "instances terminated"),
+    Result.STOPPED: ("instance stopped", "instances stopped"),
+    Result.FAILED: ("remedy failed", "remedies failed"),
+    Result.MARKED: ("instance due unless it is tagged", "instances due unless they are tagged"),
+    Result.DEFERRED: ("finding left for the next run", "findings left for the next run"),
+    Result.NOTIFIED: ("instance without tags", "instances without tags"),
+    Result.UNMARKED: ("instance no longer due", "instances no longer due"),
+    Result.TAGGED: ("tag written", "tags written"),
+}
+"""What the verdict says of one finding, and of several."""
+
+
+def verdict(report: Report) -> str:
+    """Return the report in one line: whether somebody is needed, and what was done."""
+    counted = report.outcomes.counted - Counter({Result.DEFERRED: report.outcomes.held_back})
+    said = [
+        f"{number:,} {_COUNTED[result][number != 1]}"
+        for result in HEADINGS
+        if (number := counted[result])
+    ]
+    if report.outcomes.held_back:
+        said.insert(0, f"{report.outcomes.held_back:,} held back by a limit")
+    if report.rule_errors:
+        said.insert(0, f"{plural(len(report.rule_errors), 'rule')} cannot be used")
+    if not report.complete:
+        said.insert(0, "the run is incomplete")
+    what = f"{', '.join(said) or 'nothing to do'}."
+    if report.mode is Mode.AUDIT:
+        return f"AUDIT: NOTHING WAS CHANGED. An enforcing run would say: {what}"
+    return f"{_VERDICTS[report.severity]}: {what}"
+
+
+def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
+    """Return the report for people, with the first ``shown`` of the outcomes, worst first."""
+    return "\n".join(
+        [
+            *_head(report),
+            *_what_is_wrong(report),
+            *_sections(report, outcomes, shown),
+            *_tail(report, len(report.outcomes) - shown),
+        ]
+    )
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield verdict(report)
+    yield ""
+    yield (
+        f"{plural(report.instances, 'instance')} checked against "
+        f"{plural(report.rules, 'rule')}: {report.compliant:,} needed nothing, "
+        f"{plural(report.violations, 'violation')} in the others."
+    )
+    if report.exempt:
+        yield f"{plural(report.exempt, 'exempt instance')} left alone."
+    if report.page:
+        yield f"As a page: {report.page}"
+    yield ""
+    yield f"Region:   {report.region}"
+    yield f"Account:  {report.account_id}"
+    if len(report.by_vpc) < 2:
+        yield f"VPCs:     {', '.join(report.vpc_ids)}"
+    else:
+        yield from (
+            f"VPC:      {vpc_id}, {tally.compliant:,} of {tally.instances:,} needed nothing"
+            for vpc_id, tally in report.by_vpc.items()
+        )
+    yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"Mode:     {report.mode}"
+    yield f"Trigger:  {report.trigger}"
+
+
+def _what_is_wrong(report: Report) -> Iterator[str]:
+    if report.problems:
+        yield from ("", "THIS RUN IS INCOMPLETE")
+        yield from (f"  {clean(problem, DETAIL_LIMIT)}" for problem in report.problems)
+    if report.rule_errors:
+        yield from ("", f"RULES THAT CANNOT BE USED ({len(report.rule_errors)})")
+        for error in report.rule_errors[:MOST_RULE_ERRORS]:
+            yield f"  {clean(str(error), DETAIL_LIMIT)}"
+        left_out = len(report.rule_errors) - MOST_RULE_ERRORS
+        if left_out > 0:
+            yield f"  and {left_out:,} more; the log names all of them"
+
+
+def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
+    headings = _AUDIT_HEADINGS if report.mode is Mode.AUDIT else HEADINGS
+    counted = counts(report)
+    for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
+        yield from ("", f"{headings[result]} ({counted[result]:,})")
+        if result is Result.DEFERRED:
+            yield f"  Looked at again {next_run(report.schedule, report.time)}."
+        yield from _by_owner(list(some), _together if result is Result.DEFERRED else _one_by_one)
+
+
+def _by_owner(
+    outcomes: Sequence[Outcome], in_lines: Callable[[Iterable[Outcome]], Iterator[str]]
+) -> Iterator[str]:
+    """Yield lines, under the name of who launched the instances, where that is known of some."""
+    if not any(outcome.finding.owner for outcome in outcomes):
+        yield from (f"  {line}" for line in in_lines(outcomes))
+        return
+    for owner, theirs in itertools.groupby(outcomes, lambda outcome: outcome.finding.owner):
+        yield f"  {clean(owner, MAX_TAG_VALUE_LENGTH) or 'launched by somebody unknown'}:"
+        yield from (f"    {line}" for line in in_lines(theirs))
+
+
+def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    yield from map(_line, outcomes)
+
+
+def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield one line for all whose tags wait for the same, where they are many."""
+    alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        finding = outcome.finding
+        if finding.remedy is not Remedy.TAG:
+            yield _line(outcome)
+            continue
+        key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
+        alike.setdefault(key, []).append(outcome)
+    for some in alike.values():
+        if len(some) < _MANY:
+            yield from map(_line, some)
+        else:
+            named = ", ".join(_who(outcome) for outcome in some[: _MANY - 1])
+            who = f"{named} and {plural(len(some) - _MANY + 1, 'other instance')}"
+            yield "  ".join(part for part in (who, _what(some[0]), _why(some[0])) if part)
+
+
+def _line(outcome: Outcome) -> str:
+    return "  ".join(part for part in (_who(outcome), _what(outcome), _why(outcome)) if part)
+
+
+def _who(outcome: Outcome) -> str:
+    instance = outcome.finding.instance
+    name = clean(instance.name, NAME_LIMIT)
+    return f"{instance.instance_id} ({name})" if name else instance.instance_id
+
+
+def _why(outcome: Outcome) -> str:
+    why_not = ": ".join(
+        clean(part, DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
+    )
+    return f"{outcome.finding.reason} - {why_not}" if why_not else outcome.finding.reason
+
+
+def _what(outcome: Outcome) -> str:
+    """Return what the finding is about, where the heading does not say it already."""
+    finding = outcome.finding
+    if finding.remedy is Remedy.TAG:
+        if finding.value is None:
+            return finding.tag_key
+        tags = [(finding.tag_key, finding.value)]
+        tags += [finding.detail_tag] if finding.detail_tag else []
+        return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
+    if finding.remedy is Remedy.MARK:
+        return clean(finding.value or "", MAX_TAG_VALUE_LENGTH).rpartition(": ")[0]
+    result = Result.FAILED if outcome.code == LIMIT else outcome.result
+    return _NOT_DONE.get((result, finding.remedy), "")
+
+
+def _tail(report: Report, left_out: int) -> Iterator[str]:
+    yield ""
+    if left_out:
+        yield (
+            f"{plural(left_out, 'line')} left out, because the message would be too long. "
+            "The log holds every finding."
+        )
+    yield f"Log: {report.log_group}, request {report.request_id}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def clean(untrusted: str, limit: int) -> str:
+    """Make text that strangers wrote fit for one line: no control or direction characters."""
+    if untrusted.isprintable() and len(untrusted) <= limit:
+        return untrusted
+    line = "".join(character if character.isprintable() else " " for character in untrusted)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,0 +1,1 @@
+"""What is tagged: how it is listed, looked at again, and changed."""

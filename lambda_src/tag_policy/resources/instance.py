@@ -1,0 +1,286 @@
+"""EC2 pages to instances, one by one; the whole VPC is never in memory."""
+
+import re
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.parsers import ResponseParserError
+
+from tag_policy.aws.pace import PacedCalls
+from tag_policy.aws.prefetch import one_ahead
+from tag_policy.model import Instance, InstanceRef
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+LIVE_STATES = ("pending", "running", "stopping", "stopped")
+ENDED_STATES = ("shutting-down", "terminated")
+"""Instances that are shutting down or terminated do not exist for the engine."""
+
+FILTER_VALUES = 200
+"""The most values that one filter of a Describe call takes.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+"""
+
+_MANAGER_TAGS = {
+    "aws:autoscaling:groupName": "autoscaling",
+    "aws:cloudformation:stack-name": "cloudformation",
+    "aws:ec2:fleet-id": "ec2fleet",
+    "aws:ec2spot:fleet-request-id": "spotfleet",
+    "aws:elasticmapreduce:job-flow-id": "elasticmapreduce",
+}
+"""Tags with which AWS says what an instance is part of, and the service that says it.
+
+Nobody else can write a tag that begins with ``aws:``.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+"""
+
+_MEANS_MORE = re.compile(r"[*?\\]")
+"""What does not stand for itself in the value of a filter.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+"""
+
+PAGE_SIZE = 1000
+"""Instances a page, at most.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+"""
+
+ID_DIGITS = "0123456789abcdef"
+"""What the id of an instance may end in."""
+
+
+def missing_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> list[str]:
+    """Return those of the VPC ids that this account and region do not have.
+
+    ``DescribeInstances`` answers a filter on such an id with an empty list and no error, so that a
+    mistyped id would look like a VPC in perfect order.
+    """
+    existing: set[str] = set()
+    for some in chunks(vpc_ids, FILTER_VALUES):
+        filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": some}]
+        for page in ec2.get_paginator("describe_vpcs").paginate(Filters=filters):
+            existing.update(vpc["VpcId"] for vpc in page["Vpcs"])
+    return [vpc_id for vpc_id in vpc_ids if vpc_id not in existing]
+
+
+def instances_of_vpcs(
+    ec2: "EC2Client",
+    vpc_ids: Sequence[str],
+    paced: PacedCalls,
+    is_late: Callable[[], bool],
+    is_over: Callable[[], bool],
+    parts: Sequence[str] = ID_DIGITS,
+) -> Iterator[Instance]:
+    """Yield the live instances of the VPCs, each once, as their pages arrive.
+
+    EC2 lists them in an order of its own, much the same each time. Where there are so many that
+    ``is_late`` comes true before the end, the last of them would never have their turn in any run;
+    so from there on they are listed by the digit that their ids end in, in the order of ``parts``,
+    which each run draws anew, until ``is_over``.
+    """
+    live = _filter("instance-state-name", LIVE_STATES)
+    in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
+    # 8 bytes an instance: an id that is listed twice must not be judged, or ended, twice.
+    listed = array("Q")
+    for page in one_ahead(_pages(ec2, in_vpcs, paced)):
+        for instance in _ours(page, vpc_ids):
+            listed.append(_number(instance))
+            yield instance
+        if not page.is_last and is_late():
+            break
+    else:
+        return
+    before = frozenset(listed)
+    ends = (_filter("instance-id", [f"i-*{digit}"]) for digit in parts)
+    for page in one_ahead(_pages(ec2, [[*one, end] for end in ends for one in in_vpcs], paced)):
+        for instance in _ours(page, vpc_ids):
+            if _number(instance) not in before:
+                yield instance
+        if is_over():
+            return
+
+
+def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
+    """Yield the instances of a page; those outside the VPCs are not taken on trust of a filter."""
+    for description in page.descriptions:
+        if description.get("VpcId") in vpc_ids:
+            yield to_instance(description, page.asked_at)
+
+
+def _number(instance: Instance) -> int:
+    """Return 64 bits of the 68 of an instance's id."""
+    return int(instance.ref.instance_id[2:], 16) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def instances_by_id(
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
+) -> Iterator[Instance]:
+    """Yield those of the instances that are live and in one of the VPCs; the rest are left out."""
+    for _, instance in instances_shown(ec2, instance_ids, vpc_ids, paced):
+        if instance is not None:
+            yield instance
+
+
+def instances_shown(
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
+) -> Iterator[tuple[str, Instance | None]]:
+    """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs."""
+    for page in _pages_by_id(ec2, instance_ids, paced):
+        for description in page.descriptions:
+            ours = description.get("VpcId") in vpc_ids
+            live = description["State"]["Name"] in LIVE_STATES
+            instance = to_instance(description, page.asked_at) if ours and live else None
+            yield description["InstanceId"], instance
+
+
+def touched(
+    ec2: "EC2Client", instance_ids: Collection[str], tag_keys: Collection[str], paced: PacedCalls
+) -> Collection[str]:
+    """Return the ids of those instances that have one of the tags.
+
+    Asked of instances that lack the tags, that is next to none of them, and so takes next to no
+    time. May return too many. What has lost tags is not returned, nor what is not there any more at
+    all: a tag that is written to it does no harm.
+    """
+    if len(tag_keys) > FILTER_VALUES or any(_MEANS_MORE.search(key) for key in tag_keys):
+        return instance_ids
+    found: set[str] = set()
+    has_one = _filter("tag-key", sorted(tag_keys))
+    for some in chunks(list(instance_ids), FILTER_VALUES):
+        for page in _pages(ec2, [[_filter("instance-id", some), has_one]], paced):
+            found.update(description["InstanceId"] for description in page.descriptions)
+    return found
+
+
+def ended(ec2: "EC2Client", paced: PacedCalls) -> set[str]:
+    """Return the ids of all instances of the region that have ended.
+
+    EC2 shows them for about an hour. Not by VPC, because it does not say in which one they were.
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
+    """
+    pages = _pages(ec2, [[_filter("instance-state-name", ENDED_STATES)]], paced)
+    return {description["InstanceId"] for page in pages for description in page.descriptions}
+
+
+def states_by_id(
+    ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
+) -> dict[str, str]:
+    """Return the state of each instance that EC2 still tells of, ended ones included."""
+    return {
+        description["InstanceId"]: description["State"]["Name"]
+        for page in _pages_by_id(ec2, instance_ids, paced)
+        for description in page.descriptions
+    }
+
+
+def _pages_by_id(
+    ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
+) -> "Iterator[_Page]":
+    """Describe instances by a filter, because one id that is gone would fail a call by ids."""
+    listings = [[_filter("instance-id", some)] for some in chunks(instance_ids, FILTER_VALUES)]
+    return _pages(ec2, listings, paced)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing.
+
+    ``asked_at`` is when EC2 was asked for it: what it tells is not newer than that.
+    """
+
+    descriptions: "Sequence[InstanceTypeDef]"
+    asked_at: datetime
+    is_last: bool
+
+
+def _pages(
+    ec2: "EC2Client", listings: "Sequence[Sequence[FilterTypeDef]]", paced: PacedCalls
+) -> Iterator[_Page]:
+    """Yield the pages of some listings, one after the other; each is given by its filters."""
+    for number, filters in enumerate(listings, start=1):
+        token = ""
+        while True:
+            request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE}
+            if token:
+                request["NextToken"] = token
+            asked_at = paced.now()
+            answer = paced(partial(ec2.describe_instances, **request))
+            asked, token = token, answer.get("NextToken", "")
+            if token and token == asked:
+                raise ResponseParserError("EC2 answers a page with the token of the same page")
+            yield _Page(
+                [d for reservation in answer["Reservations"] for d in reservation["Instances"]],
+                asked_at,
+                is_last=not token and number == len(listings),
+            )
+            if not token:
+                break
+
+
+def _filter(name: str, values: Sequence[str]) -> "FilterTypeDef":
+    return {"Name": name, "Values": list(values)}
+
+
+def to_instance(description: "InstanceTypeDef", seen_at: datetime) -> Instance:
+    """Turn one instance of an answer of ``DescribeInstances`` into an Instance.
+
+    ``seen_at`` is when EC2 was asked.
+    """
+    tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
+    return Instance(
+        ref=InstanceRef(
+            instance_id=description["InstanceId"],
+            vpc_id=description["VpcId"],
+            name=tags.get("Name", ""),
+            created_at=_created_at(description),
+            managers=_managers(description, tags),
+            seen_at=seen_at,
+        ),
+        state=description["State"]["Name"],
+        started_at=description["LaunchTime"],
+        tags=tags,
+    )
+
+
+def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what an instance is part of, by service; ``operator`` is who manages it for its owner.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
+    """
+    managers = {service: tags[key] for key, service in _MANAGER_TAGS.items() if tags.get(key)}
+    operator = description.get("Operator", {})
+    if operator.get("Managed"):
+        managers["operator"] = operator.get("Principal", "an AWS service")
+    return managers
+
+
+def _created_at(description: "InstanceTypeDef") -> datetime:
+    """Return when the instance came to be, or the earliest moment after it that EC2 still tells.
+
+    ``LaunchTime`` is only the last start. The primary network interface is attached at launch and
+    cannot be detached; the root volume is attached at launch too, unless it was replaced.
+    """
+    for interface in description.get("NetworkInterfaces", []):
+        attachment = interface.get("Attachment", {})
+        if attachment.get("DeviceIndex") == 0 and "AttachTime" in attachment:
+            return attachment["AttachTime"]
+    for mapping in description.get("BlockDeviceMappings", []):
+        if mapping.get("DeviceName") == description.get("RootDeviceName"):
+            attach_time = mapping.get("Ebs", {}).get("AttachTime")
+            if attach_time is not None:
+                return attach_time
+    return description["LaunchTime"]
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield the items in order, at most ``size`` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

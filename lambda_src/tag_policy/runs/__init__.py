@@ -1,0 +1,1 @@
+"""One run: what every run does alike, and what each kind of run does."""

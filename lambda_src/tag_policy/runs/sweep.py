@@ -1,0 +1,60 @@
+"""The sweep: every instance of the VPCs. The schedule's, a person's, and AWS Config's."""
+
+import gc
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.model import Finding
+from tag_policy.resources import instance as inventory
+from tag_policy.runs.engine import TIME_WAS_UP, Judged, Run
+
+
+def sweep(run: Run) -> None:
+    """Judge every instance of the VPCs, and act."""
+    with _few_collections():
+        run.remedy(judge_all(run))
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Have Python look for cycles of garbage less often.
+
+    Pages of instances are a million small objects and no cycle; looking for some as often as by
+    default takes a tenth of a sweep's time. Not never, because calls that fail leave cycles behind.
+    Afterwards it is as before, because clients are full of cycles, and the next event may come to
+    the same process.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(500_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]:
+    """Judge every instance of the VPCs; yield what is found, and tell ``judged`` of each.
+
+    Listing may take three quarters of the time, so that some is left for what waits for its end.
+    """
+    vpc_ids, ec2 = run.report.vpc_ids, run.clients.ec2
+    is_late, listing = run.part_of_the_time(1 / 2), run.part_of_the_time(3 / 4)
+    try:
+        for vpc_id in inventory.missing_vpcs(ec2, vpc_ids):
+            run.problem(f"{vpc_id} does not exist in this account and region")
+    except AWS_ERRORS as error:
+        run.problem(f"whether the VPCs exist could not be asked: {error}")
+    parts = _drawn(inventory.ID_DIGITS, run.report.request_id)
+    instances = inventory.instances_of_vpcs(
+        ec2, vpc_ids, run.paced(listing), is_late, listing, parts
+    )
+    yield from run.judge(instances, listing, judged)
+    if listing.passed:
+        run.problem(TIME_WAS_UP)
+
+
+def _drawn(items: str, by: str) -> list[str]:
+    """Return the items in an order that is another for each ``by``, such as the id of a run."""
+    return sorted(items, key=lambda item: hashlib.sha256(f"{by}{item}".encode()).digest())

@@ -1,0 +1,1 @@
+"""What wakes the function: each event read into what it asks for."""

@@ -1,0 +1,97 @@
+"""The messages of the event queue: what they say, and which of them come back.
+
+Lambda hands over a batch, and takes out of the queue whatever the function does not name as failed.
+What it names becomes visible again after a while, and goes to the dead-letter queue after as many
+tries as the queue allows.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 30
+_LONGEST_PAUSE_SECONDS = 900
+_MOST_A_CALL = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; ``event`` is None where it cannot be read."""
+
+    message_id: str
+    receipt_handle: str
+    tries: int
+    event: InstanceEvent | None
+
+
+def is_batch(event: Mapping[Any, Any]) -> bool:
+    """Tell whether Lambda hands over messages of a queue."""
+    records = event.get("Records")
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(isinstance(r, Mapping) and r.get("eventSource") == "aws:sqs" for r in records)
+    )
+
+
+def read_messages(records: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """Return the messages of a batch; what cannot be read is logged, and fails alone."""
+    return [_read(record) for record in records]
+
+
+def _read(record: Mapping[str, Any]) -> Message:
+    event = None
+    try:
+        event = read_instance_event(record["body"])
+    except InstanceEventError as error:
+        log.error("message %s cannot be read: %s", record["messageId"], error)
+    return Message(
+        message_id=record["messageId"],
+        receipt_handle=record["receiptHandle"],
+        tries=int(record["attributes"]["ApproximateReceiveCount"]),
+        event=event,
+    )
+
+
+def failures(messages: Iterable[Message]) -> dict[str, Any]:
+    """Return what tells Lambda that these messages of a batch have failed, and no others."""
+    return {"batchItemFailures": [{"itemIdentifier": m.message_id} for m in messages]}
+
+
+def bring_back(sqs: "SQSClient", queue_url: str, messages: Sequence[Message]) -> None:
+    """Have messages that failed come back soon: after 30 seconds, and twice as long each time.
+
+    Without that they would be away for as long as the longest run may take, several times over. A
+    call that AWS refuses is logged: the messages come back all the same, but later.
+    """
+    for start in range(0, len(messages), _MOST_A_CALL):
+        some = messages[start : start + _MOST_A_CALL]
+        try:
+            sqs.change_message_visibility_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {
+                        "Id": str(number),
+                        "ReceiptHandle": message.receipt_handle,
+                        "VisibilityTimeout": _pause(message.tries),
+                    }
+                    for number, message in enumerate(some)
+                ],
+            )
+        except AWS_ERRORS as error:
+            log.warning("%d messages come back later than they could: %s", len(some), error)
+
+
+def _pause(tries: int) -> int:
+    return int(min(_FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 10), _LONGEST_PAUSE_SECONDS))

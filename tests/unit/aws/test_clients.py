@@ -1,0 +1,50 @@
+"""The clients: lean where botocore lets them be, and there in any case."""
+
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tag_policy.aws.clients import Clients
+from tag_policy.aws.fast import models as lean_models
+from tag_policy.aws.fast import parser as lean_parser
+from tag_policy.aws.fast import request as lean_request
+from tag_policy.aws.fast.models import SERVICES, LeanFileLoader
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+def made_of(clients: Clients) -> list[str]:
+    """Make every client; return the services that they are of."""
+    return sorted(
+        getattr(clients, name).meta.service_model.service_name
+        for name, member in vars(Clients).items()
+        if isinstance(member, cached_property) and not name.startswith("_")
+    )
+
+
+def test_there_is_a_client_for_each_service_and_all_of_them_use_lean_models(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clients = Clients()
+
+    assert made_of(clients) == sorted(SERVICES)
+    assert isinstance(clients._session.get_component("data_loader").file_loader, LeanFileLoader)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("lean", [lean_models, lean_parser, lean_request])
+def test_what_cannot_be_registered_makes_clients_slower_and_not_fewer(
+    lean: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AttributeError("botocore has no such method any more")
+
+    monkeypatch.setattr(lean, "register", refuse)
+
+    assert made_of(Clients()) == sorted(SERVICES)
+    assert f"without {lean.__name__}, which is slower" in caplog.text

@@ -1,0 +1,48 @@
+"""The lean models: what is read of botocore's files is what botocore reads of them."""
+
+import gzip
+from pathlib import Path
+
+import botocore.loaders
+import pytest
+
+from tag_policy.aws.fast.models import LeanFileLoader
+
+DATA = Path(botocore.loaders.__file__).parent / "data"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["endpoints", "partitions", "_retry", "sdk-default-configuration"]
+    + [
+        f"{service}/{version}/{kind}"
+        for service, version in (
+            ("cloudtrail", "2013-11-01"),
+            ("config", "2014-11-12"),
+            ("dynamodb", "2012-08-10"),
+            ("ec2", "2016-11-15"),
+            ("s3", "2006-03-01"),
+            ("sns", "2010-03-31"),
+            ("sqs", "2012-11-05"),
+        )
+        for kind in ("service-2", "paginators-1", "endpoint-rule-set-1", "waiters-2", "no-such")
+    ],
+)
+def test_a_file_is_read_as_botocore_reads_it(name: str) -> None:
+    path = str(DATA / name)
+
+    lean, full = LeanFileLoader().load_file(path), botocore.loaders.JSONFileLoader().load_file(path)
+
+    assert lean == full
+    assert lean or name.endswith(("waiters-2", "no-such"))
+
+
+def test_what_is_not_packed_is_read_first(tmp_path: Path) -> None:
+    (tmp_path / "model.json.gz").write_bytes(gzip.compress(b'{"from": "packed"}'))
+    path = str(tmp_path / "model")
+
+    assert LeanFileLoader().load_file(path) == {"from": "packed"}
+
+    (tmp_path / "model.json").write_text('{"from": "é"}', encoding="utf-8")
+    assert LeanFileLoader().load_file(path) == {"from": "é"}
+    assert botocore.loaders.JSONFileLoader().load_file(path) == {"from": "é"}

@@ -1,0 +1,106 @@
+"""The pace of calls: as fast as AWS bears, and slower for a while after it did not."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tag_policy.aws.pace import Pace, PacedCalls
+from tests.support.clock import SimulatedClock
+
+THROTTLED = ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "CreateTags")
+DENIED = ClientError({"Error": {"Code": "UnauthorizedOperation"}}, "CreateTags")
+
+
+def clock() -> SimulatedClock:
+    return SimulatedClock(datetime(2026, 11, 23, 8, 0, tzinfo=UTC))
+
+
+def answering(*answers: Exception | str) -> Callable[[], str]:
+    rest = iter(answers)
+
+    def call() -> str:
+        answer = next(rest)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return call
+
+
+def test_nobody_waits_where_nobody_is_throttled() -> None:
+    time = clock()
+    paced = PacedCalls(time, lambda: False)
+
+    for _ in range(1000):
+        paced(lambda: "done")
+
+    assert time.slept == timedelta()
+
+
+def test_a_throttled_call_is_made_again_after_a_pause_that_grows() -> None:
+    time = clock()
+
+    answer = PacedCalls(time, lambda: False)(answering(*[THROTTLED] * 3, "done"))
+
+    assert answer == "done"
+    assert time.slept == timedelta(seconds=0.5 + 1 + 2)
+
+
+def test_after_throttling_calls_are_further_apart_for_a_while() -> None:
+    time = clock()
+    paced = PacedCalls(time, lambda: False)
+    paced(answering(THROTTLED, THROTTLED, "done"))
+    began = time.now()
+
+    gaps = []
+    for _ in range(20):
+        paced(lambda: "done")
+        gaps.append(time.now() - began)
+        began = time.now()
+
+    assert gaps[0] > gaps[3] > timedelta()
+    assert gaps[-1] == timedelta()
+
+
+def test_what_is_throttled_too_often_is_given_up() -> None:
+    time = clock()
+    calls = chain(repeat(THROTTLED, 100))
+    paced = PacedCalls(time, lambda: False)
+
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        paced(answering(*calls))
+
+    assert timedelta(seconds=20) < time.slept < timedelta(minutes=2)
+    assert len(list(calls)) == 0
+
+
+def test_another_error_is_raised_at_once() -> None:
+    time = clock()
+
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        PacedCalls(time, lambda: False)(answering(DENIED))
+
+    assert time.slept == timedelta()
+
+
+def test_nothing_is_waited_for_when_the_time_is_up() -> None:
+    time = clock()
+
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        PacedCalls(time, lambda: True)(answering(THROTTLED))
+
+    assert time.slept == timedelta()
+
+
+def test_a_shortest_pause_is_kept() -> None:
+    time = clock()
+    pace = Pace(time, timedelta(seconds=0.5))
+
+    for _ in range(10):
+        pace.wait()
+        pace.faster()
+
+    assert time.slept == timedelta(seconds=4.5)

@@ -1,0 +1,363 @@
+"""Who launched it: recorded launch events, and what becomes of each in a tag."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tag_policy.creators.principal import principal_of
+from tag_policy.creators.run_instances import read_launch
+from tag_policy.creators.tag_value import creator_tag
+from tag_policy.model import Launch
+from tag_policy.model import PrincipalKind as Kind
+from tag_policy.settings import CreatorFormat
+from tests.support.recorded import FOLDER, recorded, recording
+
+STS = "arn:aws:sts::111122223333"
+IAM = "arn:aws:iam::111122223333"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is expected of one recorded event, in each of the three formats."""
+
+    kind: Kind
+    name: str
+    role: str
+    arn: str
+    role_and_name: str
+    managers: dict[str, str] = field(default_factory=dict)
+
+
+SSO_ROLE = "AWSReservedSSO_Developer_0a1b2c3d4e5f6789"
+POD_SESSION = "eks-prod-karpenter-7c-1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"
+GO_SESSION = "aws-go-sdk-1759654682000000000"
+
+CASES = {
+    "iam-user": Case(Kind.IAM_USER, "Alice", "", f"{IAM}:user/Alice", "Alice"),
+    "iam-user-with-a-path": Case(
+        Kind.IAM_USER, "Alice", "", f"{IAM}:user/teams/data/Alice", "Alice"
+    ),
+    "iam-user-in-the-console": Case(Kind.IAM_USER, "Alice", "", f"{IAM}:user/Alice", "Alice"),
+    "assumed-role": Case(
+        Kind.ROLE, "mateo", "Deploy", f"{STS}:assumed-role/Deploy/mateo", "Deploy/mateo"
+    ),
+    "role-of-saml-federation": Case(
+        Kind.ROLE,
+        "martha_rivera@example.com",
+        "Developers",
+        f"{STS}:assumed-role/Developers/martha_rivera@example.com",
+        "Developers/martha_rivera@example.com",
+    ),
+    "single-sign-on": Case(
+        Kind.SINGLE_SIGN_ON,
+        "jane@example.com",
+        SSO_ROLE,
+        f"{STS}:assumed-role/{SSO_ROLE}/jane@example.com",
+        f"{SSO_ROLE}/jane@example.com",
+    ),
+    "source-identity": Case(
+        Kind.SOURCE_IDENTITY,
+        "jane",
+        "Deploy",
+        f"{STS}:assumed-role/Deploy/pipeline-7f3a",
+        "Deploy/jane",
+    ),
+    "source-identity-behind-an-sdk-session": Case(
+        Kind.SOURCE_IDENTITY,
+        "jane",
+        "Terraform",
+        f"{STS}:assumed-role/Terraform/{GO_SESSION}",
+        "Terraform/jane",
+    ),
+    "lambda-function": Case(
+        Kind.ROLE,
+        "nightly-tests",
+        "nightly-tests-role",
+        f"{STS}:assumed-role/nightly-tests-role/nightly-tests",
+        "nightly-tests-role/nightly-tests",
+    ),
+    "session-named-by-the-go-sdk": Case(
+        Kind.ROLE,
+        "Terraform",
+        "Terraform",
+        f"{STS}:assumed-role/Terraform/{GO_SESSION}",
+        "Terraform",
+    ),
+    "session-named-by-botocore": Case(
+        Kind.ROLE,
+        "Pipeline",
+        "Pipeline",
+        f"{STS}:assumed-role/Pipeline/botocore-session-1759654682",
+        "Pipeline",
+    ),
+    "karpenter": Case(
+        Kind.ROLE,
+        "KarpenterController-prod",
+        "KarpenterController-prod",
+        f"{STS}:assumed-role/KarpenterController-prod/1759654682123456789",
+        "KarpenterController-prod",
+        {"ec2fleet": "fleet-0a1b2c3d"},
+    ),
+    "karpenter-with-pod-identity": Case(
+        Kind.ROLE,
+        "KarpenterController-prod",
+        "KarpenterController-prod",
+        f"{STS}:assumed-role/KarpenterController-prod/{POD_SESSION}",
+        "KarpenterController-prod",
+        {"ec2fleet": "fleet-0a1b2c3d"},
+    ),
+    "root": Case(Kind.ROOT, "root", "", f"{IAM}:root", "root"),
+    "federated-user": Case(
+        Kind.FEDERATED_USER, "Carlos", "", f"{STS}:federated-user/Carlos", "Carlos"
+    ),
+    "identity-center-user": Case(
+        Kind.OTHER,
+        "544894e8-80c1-707f-60e3-3ba6510dfac1",
+        "",
+        "544894e8-80c1-707f-60e3-3ba6510dfac1",
+        "544894e8-80c1-707f-60e3-3ba6510dfac1",
+    ),
+    "aws-service": Case(
+        Kind.AWS_SERVICE, "spot.amazonaws.com", "", "spot.amazonaws.com", "spot.amazonaws.com"
+    ),
+    "auto-scaling": Case(
+        Kind.AWS_SERVICE,
+        "autoscaling:web-asg",
+        "AWSServiceRoleForAutoScaling",
+        f"{STS}:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling",
+        "AWSServiceRoleForAutoScaling/autoscaling:web-asg",
+        # A stack that makes a group passes its own tag on to the members.
+        {"autoscaling": "web-asg", "cloudformation": "web", "ec2fleet": "fleet-0a1b2c3d"},
+    ),
+    "auto-scaling-with-a-role-of-its-own": Case(
+        Kind.AWS_SERVICE,
+        "autoscaling:payments",
+        "AWSServiceRoleForAutoScaling_payments",
+        f"{STS}:assumed-role/AWSServiceRoleForAutoScaling_payments/AutoScaling",
+        "AWSServiceRoleForAutoScaling_payments/autoscaling:payments",
+        {"autoscaling": "payments"},
+    ),
+    "eks-node-group": Case(
+        Kind.AWS_SERVICE,
+        "autoscaling:eks-workers-9cc1b2a4",
+        "AWSServiceRoleForAutoScaling",
+        f"{STS}:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling",
+        "AWSServiceRoleForAutoScaling/autoscaling:eks-workers-9cc1b2a4",
+        {"autoscaling": "eks-workers-9cc1b2a4"},
+    ),
+    "eks-node-group-by-its-own-role": Case(
+        Kind.AWS_SERVICE,
+        "eks-nodegroup.amazonaws.com",
+        "AWSServiceRoleForAmazonEKSNodegroup",
+        f"{STS}:assumed-role/AWSServiceRoleForAmazonEKSNodegroup/EKS",
+        "AWSServiceRoleForAmazonEKSNodegroup/eks-nodegroup.amazonaws.com",
+    ),
+    "emr": Case(
+        Kind.AWS_SERVICE,
+        "elasticmapreduce:j-2AXXXXXXGAPLF",
+        "EMR_DefaultRole_V2",
+        f"{STS}:assumed-role/EMR_DefaultRole_V2/CCSSession",
+        "EMR_DefaultRole_V2/elasticmapreduce:j-2AXXXXXXGAPLF",
+        {"elasticmapreduce": "j-2AXXXXXXGAPLF"},
+    ),
+    "batch": Case(
+        Kind.AWS_SERVICE,
+        "batch.amazonaws.com",
+        "AWSServiceRoleForBatch",
+        f"{STS}:assumed-role/AWSServiceRoleForBatch/aws-batch",
+        "AWSServiceRoleForBatch/batch.amazonaws.com",
+    ),
+    "batch-with-a-service-role": Case(
+        Kind.AWS_SERVICE,
+        "batch.amazonaws.com",
+        "AWSBatchServiceRole",
+        f"{STS}:assumed-role/AWSBatchServiceRole/aws-batch",
+        "AWSBatchServiceRole/batch.amazonaws.com",
+    ),
+    "spot-fleet": Case(
+        Kind.AWS_SERVICE,
+        "spotfleet:sfr-0a1b2c3d",
+        "AWSServiceRoleForEC2SpotFleet",
+        f"{STS}:assumed-role/AWSServiceRoleForEC2SpotFleet/SpotFleet",
+        "AWSServiceRoleForEC2SpotFleet/spotfleet:sfr-0a1b2c3d",
+        {"spotfleet": "sfr-0a1b2c3d"},
+    ),
+    "ec2-fleet": Case(
+        Kind.AWS_SERVICE,
+        "ec2fleet:fleet-0a1b2c3d",
+        "AWSServiceRoleForEC2Fleet",
+        f"{STS}:assumed-role/AWSServiceRoleForEC2Fleet/EC2Fleet",
+        "AWSServiceRoleForEC2Fleet/ec2fleet:fleet-0a1b2c3d",
+        {"ec2fleet": "fleet-0a1b2c3d"},
+    ),
+    "cloudformation-on-behalf-of-a-person": Case(
+        Kind.SINGLE_SIGN_ON,
+        "jane@example.com",
+        SSO_ROLE,
+        f"{STS}:assumed-role/{SSO_ROLE}/jane@example.com",
+        f"{SSO_ROLE}/jane@example.com",
+        {"cloudformation": "web"},
+    ),
+    "cloudformation-with-a-service-role": Case(
+        Kind.AWS_SERVICE,
+        "cloudformation:web",
+        "cfn-exec-role",
+        f"{STS}:assumed-role/cfn-exec-role/AWSCloudFormation",
+        "cfn-exec-role/cloudformation:web",
+        {"cloudformation": "web"},
+    ),
+}
+
+# An instance is named with its role in every format but the ARN.
+INSTANCE = "BuildServer/i-0f9e8d7c6b5a43210"
+
+
+def launch_of(file: str, managers: dict[str, str] | None = None) -> Launch:
+    event = read_launch(recorded(file))
+    assert event is not None
+    assert event.user_identity is not None
+    principal = principal_of(event.user_identity, managers or {})
+    assert principal is not None
+    return Launch(
+        kind=principal.kind,
+        name=principal.name,
+        role=principal.role,
+        arn=principal.arn,
+        event_id=event.event_id,
+        event_time=event.event_time,
+    )
+
+
+@pytest.mark.parametrize("file", CASES)
+def test_each_kind_of_principal(file: str) -> None:
+    case = CASES[file]
+
+    launch = launch_of(file, case.managers)
+
+    assert (launch.kind, launch.name, launch.role) == (case.kind, case.name, case.role)
+    assert creator_tag(launch, CreatorFormat.NAME) == case.name
+    assert creator_tag(launch, CreatorFormat.ARN) == case.arn
+    assert creator_tag(launch, CreatorFormat.ROLE_AND_NAME) == case.role_and_name
+
+
+def test_an_instance_that_launches_is_named_with_its_role() -> None:
+    launch = launch_of("instance-role")
+
+    assert launch.kind is Kind.INSTANCE
+    assert (launch.name, launch.role) == ("i-0f9e8d7c6b5a43210", "BuildServer")
+    assert creator_tag(launch, CreatorFormat.NAME) == INSTANCE
+    assert creator_tag(launch, CreatorFormat.ROLE_AND_NAME) == INSTANCE
+    assert creator_tag(launch, CreatorFormat.ARN) == f"{STS}:assumed-role/{INSTANCE}"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.stem)
+def test_each_recorded_event_says_where_aws_documents_its_shape(path: Any) -> None:
+    pages = recording(path.stem)["documented_at"]
+
+    assert pages
+    assert all(page.startswith("https://docs.aws.amazon.com/") for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("file", "service"),
+    [
+        ("auto-scaling", "autoscaling.amazonaws.com"),
+        ("emr", "elasticmapreduce.amazonaws.com"),
+        ("cloudformation-with-a-service-role", "cloudformation.amazonaws.com"),
+    ],
+)
+def test_a_service_whose_tag_is_gone_is_known_by_its_principal(file: str, service: str) -> None:
+    assert launch_of(file).name == service
+
+
+def assumed_role(role: str, session: str, **more: Any) -> dict[str, Any]:
+    issuer = {"type": "Role", "userName": role, "arn": f"{IAM}:role/{role}"}
+    return {
+        "type": "AssumedRole",
+        "principalId": f"AROAEXAMPLE:{session}",
+        "arn": f"{STS}:assumed-role/{role}/{session}",
+        "sessionContext": {"sessionIssuer": issuer},
+        **more,
+    }
+
+
+def name_of(identity: dict[str, Any], **managers: str) -> str | None:
+    principal = principal_of(identity, managers)
+    return principal and principal.name
+
+
+def test_a_person_who_launches_what_carries_a_group_tag_is_still_that_person() -> None:
+    assert name_of(assumed_role("Deploy", "jane"), autoscaling="web-asg") == "jane"
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        assumed_role("AWSServiceRoleForAutoScaling", "AutoScaling"),
+        assumed_role("Deploy", "AWSCloudFormation"),
+        assumed_role("Deploy", "AutoScaling", invokedBy="signin.amazonaws.com"),
+    ],
+)
+def test_who_calls_themselves_a_service_is_none(identity: dict[str, Any]) -> None:
+    principal = principal_of(identity, {"autoscaling": "web-asg", "cloudformation": "web"})
+
+    assert principal is not None
+    assert principal.kind is Kind.ROLE
+    assert principal.name in ("AutoScaling", "AWSCloudFormation")
+
+
+def test_a_session_of_digits_through_single_sign_on_is_a_person() -> None:
+    assert name_of(assumed_role("AWSReservedSSO_Admin_0a1b", "1700000000")) == "1700000000"
+    assert name_of(assumed_role("Admin", "1700000000")) == "Admin"
+    assert name_of(assumed_role("Admin", "12345")) == "12345"
+
+
+def test_a_session_without_an_arn_is_found_in_the_principal_id() -> None:
+    identity = assumed_role("Deploy", "jane")
+    del identity["arn"]
+
+    assert name_of(identity) == "jane"
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        ({"type": "SAMLUser", "userName": "carol"}, "carol"),
+        ({"type": "WebIdentityUser", "userName": "dave"}, "dave"),
+        ({"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": "1"}, "AIDAEXAMPLE"),
+        ({"type": "IAMUser"}, None),
+        ({"type": "AWSService"}, None),
+        ({"type": "AssumedRole"}, None),
+        ({}, None),
+    ],
+)
+def test_an_element_that_says_little(identity: dict[str, Any], name: str | None) -> None:
+    assert name_of(identity) == name
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+fields = ["type", "userName", "arn", "principalId", "invokedBy", "sessionContext"]
+kinds = st.sampled_from(["IAMUser", "AssumedRole", "Root", "AWSService", "FederatedUser", "New"])
+elements = st.dictionaries(st.sampled_from(fields), json_values | kinds)
+
+
+@given(elements, st.sampled_from(CreatorFormat))
+def test_no_element_is_a_crash_and_a_creator_always_fits_a_tag(
+    identity: dict[str, Any], how: CreatorFormat
+) -> None:
+    principal = principal_of(identity, {})
+
+    if principal is not None:
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        launch = Launch(principal.kind, principal.name, principal.role, principal.arn, "", now)
+        value = creator_tag(launch, how)
+        assert value.strip()
+        assert len(value) <= 256

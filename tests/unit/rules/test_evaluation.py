@@ -1,0 +1,202 @@
+"""The table of DESIGN.md's rule semantics, cell by cell, and what always holds."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tag_policy.model import Action, Finding, Instance, Remedy, Rule, UntaggedAction
+from tag_policy.rules.evaluation import evaluate
+from tests.support.builders import (
+    CREATED_BY,
+    DEFAULT_RULES,
+    EXPIRES,
+    NOW,
+    PROJECT_CODE,
+    instance,
+    settings,
+)
+
+SETTINGS = settings(untagged_action="terminate")
+
+# What each rule does: the value that is set, "creator" for a look-up, None for nothing.
+SEMANTICS = [
+    # rule, missing and required, missing and not required, empty
+    (PROJECT_CODE, "Proj007", None, "Proj007"),
+    (CREATED_BY, "creator", "creator", "creator"),
+    (EXPIRES, "2026-11-23", "2026-11-23", "2026-11-23"),
+]
+
+
+def found(rule: Rule, tags: dict[str, str]) -> list[str]:
+    findings = evaluate(instance(tags), [rule], SETTINGS, NOW)
+    assert all(finding.remedy is Remedy.TAG for finding in findings)
+    assert all(finding.tag_key == rule.tag_key for finding in findings)
+    return ["creator" if finding.value is None else finding.value for finding in findings]
+
+
+@pytest.mark.parametrize(("rule", "missing_required", "missing_optional", "empty"), SEMANTICS)
+def test_each_cell_of_the_semantics_table(
+    rule: Rule, missing_required: str, missing_optional: str | None, empty: str
+) -> None:
+    required, optional = replace(rule, required=True), replace(rule, required=False)
+    other = {"Name": "web"}
+
+    assert found(required, other) == [missing_required]
+    assert found(optional, other) == ([missing_optional] if missing_optional else [])
+    for either in (required, optional):
+        assert found(either, other | {rule.tag_key: ""}) == [empty]
+        assert found(either, other | {rule.tag_key: " \t "}) == [empty]
+        assert found(either, other | {rule.tag_key: "anything"}) == []
+
+
+@pytest.mark.parametrize("rule", DEFAULT_RULES, ids=lambda rule: rule.action)
+def test_a_missing_tag_is_a_violation_only_when_it_is_required(rule: Rule) -> None:
+    for required in (True, False):
+        findings = evaluate(
+            instance({"Name": "web"}), [replace(rule, required=required)], SETTINGS, NOW
+        )
+        assert [finding.violation for finding in findings] in ([required], [])
+
+
+@pytest.mark.parametrize("rule", DEFAULT_RULES, ids=lambda rule: rule.action)
+def test_an_empty_tag_is_a_violation_even_when_it_is_not_required(rule: Rule) -> None:
+    optional = replace(rule, required=False)
+
+    (finding,) = evaluate(instance({rule.tag_key: ""}), [optional], SETTINGS, NOW)
+
+    assert finding.violation
+
+
+def test_tag_keys_are_case_sensitive_as_they_are_for_aws() -> None:
+    assert found(PROJECT_CODE, {"projectcode": "P1"}) == ["Proj007"]
+
+
+def test_rules_apply_in_the_order_given() -> None:
+    findings = evaluate(instance({"Name": "web"}), DEFAULT_RULES, SETTINGS, NOW)
+
+    assert [finding.tag_key for finding in findings] == ["ProjectCode", "CreatedBy", "Expires"]
+
+
+@pytest.mark.parametrize(
+    ("creator", "owner"), [("jane", "jane"), (" jane ", "jane"), ("Undefined", ""), (" ", "")]
+)
+def test_the_owner_is_who_the_tags_name_and_a_fallback_names_nobody(
+    creator: str, owner: str
+) -> None:
+    findings = evaluate(instance({"CreatedBy": creator}), DEFAULT_RULES, settings(), NOW)
+
+    assert {finding.owner for finding in findings} == {owner}
+
+
+def test_a_user_lookup_carries_its_fallback() -> None:
+    (finding,) = evaluate(
+        instance({"Name": "web"}), [replace(CREATED_BY, default="nobody")], SETTINGS, NOW
+    )
+
+    assert (finding.value, finding.fallback) == (None, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("action", "remedy"),
+    [
+        (UntaggedAction.TERMINATE, Remedy.TERMINATE),
+        (UntaggedAction.STOP, Remedy.STOP),
+        (UntaggedAction.NOTIFY, Remedy.NOTIFY),
+    ],
+)
+def test_an_instance_without_tags_gets_the_untagged_action_and_no_rule(
+    action: UntaggedAction, remedy: Remedy
+) -> None:
+    findings = evaluate(instance({}), DEFAULT_RULES, settings(untagged_action=action), NOW)
+
+    assert [finding.remedy for finding in findings] == [remedy]
+    assert findings[0].violation
+
+
+def test_remediate_applies_the_rules_to_an_instance_without_tags() -> None:
+    findings = evaluate(instance({}), DEFAULT_RULES, settings(untagged_action="remediate"), NOW)
+
+    assert [finding.tag_key for finding in findings] == ["ProjectCode", "CreatedBy", "Expires"]
+
+
+@pytest.mark.parametrize("state", ["stopping", "stopped"])
+def test_an_untagged_instance_that_is_stopped_already_is_reported_and_not_stopped(
+    state: str,
+) -> None:
+    (finding,) = evaluate(instance({}, state), [], settings(untagged_action="stop"), NOW)
+
+    assert finding.remedy is Remedy.NOTIFY
+    assert state in finding.reason
+
+
+@pytest.mark.parametrize("key", ["aws:autoscaling:groupName", "aws:cloudformation:stack-id"])
+def test_a_tag_of_aws_is_a_tag_so_that_the_instance_is_not_untagged(key: str) -> None:
+    findings = evaluate(instance({key: "x"}), DEFAULT_RULES, SETTINGS, NOW)
+
+    assert {finding.remedy for finding in findings} == {Remedy.TAG}
+
+
+def test_a_tag_without_a_value_is_a_tag_too() -> None:
+    findings = evaluate(instance({"Name": ""}), DEFAULT_RULES, SETTINGS, NOW)
+
+    assert {finding.remedy for finding in findings} == {Remedy.TAG}
+
+
+# What always holds
+
+keys = st.sampled_from(["Name", "ProjectCode", "CreatedBy", "Expires", "Owner", "aws:x:y"])
+tag_values = st.sampled_from(["", " ", "value", "\t", "0"])
+tags = st.dictionaries(keys, tag_values)
+states = st.sampled_from(["pending", "running", "stopping", "stopped"])
+actions = st.sampled_from(list(UntaggedAction))
+rules = st.lists(
+    st.builds(
+        Rule,
+        rule_id=st.integers(1, 99),
+        tag_key=st.sampled_from(["ProjectCode", "CreatedBy", "Expires", "Owner"]),
+        action=st.sampled_from([Action.UPDATE, Action.USER_LOOKUP]),
+        required=st.booleans(),
+        default=st.sampled_from(["Proj007", "x"]),
+    ),
+    unique_by=lambda rule: rule.tag_key,
+)
+
+
+def remedied(subject: Instance, findings: list[Finding]) -> Instance:
+    written = {finding.tag_key: finding.value or "jane" for finding in findings}
+    return replace(subject, tags={**subject.tags, **written})
+
+
+@given(tags, states, actions, rules)
+def test_a_second_look_after_the_remedies_finds_nothing(
+    tags: dict[str, str], state: str, action: UntaggedAction, rules: list[Rule]
+) -> None:
+    subject = instance(tags, state)
+    findings = evaluate(subject, rules, settings(untagged_action=action), NOW)
+    if any(finding.remedy is not Remedy.TAG for finding in findings):
+        return
+
+    again = evaluate(remedied(subject, findings), rules, settings(untagged_action=action), NOW)
+
+    assert again == []
+
+
+@given(tags.filter(bool), states, actions, rules)
+def test_an_instance_with_any_tag_is_never_stopped_or_terminated(
+    tags: dict[str, str], state: str, action: UntaggedAction, rules: list[Rule]
+) -> None:
+    findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
+
+    assert {finding.remedy for finding in findings} <= {Remedy.TAG}
+
+
+@given(tags, states, actions, rules)
+def test_a_tag_with_a_value_is_never_written(
+    tags: dict[str, str], state: str, action: UntaggedAction, rules: list[Rule]
+) -> None:
+    findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
+
+    for finding in findings:
+        assert not tags.get(finding.tag_key, "").strip()
