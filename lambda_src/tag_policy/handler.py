@@ -3,12 +3,11 @@
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
-from tag_policy.model import Trigger
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
 from tag_policy.runs.engine import Run
@@ -16,8 +15,9 @@ from tag_policy.runs.event_run import put_right
 from tag_policy.runs.sweep import sweep
 from tag_policy.settings import Settings
 from tag_policy.triggers.config_rule import ConfigRequest
-from tag_policy.triggers.event import Batch, Scope, read_event, whole
-from tag_policy.triggers.sqs_batch import Message, bring_back, failures
+from tag_policy.triggers.event import read_event
+from tag_policy.triggers.request import SweepRequest
+from tag_policy.triggers.sqs_batch import EventsRequest, Message, bring_back, failures
 
 # The log is where every finding is to be found, so INFO is the least that is logged.
 logging.getLogger("tag_policy").setLevel(logging.INFO)
@@ -45,18 +45,17 @@ def run(
     event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
-
-    def run_about(scope: Scope) -> Run:
-        return Run(scope, context, settings, clients, clock)
-
-    match read_event(event, settings):
-        case Scope() as scope:
-            return run_about(scope).carry_out(sweep)
-        case Batch(messages):
-            return _on_events(run_about(whole(Trigger.EVENTS, settings)), messages)
-        case ConfigRequest() as request:
-            this = run_about(whole(Trigger.CONFIG, settings))
+    request = read_event(event, settings)
+    this = Run(request.assignment, context, settings, clients, clock)
+    match request:
+        case SweepRequest():
+            return this.carry_out(sweep)
+        case EventsRequest(messages=messages):
+            return _on_events(this, messages)
+        case ConfigRequest():
             return this.carry_out(lambda run: answer(run, request))
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _on_events(this: Run, messages: Sequence[Message]) -> dict[str, Any]:

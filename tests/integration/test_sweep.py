@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tag_policy.resources import instance as inventory
-from tag_policy.triggers.event import EventError
+from tag_policy.triggers.request import EventError
 from tests.integration.conftest import Engine
 from tests.support import fleet
 

@@ -15,6 +15,7 @@ from tag_policy.model import (
     Remedy,
     Result,
     Rule,
+    Scope,
     Trigger,
 )
 from tag_policy.reporting.report import Outcomes, Report
@@ -74,6 +75,9 @@ def report(**changes: Any) -> Report:
     values: dict[str, Any] = {
         "mode": Mode.ENFORCE,
         "trigger": Trigger.SCHEDULE,
+        "scope": Scope.ALL,
+        "acts": True,
+        "rehearsal": False,
         "vpc_ids": ("vpc-abc123c1",),
         "partition": "aws",
         "engine": "tag-policy",

@@ -71,9 +71,12 @@ def test_config_is_told_and_nothing_is_touched(
     with recording() as calls:
         aws.ask_config_rule(engine["config_rule_name"], bad)
         assert told() == {bad: ("NON_COMPLIANT", missing)}
+        assert not metrics(aws) & {"Instances", "Compliant", "Sweeps"}, "it was about one instance"
 
         aws.ask_config_rule(engine["config_rule_name"])
         assert told() == {good: ("COMPLIANT", ""), bad: ("NON_COMPLIANT", missing)}
+        assert {"Instances", "Compliant"} <= metrics(aws)
+        assert not metrics(aws) & {"Sweeps", "SweepFailed"}, "it has put nothing right"
 
     assert fleet.tags_of(aws, bad) == {"Name": "web"}
     assert fleet.tags_of(aws, exempt) == {"tag-policy:exempt": ""}
@@ -82,3 +85,8 @@ def test_config_is_told_and_nothing_is_touched(
     assert {"PutEvaluations"} <= {call.action for call in made}
     for request in [request for call in made for request in requests_of(call)]:
         assert allows(policy, request), request
+
+
+def metrics(aws: EmbeddedAws) -> set[str]:
+    """Return the names of the engine's metrics that exist by now."""
+    return {name for namespace, name, _ in aws.metrics() if namespace.startswith("TagPolicy/")}

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Trigger
+from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Scope, Trigger
 
 MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
@@ -88,16 +88,21 @@ class Outcomes:
 class Report:
     """All that one run has to tell.
 
-    ``problems`` are the reasons why the run is incomplete: a VPC that does not exist, time that
-    ran out, a listing that broke off. ``failed`` says that such a reason is for the alarm too.
-    ``compliant`` counts the instances that needed nothing, ``exempt`` those that were left alone
-    because they carry the exemption tag; ``by_vpc`` has these numbers for each VPC. ``engine`` is
-    the name of the function, ``schedule`` when it is woken, empty where it is not. ``page`` is
+    ``scope`` is how much of what the engine is responsible for it was about, ``acts`` and
+    ``rehearsal`` are those of ``model.Assignment``. ``problems`` are the reasons why the
+    run is incomplete: a VPC that does not exist, time that ran out, a listing that broke off.
+    ``failed`` says that such a reason is for the alarm too. ``compliant`` counts the instances that
+    needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
+    ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
+    when it is woken, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere.
     """
 
     mode: Mode
     trigger: Trigger
+    scope: Scope
+    acts: bool
+    rehearsal: bool
     vpc_ids: Sequence[str]
     partition: str
     region: str
@@ -131,16 +136,18 @@ class Report:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether the run was about all instances of its VPCs."""
-        return self.trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
+        """Whether the run was about all that the engine is responsible for."""
+        return self.scope is Scope.ALL
 
     @property
     def has_something_to_say(self) -> bool:
         """Whether anybody is to be told of this run.
 
-        Of bad rules alone, only the sweep tells: events would do so many times an hour.
+        Of bad rules alone, only a sweep or a person's run tells: events would do so many times an
+        hour.
         """
-        return bool(self.outcomes or self.problems or (self.rule_errors and self.is_sweep))
+        asked = self.is_sweep or self.trigger is Trigger.MANUAL
+        return bool(self.outcomes or self.problems or (self.rule_errors and asked))
 
     @property
     def severity(self) -> Severity:
@@ -161,6 +168,8 @@ def summary(report: Report) -> dict[str, Any]:
     return {
         "mode": str(report.mode),
         "trigger": str(report.trigger),
+        "scope": str(report.scope),
+        "acts": report.acts,
         "vpc_ids": list(report.vpc_ids),
         "rules": report.rules,
         "rule_errors": len(report.rule_errors),
@@ -182,6 +191,7 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
             "vpc_id": vpc_id,
             "mode": str(report.mode),
             "trigger": str(report.trigger),
+            "scope": str(report.scope),
             "complete": report.complete,
             **asdict(tally),
         }

@@ -16,6 +16,7 @@ from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.model import (
     Answer,
+    Assignment,
     Finding,
     Instance,
     InstanceRef,
@@ -35,7 +36,6 @@ from tag_policy.rules import evaluation as policy
 from tag_policy.rules import table as rules
 from tag_policy.rules.limits import is_destructive, within_limits
 from tag_policy.settings import Settings
-from tag_policy.triggers.event import Scope
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +57,28 @@ class Run:
     """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones."""
 
     def __init__(
-        self, scope: Scope, context: Context, settings: Settings, clients: Clients, clock: Clock
+        self,
+        assignment: Assignment,
+        context: Context,
+        settings: Settings,
+        clients: Clients,
+        clock: Clock,
     ) -> None:
         self.settings = settings
         self.clients = clients
         self.now = clock.now()
         self.rules: Sequence[Rule] = ()
-        self.tallies = {vpc_id: Tally() for vpc_id in scope.vpc_ids}
+        self.tallies = {vpc_id: Tally() for vpc_id in assignment.vpc_ids}
         self.outcomes = Outcomes()
         # arn:aws:lambda:eu-west-1:123456789012:function:tag-policy, and perhaps a version
         _, partition, _, region, account_id, _, name, *_ = context.invoked_function_arn.split(":")
         self.report = Report(
-            mode=scope.mode,
-            trigger=scope.trigger,
-            vpc_ids=scope.vpc_ids,
+            mode=assignment.mode,
+            trigger=assignment.trigger,
+            scope=assignment.scope,
+            acts=assignment.acts,
+            rehearsal=assignment.rehearsal,
+            vpc_ids=assignment.vpc_ids,
             partition=partition,
             region=region,
             account_id=account_id,

@@ -36,6 +36,8 @@ def test_the_summary_counts_findings_by_outcome() -> None:
     assert counted == {
         "mode": "enforce",
         "trigger": "schedule",
+        "scope": "all",
+        "acts": True,
         "vpc_ids": ["vpc-abc123c1"],
         "rules": 3,
         "rule_errors": 0,
