@@ -10,7 +10,8 @@ from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
-from tag_policy.runs.engine import Run
+from tag_policy.runs.context import RunContext
+from tag_policy.runs.engine import Engine
 from tag_policy.runs.event_run import put_right
 from tag_policy.runs.sweep import sweep
 from tag_policy.settings import Settings
@@ -46,29 +47,29 @@ def run(
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
     request = read_event(event, settings)
-    this = Run(request.assignment, context, settings, clients, clock)
+    engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
     match request:
         case SweepRequest():
-            return this.carry_out(sweep)
+            return engine.carry_out(sweep)
         case EventsRequest(messages=messages):
-            return _on_events(this, messages)
+            return _on_events(engine, messages)
         case ConfigRequest():
-            return this.carry_out(lambda run: answer(run, request))
+            return engine.carry_out(lambda this: answer(this, request))
         case _ as unreachable:
             assert_never(unreachable)
 
 
-def _on_events(this: Run, messages: Sequence[Message]) -> dict[str, Any]:
+def _on_events(engine: Engine, messages: Sequence[Message]) -> dict[str, Any]:
     """Put right what messages name, and return those that failed: all, when the run does."""
     failed = list(messages)
 
-    def work(run: Run) -> None:
-        failed[:] = put_right(run, messages)
+    def work(this: Engine) -> None:
+        failed[:] = put_right(this, messages)
 
     try:
-        this.carry_out(work)
+        engine.carry_out(work)
     except RunError:
-        bring_back(this.clients.sqs, this.settings.queue_url, messages)
+        bring_back(engine.context.clients.sqs, engine.context.settings.queue_url, messages)
         raise
-    bring_back(this.clients.sqs, this.settings.queue_url, failed)
+    bring_back(engine.context.clients.sqs, engine.context.settings.queue_url, failed)
     return failures(failed)

@@ -1,5 +1,6 @@
 """The environment of the function, read once into a frozen dataclass."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -54,7 +55,9 @@ class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
     ``grace_period`` lies between the marking of an instance and its end; one younger than
-    ``minimum_age`` is not marked yet. ``max_destructive`` is how many instances a run may end at
+    ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
+    that marks may still stand there. ``state_table`` is where the engine remembers what people were
+    told. ``max_destructive`` is how many instances a run may end at
     most, and ``max_destructive_percent`` which share of those that it looks at, None where there is
     no such limit. ``attribution_delay`` is how long after a launch its event may still be on its
     way; ``attribution_budget`` how much of a run may go into looking creators up. ``queue_url`` is
@@ -65,6 +68,7 @@ class Settings:
     """
 
     rules_table: str
+    state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
     untagged_action: UntaggedAction
@@ -72,6 +76,7 @@ class Settings:
     grace_period: timedelta
     minimum_age: timedelta
     marker_tag_key: str
+    former_marker_tag_keys: tuple[str, ...]
     exempt_tag_key: str
     protect_managed: bool
     max_destructive: int
@@ -98,6 +103,7 @@ class Settings:
         reader = _Reader(environment)
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
+            state_table=reader.text_or("", "TAG_POLICY_STATE_TABLE"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
@@ -105,6 +111,7 @@ class Settings:
             grace_period=reader.duration_or("0s", "TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
             marker_tag_key=reader.text_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
+            former_marker_tag_keys=reader.texts("TAG_POLICY_FORMER_MARKER_TAG_KEYS"),
             exempt_tag_key=reader.text_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
             protect_managed=reader.is_true(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED"),
             max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
@@ -155,6 +162,21 @@ class _Reader:
 
     def text_or(self, default: str, name: str) -> str:
         return self._environment.get(name, "").strip() or default
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Read a list of strings, written as JSON because a tag key may hold any separator."""
+        value = self._environment.get(name, "").strip() or "[]"
+        try:
+            texts = json.loads(value)
+        except (ValueError, RecursionError):
+            texts = None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            self.problems.append(
+                f"{name} is {value!r}; expected a list of tag keys in JSON, such as "
+                "'[\"tag-policy:due\"]'"
+            )
+            return ()
+        return tuple(texts)
 
     def topic_arn(self, name: str) -> str:
         example = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"

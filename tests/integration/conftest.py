@@ -54,7 +54,7 @@ def shared_clients() -> Clients:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
         clients = Clients()
         _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
-        _ = clients.sqs, clients.config, clients.s3
+        _ = clients.sqs, clients.config, clients.s3, clients.ec2_once
     return clients
 
 

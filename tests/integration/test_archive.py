@@ -16,7 +16,8 @@ from tag_policy.model import Assignment, Finding, Mode, Scope, Trigger
 from tag_policy.reporting import archive
 from tag_policy.reporting import message as report
 from tag_policy.reporting.publish import RunError
-from tag_policy.runs.engine import Run
+from tag_policy.runs.context import RunContext
+from tag_policy.runs.engine import Engine as RunEngine
 from tests.integration.conftest import Engine, FakeContext, shared_clients
 from tests.support import fleet
 from tests.support.builders import outcome, ref
@@ -351,7 +352,9 @@ def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message
     monkeypatch.setattr(log, "handlers", [counter])
     scope = Assignment(Trigger.SCHEDULE, Scope.ALL, (engine.vpc.vpc_id,), Mode.AUDIT)
     assert engine.context is not None
-    this = Run(scope, engine.context, engine.settings(), shared_clients(), engine.clock)
+    this = RunEngine(
+        RunContext.begin(scope, engine.context, engine.settings(), shared_clients(), engine.clock)
+    )
 
     this.carry_out(lambda run: run.remedy(found(engine, ids)))
 

@@ -1,15 +1,17 @@
 """Small makers of the engine's own objects, for tests that care about one field of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tag_policy.model import (
     Action,
+    Code,
     Finding,
     Instance,
     InstanceRef,
+    Mark,
     Mode,
     Outcome,
     Remedy,
@@ -17,8 +19,10 @@ from tag_policy.model import (
     Rule,
     Scope,
     Trigger,
+    UntaggedAction,
 )
 from tag_policy.reporting.report import Outcomes, Report
+from tag_policy.rules.evaluation import Evaluator
 from tag_policy.settings import Settings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -57,8 +61,31 @@ def instance(tags: Mapping[str, str], state: str = "running", **changes: Any) ->
     return Instance(reference, state, yesterday, dict(tags))
 
 
+ENGINE = "tag-policy"
+
+
+def evaluate(
+    found: Instance, rules: Sequence[Rule], how: Settings, now: datetime = NOW
+) -> list[Finding]:
+    """Return what the engine ``tag-policy`` finds about an instance; nothing where it is exempt."""
+    return list(Evaluator(rules, how, ENGINE, now)(found).findings)
+
+
+def mark(
+    time: datetime,
+    announced: datetime | None,
+    action: UntaggedAction = UntaggedAction.TERMINATE,
+    engine: str = ENGINE,
+) -> Mark:
+    """Make a mark of an untagged instance."""
+    return Mark(engine, action, time, "untagged", announced)
+
+
 def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
-    """Make an outcome, of a missing ProjectCode where nothing else is said."""
+    """Make an outcome, of a missing ProjectCode where nothing else is said.
+
+    ``code`` is that of the outcome, ``finding_code`` that of its finding.
+    """
     values: dict[str, Any] = {
         "instance": ref(),
         "remedy": Remedy.TAG,
@@ -67,6 +94,9 @@ def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
         "value": "Proj007",
     }
     detail, code = changes.pop("detail", ""), changes.pop("code", "")
+    if "mark" in changes:
+        changes = {"remedy": Remedy.MARK, "tag_key": "tag-policy:due", "value": None} | changes
+    values["code"] = changes.pop("finding_code", Code.MISSING)
     return Outcome(Finding(**(values | changes)), result, detail, code)
 
 

@@ -12,6 +12,7 @@ def test_a_whole_environment_is_read() -> None:
 
     assert settings == Settings(
         rules_table="tag-policy-rules",
+        state_table="",
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         untagged_action=UntaggedAction.TERMINATE,
@@ -19,6 +20,7 @@ def test_a_whole_environment_is_read() -> None:
         grace_period=timedelta(0),
         minimum_age=timedelta(minutes=15),
         marker_tag_key="tag-policy:due",
+        former_marker_tag_keys=(),
         exempt_tag_key="tag-policy:exempt",
         protect_managed=True,
         max_destructive=10,

@@ -27,7 +27,7 @@ from tag_policy.model import TagPolicyError
 from tag_policy.reporting import page
 from tag_policy.reporting.message import head
 from tag_policy.reporting.report import Report
-from tag_policy.reporting.text import HEADINGS
+from tag_policy.reporting.wording import WORDING
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -178,7 +178,7 @@ class Archive:
         """Yield the JSON of the findings that a page holds: the gentlest are left out first."""
         left, size = MOST_ON_A_PAGE, 0
         quota: dict[str, int] = {}
-        for worst in HEADINGS:
+        for worst in WORDING:
             quota[str(worst)] = min(report.outcomes.counted[worst], left)
             left -= quota[str(worst)]
         file.seek(0)

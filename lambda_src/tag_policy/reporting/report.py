@@ -2,12 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Scope, Trigger
+from tag_policy.model import (
+    ENDING_OF_REMEDY,
+    LIMIT,
+    Mode,
+    Outcome,
+    Result,
+    RuleError,
+    Scope,
+    Trigger,
+)
+from tag_policy.reporting.wording import WORDING
 
 MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
@@ -69,11 +80,20 @@ class Outcomes:
         self.vpc_ids.add(outcome.finding.instance.vpc_id)
         if outcome.result is Result.DEFERRED:
             self.held_back += outcome.code == LIMIT
-            ends = outcome.finding.remedy in (Remedy.STOP, Remedy.TERMINATE)
+            ends = outcome.finding.remedy in ENDING_OF_REMEDY
             self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
         kept = self._kept.setdefault(outcome.result, [])
         if len(kept) < MOST_KEPT:
             kept.append(outcome)
+
+    def replace(self, before: Outcome, after: Outcome) -> None:
+        """Put what an outcome has become in its place: people are told before it is known."""
+        if after == before:
+            return
+        self.counted[before.result] -= 1
+        with suppress(ValueError):  # it was not kept
+            self._kept[before.result].remove(before)
+        self.add(after)
 
     def __len__(self) -> int:
         """Return how many there were, kept or not."""
@@ -160,7 +180,7 @@ class Report:
         return Severity.INFO
 
 
-_WORTH_A_LOOK = (Result.TERMINATED, Result.STOPPED, Result.MARKED, Result.NOTIFIED)
+_WORTH_A_LOOK = [result for result, wording in WORDING.items() if wording.worth_a_look]
 
 
 def summary(report: Report) -> dict[str, Any]:
@@ -201,14 +221,4 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
 
 def counts(report: Report) -> dict[str, int]:
     """Return the number of findings by result, every result included."""
-    in_order = (
-        Result.TAGGED,
-        Result.TERMINATED,
-        Result.STOPPED,
-        Result.NOTIFIED,
-        Result.MARKED,
-        Result.UNMARKED,
-        Result.DEFERRED,
-        Result.FAILED,
-    )
-    return {str(result): report.outcomes.counted[result] for result in in_order}
+    return {str(result): report.outcomes.counted[result] for result in WORDING}

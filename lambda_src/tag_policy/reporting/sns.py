@@ -1,27 +1,26 @@
-"""The report to SNS, in one publish."""
+"""A message to SNS, in one publish."""
 
 import json
 from typing import TYPE_CHECKING
 
-from tag_policy.reporting.message import attributes, message, subject
-from tag_policy.reporting.report import Report
+from tag_policy.reporting.message import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 
-def publish(sns: "SNSClient", topic_arn: str, report: Report) -> None:
-    """Publish the report: text for e-mail, JSON for machines, attributes to filter on.
+def publish(sns: "SNSClient", topic_arn: str, message: Message) -> None:
+    """Publish a message: text for e-mail, JSON for machines, attributes to filter on.
 
     Raises botocore's ClientError or BotoCoreError when it cannot be published.
     """
     sns.publish(
         TopicArn=topic_arn,
-        Subject=subject(report),
-        Message=message(report),
+        Subject=message.subject,
+        Message=message.body,
         MessageStructure="json",
-        MessageAttributes={name: _attribute(value) for name, value in attributes(report).items()},
+        MessageAttributes={name: _attribute(value) for name, value in message.attributes.items()},
     )
 
 

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 from botocore.parsers import ResponseParserError
 
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
+from tag_policy.model.tags import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.rules import functions as values
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-# Limits of EC2 tags.
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
-MAX_TAG_KEY_LENGTH = 127
-MAX_TAG_VALUE_LENGTH = 256
 
 UNKNOWN_CREATOR = "Undefined"
 """What ``UserLookup`` writes when nobody is found and the item names no fallback."""

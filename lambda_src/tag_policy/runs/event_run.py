@@ -8,9 +8,9 @@ from datetime import timedelta
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator
 from tag_policy.creators.run_instances import LaunchEvent
 from tag_policy.creators.search import what_it_says
-from tag_policy.model import Answer, Finding, Instance, Outcome, Remedy, Result
+from tag_policy.model import Answer, Finding, Instance, Outcome, Remedy, Result, Verdict
 from tag_policy.resources import instance as inventory
-from tag_policy.runs.engine import Run
+from tag_policy.runs.engine import Engine
 from tag_policy.triggers.sqs_batch import Message
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ back. Whatever else follows from having no tags is left to the sweep: they may s
 way, and the limits hold for all instances together, whom only the sweep sees at once."""
 
 
-def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
+def put_right(engine: Engine, messages: Sequence[Message]) -> list[Message]:
     """Judge the instances that messages name, act, and return the messages that have to come back.
 
     These are the ones that cannot be read, and those about an instance that EC2 does not show yet,
@@ -41,9 +41,9 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
     shown: set[str] = set()
     left: set[str] = set()
     not_found: set[str] = set()
-    listing = run.part_of_the_time(1 / 2)
-    live = _live(run, sorted(named), shown, listing)
-    found = list(run.judge(live, listing, remedies=_REMEDIES))
+    listing = engine.context.part_of_the_time(1 / 2)
+    live = _live(engine, sorted(named), shown, listing)
+    found = list(engine.judge(live, listing, remedies=_REMEDIES))
     # A RunInstances call that is repeated with its client token names the same instances again: the
     # first of such launches counts.
     newest_first = sorted(events, key=lambda event: event.time, reverse=True)
@@ -55,30 +55,30 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
         if outcome.code == "InvalidInstanceID.NotFound":
             not_found.add(outcome.finding.instance.instance_id)
 
-    act(run, found, launches, note)
+    act(engine, found, launches, note)
 
     def comes_back(message: Message) -> bool:
         if message.event is None:
             return True
         ids = message.event.instance_ids
         not_visible = (ids - shown) | (ids & not_found)
-        too_new = run.now - message.event.time < _SHOWN_AFTER
+        too_new = engine.context.now - message.event.time < _SHOWN_AFTER
         return bool(left & ids or (not_visible and too_new) or listing.passed)
 
     return [message for message in messages if comes_back(message)]
 
 
-def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[list[Finding]]]:
-    """Judge an instance; return all that was found, and what may be done about it.
+def judge_one(engine: Engine, instance_id: str) -> tuple[Verdict | None, list[list[Finding]]]:
+    """Judge an instance; return the verdict, and what may be done about it.
 
-    The former is None where the instance is exempt, gone, or in no VPC of the run.
+    The former is None where the instance is gone, or in no VPC of the run.
     """
-    judged: dict[str, list[Finding] | None] = {}
-    listing = run.part_of_the_time(1 / 2)
-    may_be_done = run.judge(
-        _live(run, [instance_id], set(), listing),
+    judged: dict[str, Verdict] = {}
+    listing = engine.context.part_of_the_time(1 / 2)
+    may_be_done = engine.judge(
+        _live(engine, [instance_id], set(), listing),
         listing,
-        lambda instance, findings: judged.update({instance.ref.instance_id: findings}),
+        lambda instance, verdict: judged.update({instance.ref.instance_id: verdict}),
         remedies=_REMEDIES,
     )
     found = list(may_be_done)
@@ -86,11 +86,14 @@ def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[li
 
 
 def _live(
-    run: Run, instance_ids: Sequence[str], shown: set[str], out_of_time: Callable[[], bool]
+    engine: Engine, instance_ids: Sequence[str], shown: set[str], out_of_time: Callable[[], bool]
 ) -> Iterator[Instance]:
     """Yield those of the instances that are live and in a VPC of the run; collect all shown."""
     for instance_id, instance in inventory.instances_shown(
-        run.clients.ec2, instance_ids, run.report.vpc_ids, run.paced(out_of_time)
+        engine.context.clients.ec2,
+        instance_ids,
+        engine.context.assignment.vpc_ids,
+        engine.context.paced(out_of_time),
     ):
         shown.add(instance_id)
         if instance is not None:
@@ -98,7 +101,7 @@ def _live(
 
 
 def act(
-    run: Run,
+    engine: Engine,
     found: Sequence[Sequence[Finding]],
     launches: Mapping[str, LaunchEvent],
     noted: Callable[[Outcome], None] | None = None,
@@ -114,14 +117,14 @@ def act(
         launch = launches.get(instance.instance_id)
         if launch is not None and launch.user_identity is not None:
             known[instance.instance_id] = what_it_says(launch, instance)
-        elif run.now - instance.created_at < run.settings.attribution_delay:
+        elif engine.context.now - instance.created_at < engine.context.settings.attribution_delay:
             too_new.add(instance.instance_id)
             log.info("left to the sweep %s: who launched it", instance.instance_id)
 
     def may_be_done(finding: Finding) -> bool:
         return finding.instance.instance_id not in too_new or not waits_for_creator(finding)
 
-    run.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
+    engine.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
 
 
 def _is_left(outcome: Outcome) -> bool:

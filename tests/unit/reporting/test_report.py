@@ -1,5 +1,6 @@
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,18 +11,20 @@ from hypothesis import strategies as st
 from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
 from tag_policy.reporting import message as reporting
 from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Tally, summary
-from tests.support.builders import outcome, ref, report
+from tests.support.builders import NOW, mark, outcome, ref, report
 
-MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
+TOMORROW = NOW + timedelta(days=1)
+MARK = mark(TOMORROW, TOMORROW)
 ONE_OF_EACH = [
     outcome(Result.TAGGED),
     outcome(Result.NOTIFIED, remedy=Remedy.NOTIFY, tag_key="", value=None),
-    outcome(Result.MARKED, remedy=Remedy.MARK, tag_key="due", value=MARK),
+    outcome(Result.MARKED, mark=MARK),
     outcome(Result.UNMARKED, remedy=Remedy.UNMARK, tag_key="due", value=None),
     outcome(Result.DEFERRED, value=None, detail="its event may be on its way"),
     outcome(Result.FAILED, code="TagLimitExceeded", detail="too many tags"),
     outcome(Result.STOPPED, remedy=Remedy.STOP, tag_key="", value=None),
     outcome(Result.TERMINATED, remedy=Remedy.TERMINATE, tag_key="", value=None),
+    outcome(Result.LEFT, remedy=Remedy.LEAVE, tag_key="due", value=None),
 ]
 
 
@@ -53,6 +56,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "terminated": 1,
             "stopped": 1,
             "notified": 1,
+            "left": 1,
             "marked": 1,
             "unmarked": 1,
             "deferred": 1,
@@ -71,7 +75,9 @@ def test_a_run_that_found_nothing_has_nothing_to_say() -> None:
 def test_the_subject_begins_with_the_counts_that_matter() -> None:
     subject = reporting.subject(report(outcomes=ONE_OF_EACH))
 
-    assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 deferred")
+    assert subject.startswith(
+        "Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 left, 1 deferred"
+    )
 
 
 def test_a_subject_that_is_too_long_loses_whole_parts_and_the_gentlest_first() -> None:
@@ -108,6 +114,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "STOPPED (1)",
         "FAILED (1)",
         "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
+        "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
         "NO LONGER DUE (1)",
@@ -148,7 +155,7 @@ def test_what_is_announced_says_what_will_happen_and_when() -> None:
     text, machine = parts(report(outcomes=[o for o in ONE_OF_EACH if o.result is Result.MARKED]))
 
     assert "terminate at 2026-11-24T08:00:00Z  required tag missing" in text
-    assert machine["findings"][0]["tag_value"] == MARK
+    assert machine["findings"][0]["due"] == MARK.what
 
 
 def test_each_instance_that_a_limit_held_back_is_listed() -> None:
@@ -199,7 +206,7 @@ def test_the_first_line_is_the_verdict() -> None:
     ("changes", "severity"),
     [
         ({"outcomes": [ONE_OF_EACH[0], ONE_OF_EACH[3], ONE_OF_EACH[4]]}, "info"),
-        *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7)),
+        *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7, 8)),
         ({"outcomes": [outcome(Result.DEFERRED, code="ServiceUnavailable")]}, "warning"),
         ({"outcomes": [outcome(Result.DEFERRED, remedy=Remedy.TERMINATE)]}, "warning"),
         ({"outcomes": [ONE_OF_EACH[5]]}, "error"),
@@ -300,7 +307,7 @@ def test_an_incomplete_run_and_bad_rules_are_told_before_the_findings() -> None:
 
 def test_a_message_over_the_limit_is_cut_at_a_line_and_says_so() -> None:
     many = [outcome(instance=ref(f"i-{number:017x}")) for number in range(5000)]
-    tagged_and_terminated = [*many, ONE_OF_EACH[-1]]
+    tagged_and_terminated = [*many, ONE_OF_EACH[7]]
 
     text, machine = parts(report(outcomes=tagged_and_terminated))
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model import Action, Finding, Instance, Remedy, Rule, UntaggedAction
-from tag_policy.rules.evaluation import evaluate
 from tests.support.builders import (
     CREATED_BY,
     DEFAULT_RULES,
     EXPIRES,
     NOW,
     PROJECT_CODE,
+    evaluate,
     instance,
     settings,
 )
