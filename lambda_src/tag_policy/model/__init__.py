@@ -203,7 +203,7 @@ class Finding:
     be found. ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who
     launched the instance, by its tags or by CloudTrail, or empty where neither says it. ``launch``
     proves a value that was looked up; ``detail_tag``, a key and a value, is written along with it,
-    if it can be.
+    if it can be. ``code`` says for programs what was found; empty where the remedy says it.
     """
 
     instance: InstanceRef
@@ -216,6 +216,7 @@ class Finding:
     owner: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
+    code: str = ""
 
 
 LIMIT = "Limit"

@@ -1,7 +1,7 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from tag_policy.model import (
     Action,
@@ -11,7 +11,9 @@ from tag_policy.model import (
     Rule,
     UntaggedAction,
 )
+from tag_policy.model.tag_text import is_blank, trimmed
 from tag_policy.rules import functions as values
+from tag_policy.rules.exemption import read_exemption
 from tag_policy.rules.mark import Mark, read_mark
 from tag_policy.settings import Settings
 
@@ -48,18 +50,9 @@ def evaluate(
 
 
 def is_exempt(instance: Instance, settings: Settings, now: datetime) -> bool:
-    """Tell whether an instance carries the exemption tag.
-
-    A date as its value (``2026-12-31``) is the last day on which it exempts, in UTC; whatever else
-    it holds, it exempts without end.
-    """
+    """Tell whether an instance carries an exemption tag that has not expired; see exemption.py."""
     value = instance.tags.get(settings.exempt_tag_key)
-    if value is None:
-        return False
-    try:
-        return now.astimezone(UTC).date() <= date.fromisoformat(value.strip())
-    except ValueError:
-        return True
+    return read_exemption(value, now.astimezone(UTC).date()).exempts
 
 
 def _untagged(instance: Instance, settings: Settings, now: datetime) -> Finding:
@@ -122,7 +115,7 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
     owner: str | None = None
     for rule in rules:
         present = rule.tag_key in instance.tags
-        if present and instance.tags[rule.tag_key].strip():
+        if present and not is_blank(instance.tags[rule.tag_key]):
             continue
         if not present and not rule.required and rule.action is Action.UPDATE:
             continue
@@ -143,11 +136,11 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
 def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
     """Return who launched an instance as far as its tags tell: a fallback names nobody."""
     told = (
-        instance.tags.get(rule.tag_key, "").strip()
+        trimmed(instance.tags.get(rule.tag_key, ""))
         for rule in rules
         if rule.action is Action.USER_LOOKUP
     )
-    fallbacks = {rule.default for rule in rules if rule.action is Action.USER_LOOKUP}
+    fallbacks = {trimmed(rule.default) for rule in rules if rule.action is Action.USER_LOOKUP}
     return next((owner for owner in told if owner and owner not in fallbacks), "")
 
 

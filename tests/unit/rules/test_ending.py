@@ -1,6 +1,6 @@
 """Which instance is stopped or terminated, and which is not: decisions alone."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -145,7 +145,10 @@ def test_what_carries_a_tag_of_its_service_is_never_untagged(key: str) -> None:
     [
         ("", True),
         ("because", True),
+        ("false", True),
         ("2026-13-01", True),
+        ("20261122", True),
+        ("2026-11-22T00:00:00Z", True),
         ("2026-11-22", False),
         ("2026-11-23", True),
         (" 2026-11-24 ", True),
@@ -156,6 +159,14 @@ def test_an_exemption_may_end_with_a_day(value: str, exempt: bool) -> None:
 
     assert is_exempt(found, settings(), NOW) is exempt
     assert (judge(found) == []) is exempt
+
+
+def test_the_day_of_an_exemption_is_one_in_utc() -> None:
+    found = instance({EXEMPT: "2026-11-22"})
+    already_the_23rd_in_tokyo = datetime(2026, 11, 23, 8, 59, tzinfo=timezone(9 * HOUR))
+
+    assert is_exempt(found, settings(), already_the_23rd_in_tokyo)
+    assert not is_exempt(found, settings(), already_the_23rd_in_tokyo + timedelta(minutes=1))
 
 
 def test_an_exempt_instance_is_not_touched_whatever_else_it_carries() -> None:
