@@ -63,6 +63,7 @@ class Run:
         self.clients = clients
         self.now = clock.now()
         self.rules: Sequence[Rule] = ()
+        self.may_end = False  # until the rules have been read; see ParsedTable
         self.tallies = {vpc_id: Tally() for vpc_id in scope.vpc_ids}
         self.outcomes = Outcomes()
         # arn:aws:lambda:eu-west-1:123456789012:function:tag-policy, and perhaps a version
@@ -140,8 +141,9 @@ class Run:
             self.problem(f"the rules table {table} cannot be read: {error}", failed=True)
             return False
         own_keys = (self.settings.marker_tag_key, self.settings.exempt_tag_key)
-        self.rules, errors = rules.parse(items, own_keys)
-        self.report = replace(self.report, rules=len(self.rules), rule_errors=errors)
+        parsed = rules.parse(items, own_keys)
+        self.rules, self.may_end = parsed.rules, parsed.may_end
+        self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {table} has no valid rule; nothing was checked"
             self.problem(problem, failed=True)
