@@ -254,14 +254,40 @@ def test_no_item_whatsoever_is_a_crash_and_each_is_a_rule_or_an_error(
     assert all(isinstance(rule, Rule) and not is_blank(rule.default) for rule in valid)
 
 
+UNPRINTABLE = "\U000e0001" * 250
+
+
+def assert_printable_and_short(table: list[dict[str, Any]]) -> None:
+    for error in rules.parse(table).errors:
+        assert str(error).isprintable()
+        assert len(error.problem) <= rules.MAX_PROBLEM_LENGTH
+        assert len(error.rule_id) <= 80
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        item(1, TagKey="K", Action="Function", Default=UNPRINTABLE),
+        item(1, TagKey="K", Action="Function", Default=f"{'x' * 250}()"),
+        item(1, TagKey="K" + UNPRINTABLE[:100], Action="UserLookup"),
+        item(1, TagKey="K", Action=UNPRINTABLE),
+        item(1, TagKey="K", Action="UserLookup", Required="N" * 300_000),
+        item(1, TagKey="K") | {UNPRINTABLE + str(n): {"NULL": True} for n in range(1000)},
+        item("9" * 5000, TagKey="K", Action="UserLookup"),
+        item("\n" * 5000, TagKey="K", Action="UserLookup"),
+        item("1", **{"x" * 65_535: ""}),
+    ],
+)
+def test_an_error_about_a_strange_item_is_printable_and_short(strange: dict[str, Any]) -> None:
+    assert len(rules.parse([strange]).errors) == 1
+    assert_printable_and_short([strange])
+
+
 @given(st.lists(items, max_size=8))
 def test_whatever_stands_in_the_table_an_error_is_printable_and_short(
     items: list[dict[str, Any]],
 ) -> None:
-    for error in rules.parse(items).errors:
-        assert str(error).isprintable()
-        assert len(error.problem) <= rules.MAX_PROBLEM_LENGTH
-        assert len(error.rule_id) <= 80
+    assert_printable_and_short(items)
 
 
 numbered = st.lists(
