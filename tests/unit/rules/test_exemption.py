@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tag_policy.model import Remedy
@@ -156,6 +156,8 @@ def test_people_are_told_what_stands_there_and_what_would_be_right() -> None:
 
 
 @given(st.text(max_size=300))
+@example("x" * 256)
+@example("\u202e" * 256)
 def test_what_is_told_of_a_value_is_printable_and_short(value: str) -> None:
     reason = unreadable_exemption(ref(), "tag-policy:exempt", value).reason
 
