@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Self, TypeVar
 
 from tag_policy.model import Mode, TagPolicyError, UntaggedAction
+from tag_policy.model.tag_text import as_iam_compares, quoted, trimmed
 
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
 _TOPIC_ARN = re.compile(r"arn:[^:]+:sns:[^:]+:\d{12}:[^:]+")
@@ -110,9 +111,9 @@ class Settings:
             mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
             grace_period=reader.duration_or("0s", "TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
-            marker_tag_key=reader.text_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
+            marker_tag_key=reader.tag_key_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
             former_marker_tag_keys=reader.texts("TAG_POLICY_FORMER_MARKER_TAG_KEYS"),
-            exempt_tag_key=reader.text_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
+            exempt_tag_key=reader.tag_key_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
             protect_managed=reader.is_true(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED"),
             max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
             max_destructive_percent=reader.percentage("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT"),
@@ -137,10 +138,16 @@ class Settings:
             report_bucket=reader.text_or("", "TAG_POLICY_REPORT_BUCKET"),
             report_prefix=reader.text_or("", "TAG_POLICY_REPORT_PREFIX"),
         )
-        if settings.marker_tag_key == settings.exempt_tag_key:
+        own_keys = (
+            settings.marker_tag_key,
+            *settings.former_marker_tag_keys,
+            settings.exempt_tag_key,
+        )
+        if len({as_iam_compares(key) for key in own_keys}) < len(own_keys):
             reader.problems.append(
-                "TAG_POLICY_MARKER_TAG_KEY and TAG_POLICY_EXEMPT_TAG_KEY are the same; "
-                "expected two keys, such as 'tag-policy:due' and 'tag-policy:exempt'"
+                "of TAG_POLICY_MARKER_TAG_KEY, TAG_POLICY_FORMER_MARKER_TAG_KEYS and "
+                "TAG_POLICY_EXEMPT_TAG_KEY, two are the same to IAM, which does not mind case; "
+                "expected different keys, such as 'tag-policy:due' and 'tag-policy:exempt'"
             )
         if reader.problems:
             raise SettingsError("; ".join(reader.problems))
@@ -184,6 +191,18 @@ class _Reader:
         if value and not _TOPIC_ARN.fullmatch(value):
             self.problems.append(
                 f"{name} is {value!r}; expected the ARN of a topic, such as {example!r}"
+            )
+        return value
+
+    def tag_key_or(self, default: str, name: str) -> str:
+        value = self._environment.get(name, "")
+        if not value.strip():
+            return default
+        if trimmed(value) != value:
+            # IAM has the key with its blanks, from Terraform: another than what is trimmed here.
+            self.problems.append(
+                f"{name} is {quoted(value)}; expected a tag key without blanks at its edges, "
+                f"such as {default!r}"
             )
         return value
 

@@ -20,6 +20,7 @@ from tag_policy.model import (
     Scope,
     Trigger,
     UntaggedAction,
+    Verdict,
 )
 from tag_policy.reporting.report import Outcomes, Report
 from tag_policy.rules.evaluation import Evaluator
@@ -64,11 +65,16 @@ def instance(tags: Mapping[str, str], state: str = "running", **changes: Any) ->
 ENGINE = "tag-policy"
 
 
+def verdict(found: Instance, rules: Sequence[Rule], how: Settings, now: datetime = NOW) -> Verdict:
+    """Return what the engine ``tag-policy`` says of an instance."""
+    return Evaluator(rules, how, ENGINE, now)(found)
+
+
 def evaluate(
     found: Instance, rules: Sequence[Rule], how: Settings, now: datetime = NOW
 ) -> list[Finding]:
     """Return what the engine ``tag-policy`` finds about an instance; nothing where it is exempt."""
-    return list(Evaluator(rules, how, ENGINE, now)(found).findings)
+    return list(verdict(found, rules, how, now).findings)
 
 
 def mark(

@@ -98,7 +98,7 @@ class PacedCalls:
             try:
                 answer = call()
             except ClientError as error:
-                self._throttled += 1
+                self._throttled += is_throttled(error)
                 self._refused(error, self._throttled)
             else:
                 self._throttled = 0
@@ -115,7 +115,7 @@ class PacedCalls:
         try:
             answer = call()
         except ClientError as error:
-            self._throttled_once += 1
+            self._throttled_once += is_throttled(error)
             self._refused(error, self._throttled_once)
             raise ThrottledError(str(error)) from error
         self._throttled_once = 0

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import assert_never
 
 from tag_policy.model import Action, Code, Finding, Instance, Remedy, Rule, UntaggedAction, Verdict
+from tag_policy.model.tag_text import is_blank, trimmed
 from tag_policy.rules import functions
+from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.untagged import Untagged
 from tag_policy.settings import Settings
 
@@ -32,7 +34,12 @@ class Evaluator:
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
-        if is_exempt(instance, self.settings, self.now):
+        value = instance.tags.get(self.settings.exempt_tag_key)
+        exemption = read_exemption(value, self.now.astimezone(UTC).date())
+        if exemption is Exemption.UNREADABLE:
+            key = self.settings.exempt_tag_key
+            return Verdict((unreadable_exemption(instance.ref, key, value or ""),), exempt=True)
+        if exemption.exempts:
             return Verdict(exempt=True)
         if (
             self.settings.untagged_action is not UntaggedAction.REMEDIATE
@@ -43,26 +50,11 @@ class Evaluator:
         return Verdict((*untidy, *self._untagged.marks_to_remove(instance)))
 
 
-def is_exempt(instance: Instance, settings: Settings, now: datetime) -> bool:
-    """Tell whether an instance carries the exemption tag.
-
-    A date as its value (``2026-12-31``) is the last day on which it exempts, in UTC; whatever else
-    it holds, it exempts without end.
-    """
-    value = instance.tags.get(settings.exempt_tag_key)
-    if value is None:
-        return False
-    try:
-        return now.astimezone(UTC).date() <= date.fromisoformat(value.strip())
-    except ValueError:
-        return True
-
-
 def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> Iterator[Finding]:
     owner: str | None = None
     for rule in rules:
         present = rule.tag_key in instance.tags
-        if present and instance.tags[rule.tag_key].strip():
+        if present and not is_blank(instance.tags[rule.tag_key]):
             continue
         if not present and not rule.required and rule.action is Action.UPDATE:
             continue
@@ -85,11 +77,11 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
 def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
     """Return who launched an instance as far as its tags tell: a fallback names nobody."""
     told = (
-        instance.tags.get(rule.tag_key, "").strip()
+        trimmed(instance.tags.get(rule.tag_key, ""))
         for rule in rules
         if rule.action is Action.USER_LOOKUP
     )
-    fallbacks = {rule.default for rule in rules if rule.action is Action.USER_LOOKUP}
+    fallbacks = {trimmed(rule.default) for rule in rules if rule.action is Action.USER_LOOKUP}
     return next((owner for owner in told if owner and owner not in fallbacks), "")
 
 

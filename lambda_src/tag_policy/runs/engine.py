@@ -39,6 +39,11 @@ _INCOMPLETE = (
     "does goes on here"
 )
 
+_UNREADABLE_RULE = (
+    "a rule's TagKey cannot be read, so that it is not known which tag it was meant for; mend that "
+    "rule"
+)
+
 Judged = Callable[[Instance, Verdict], None]
 """Is told of an instance and of its verdict."""
 
@@ -148,8 +153,11 @@ class Engine:
             settings.exempt_tag_key,
             *settings.former_marker_tag_keys,
         )
-        self.rules, errors = table.parse(items, own_keys)
-        self.report = replace(self.report, rules=len(self.rules), rule_errors=errors)
+        parsed = table.parse(items, own_keys)
+        self.rules = parsed.rules
+        if not parsed.may_end:
+            self.may_not_end = self.may_not_end or _UNREADABLE_RULE
+        self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {name} has no valid rule; nothing was checked"
             self.problem(problem, failed=True)

@@ -1,15 +1,23 @@
 """Which instance is stopped or terminated, and which is not: decisions alone."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from tag_policy.model import LIMIT, PART, Code, Finding, Instance, Remedy, Result, UntaggedAction
-from tag_policy.rules.evaluation import is_exempt
 from tag_policy.rules.limits import within_limits
-from tests.support.builders import DEFAULT_RULES, NOW, evaluate, instance, mark, ref, settings
+from tests.support.builders import (
+    DEFAULT_RULES,
+    NOW,
+    evaluate,
+    instance,
+    mark,
+    ref,
+    settings,
+    verdict,
+)
 
 HOUR = timedelta(hours=1)
 DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
@@ -208,7 +216,10 @@ def test_what_carries_a_tag_of_its_service_is_never_untagged(key: str) -> None:
     [
         ("", True),
         ("because", True),
+        ("false", True),
         ("2026-13-01", True),
+        ("20261122", True),
+        ("2026-11-22T00:00:00Z", True),
         ("2026-11-22", False),
         ("2026-11-23", True),
         (" 2026-11-24 ", True),
@@ -217,8 +228,16 @@ def test_what_carries_a_tag_of_its_service_is_never_untagged(key: str) -> None:
 def test_an_exemption_may_end_with_a_day(value: str, exempt: bool) -> None:
     found = instance({EXEMPT: value})
 
-    assert is_exempt(found, settings(), NOW) is exempt
-    assert (judge(found) == []) is exempt
+    assert is_exempt(found, NOW) is exempt
+    assert (Remedy.TAG not in remedies(found)) is exempt
+
+
+def test_the_day_of_an_exemption_is_one_in_utc() -> None:
+    found = instance({EXEMPT: "2026-11-22"})
+    already_the_23rd_in_tokyo = datetime(2026, 11, 23, 8, 59, tzinfo=timezone(9 * HOUR))
+
+    assert is_exempt(found, already_the_23rd_in_tokyo)
+    assert not is_exempt(found, already_the_23rd_in_tokyo + timedelta(minutes=1))
 
 
 def test_an_exempt_instance_is_not_touched_whatever_else_it_carries() -> None:
@@ -228,6 +247,10 @@ def test_an_exempt_instance_is_not_touched_whatever_else_it_carries() -> None:
 
 def test_an_expired_exemption_is_a_tag_so_that_the_instance_is_not_ended() -> None:
     assert remedies(instance({EXEMPT: "2026-01-01"})) == [Remedy.TAG] * 3
+
+
+def is_exempt(found: Instance, now: datetime) -> bool:
+    return verdict(found, DEFAULT_RULES, settings(), now).exempt
 
 
 def untagged(number: int, remedy: Remedy) -> Finding:
