@@ -183,10 +183,14 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class NotKnownYet:
-    """CloudTrail could not be asked, or its answer may still be on its way."""
+    """CloudTrail could not be asked, or its answer may still be on its way, or cannot be read.
+
+    ``by_hand`` says that asking again will not help: a person has to set the tag.
+    """
 
     reason: str
     code: str = ""
+    by_hand: bool = False
 
 
 Answer = Known | Nobody | NotKnownYet
@@ -220,6 +224,15 @@ class Finding:
 
 LIMIT = "Limit"
 """The code of an outcome that was held back because the run would have ended too many instances."""
+
+CREATOR_UNREADABLE = "creator-unreadable"
+"""The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
+
+CREATOR_NOT_LOOKED_UP = "creator-not-looked-up"
+"""The code of an outcome that waits for a creator, where no schedule will look it up."""
+
+MAX_TAG_VALUE_LENGTH = 256
+"""https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions"""
 
 
 @dataclass(frozen=True, slots=True)
