@@ -5,8 +5,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from tag_policy.model import Launch, PrincipalKind
-from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+from tag_policy.model import MAX_TAG_VALUE_LENGTH, Launch, PrincipalKind
 from tag_policy.settings import AttributionDetails, CreatorFormat
 
 DETAIL_SUFFIX = {
