@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding
 from tag_policy.resources import instance as inventory
 from tag_policy.runs.engine import TIME_WAS_UP, Judged, Run
+
+log = logging.getLogger(__name__)
 
 
 def sweep(run: Run) -> None:
@@ -46,6 +49,10 @@ def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]
             run.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
         run.problem(f"whether the VPCs exist could not be asked: {error}")
+    if not inventory.asks_for_managed(ec2):
+        log.warning(
+            "instances that AWS services manage may be hidden: this SDK cannot ask for them"
+        )
     parts = _drawn(inventory.ID_DIGITS, run.report.request_id)
     instances = inventory.instances_of_vpcs(
         ec2, vpc_ids, run.paced(listing), is_late, listing, parts
