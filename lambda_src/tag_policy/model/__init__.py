@@ -237,7 +237,10 @@ MAX_TAG_VALUE_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a finding; ``detail`` says why it was not remedied, ``code`` is AWS's own."""
+    """What became of a finding; ``detail`` says why it was not remedied.
+
+    ``code`` is AWS's own, or one of those above; what has one is never told as ALL WELL.
+    """
 
     finding: Finding
     result: Result
