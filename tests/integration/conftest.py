@@ -225,6 +225,7 @@ class Engine:
             **self.environment,
             "TAG_POLICY_QUEUE_URL": self.queue,
             "TAG_POLICY_CONFIG_RULE": "true",
+            "TAG_POLICY_SCHEDULE": "rate(1 hour)",
         }
         self.source = EventSource(sqs, self.queue, arns[1], 1000, self._invoke)
 

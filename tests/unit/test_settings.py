@@ -98,7 +98,11 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),
         ("TAG_POLICY_MINIMUM_AGE", "-5m", "such as '30m' or '24h'"),
         ("TAG_POLICY_EXEMPT_TAG_KEY", "tag-policy:due", "expected different keys, such as"),
-        ("TAG_POLICY_EXEMPT_TAG_KEY", "Tag-Policy:DUE", "does not mind case; expected different keys"),
+        (
+            "TAG_POLICY_EXEMPT_TAG_KEY",
+            "Tag-Policy:DUE",
+            "does not mind case; expected",
+        ),
         ("TAG_POLICY_EXEMPT_TAG_KEY", " keep", "without blanks at its edges, such as"),
         ("TAG_POLICY_MARKER_TAG_KEY", "due ", "without blanks at its edges, such as"),
         ("TAG_POLICY_MARKER_TAG_KEY", "due\u200b", "without blanks at its edges, such as"),

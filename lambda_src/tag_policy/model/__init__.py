@@ -290,10 +290,14 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class NotKnownYet:
-    """CloudTrail could not be asked, or its answer may still be on its way."""
+    """CloudTrail could not be asked, or its answer may still be on its way, or cannot be read.
+
+    ``by_hand`` says that asking again will not help: a person has to set the tag.
+    """
 
     reason: str
     code: str = ""
+    by_hand: bool = False
 
 
 Answer = Known | Nobody | NotKnownYet
@@ -358,10 +362,19 @@ LIMIT = "Limit"
 PART = "Part"
 """The code of an outcome that was held back because the run has seen only a part of everything."""
 
+CREATOR_UNREADABLE = "creator-unreadable"
+"""The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
+
+CREATOR_NOT_LOOKED_UP = "creator-not-looked-up"
+"""The code of an outcome that waits for a creator, where no schedule will look it up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a finding; ``detail`` says why it was not remedied, ``code`` is AWS's own."""
+    """What became of a finding; ``detail`` says why it was not remedied.
+
+    ``code`` is AWS's own, or one of those above; what has one is never told as ALL WELL.
+    """
 
     finding: Finding
     result: Result

@@ -62,7 +62,8 @@ class Outcomes:
     """The outcomes of a run: all are counted, and of each result as many kept as can be told.
 
     ``held_back`` counts those of the deferred that a limit held back, ``unanswered`` those that AWS
-    did not carry out, or did not confirm; ``vpc_ids`` are those that they are about.
+    did not carry out, or did not confirm, and creators whom only a person can set (see
+    ``model.CREATOR_UNREADABLE``); ``vpc_ids`` are those that they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:

@@ -2,13 +2,21 @@
 
 import gc
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding
-from tag_policy.resources.instance import ID_DIGITS, instances_of_vpcs, missing_vpcs
+from tag_policy.resources.instance import (
+    ID_DIGITS,
+    asks_for_managed,
+    instances_of_vpcs,
+    missing_vpcs,
+)
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
+
+log = logging.getLogger(__name__)
 
 
 def sweep(engine: Engine) -> None:
@@ -47,6 +55,10 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
             engine.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
         engine.problem(f"whether the VPCs exist could not be asked: {error}")
+    if not asks_for_managed(ec2):
+        log.warning(
+            "instances that AWS services manage may be hidden: this SDK cannot ask for them"
+        )
     parts = _drawn(ID_DIGITS, context.request_id)
     instances = instances_of_vpcs(ec2, vpc_ids, context.paced(listing), is_late, listing, parts)
     yield from engine.judge(instances, listing, judged)

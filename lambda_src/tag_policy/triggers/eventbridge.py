@@ -14,6 +14,10 @@ from typing import Any
 
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
 from tag_policy.model import INSTANCE_ID, TagPolicyError
+from tag_policy.model.printable import printable
+
+_SHOWN = 100
+"""Characters that an error shows of what it is about."""
 
 _INSTANCE_ARN = re.compile(r"arn:[^:]+:ec2:[^:]+:\d{12}:instance/(.+)")
 
@@ -26,7 +30,8 @@ class InstanceEventError(TagPolicyError):
 class InstanceEvent:
     """An event, and the instances that it is about: none where it tells of nothing to look at.
 
-    ``launch`` is what a launch says of who launched them.
+    ``launch`` is what a launch says of who launched them. Its record may name none of them, where
+    CloudTrail left them out.
     """
 
     time: datetime
@@ -60,7 +65,7 @@ def read_instance_event(body: str) -> InstanceEvent:
             return InstanceEvent(time, _named(event.get("resources")) if of_an_instance else _NONE)
         case source, kind:
             raise InstanceEventError(
-                f"the event is {kind!r} of {source!r}; expected a RunInstances call, "
+                f"the event is {_shown(kind)} of {_shown(source)}; expected a RunInstances call, "
                 "a state change of an instance, or a change of its tags"
             )
 
@@ -77,7 +82,7 @@ def _launch(record: Mapping[str, Any], time: datetime) -> InstanceEvent:
 
 def _named(arns: object) -> frozenset[str]:
     if not isinstance(arns, list):
-        raise InstanceEventError(f"its resources are {arns!r}; expected a list of ARNs")
+        raise InstanceEventError(f"its resources are {_shown(arns)}; expected a list of ARNs")
     matches = [_INSTANCE_ARN.fullmatch(str(arn)) for arn in arns]
     return _ids(match[1] if match else None for match in matches)
 
@@ -87,7 +92,7 @@ def _ids(ids: Iterable[object]) -> frozenset[str]:
     for instance_id in ids:
         if not isinstance(instance_id, str) or not INSTANCE_ID.fullmatch(instance_id):
             raise InstanceEventError(
-                f"it names {instance_id!r}; expected the id of an instance, "
+                f"it names {_shown(instance_id)}; expected the id of an instance, "
                 "such as 'i-0123456789abcdef0'"
             )
         found.add(instance_id)
@@ -101,9 +106,13 @@ def _time(value: object) -> datetime:
         time = None
     if time is None or time.tzinfo is None:
         raise InstanceEventError(
-            f"its time is {value!r}; expected a time such as '2026-11-23T08:00:00Z'"
+            f"its time is {_shown(value)}; expected a time such as '2026-11-23T08:00:00Z'"
         )
     return time
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), _SHOWN)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

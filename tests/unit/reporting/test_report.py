@@ -8,9 +8,17 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
+from tag_policy.model import (
+    CREATOR_NOT_LOOKED_UP,
+    CREATOR_UNREADABLE,
+    LIMIT,
+    Mode,
+    Remedy,
+    Result,
+    RuleError,
+)
 from tag_policy.reporting import message as reporting
-from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Tally, summary
+from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Severity, Tally, summary
 from tests.support.builders import NOW, mark, outcome, ref, report
 
 TOMORROW = NOW + timedelta(days=1)
@@ -220,6 +228,14 @@ def test_the_severity_says_whether_somebody_is_needed(
 ) -> None:
     assert reporting.attributes(report(**changes))["severity"] == severity
     assert parts(report(**changes))[1]["severity"] == severity
+
+
+@pytest.mark.parametrize("code", [CREATOR_UNREADABLE, CREATOR_NOT_LOOKED_UP])
+def test_what_only_a_person_can_mend_is_never_told_as_all_well(code: str) -> None:
+    told = report(outcomes=[outcome(Result.TAGGED), outcome(Result.DEFERRED, code=code)])
+
+    assert told.severity is Severity.WARNING
+    assert parts(told)[0].startswith("PLEASE CHECK: ")
 
 
 def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
