@@ -32,7 +32,7 @@ from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
-from tests.support.policies import VARIANTS, Rendered, render
+from tests.support.policies import VARIANTS, Policies, Rendered, render
 
 DEFAULT_ITEMS = {
     1: {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
@@ -87,6 +87,7 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict)
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     calls: list[Call] = field(default_factory=list)
+    refused: list[Call] = field(default_factory=list)
     queue: str = ""
     dead_letters: str = ""
     context: FakeContext | None = None
@@ -332,8 +333,8 @@ def rendered() -> Rendered:
 
 
 @pytest.fixture
-def policies(rendered: Rendered) -> dict[str, dict[str, Any]]:
-    """The policy of the role, for each variant."""
+def policies(rendered: Rendered) -> dict[str, Policies]:
+    """All policies of the role, for each variant."""
     return rendered.policies
 
 
@@ -348,7 +349,10 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def make_engine(rendered: Rendered) -> Iterator[Any]:
-    """Make engines; at the end, every call of theirs must be allowed by their role's policy."""
+    """Make engines; at the end, every call of theirs must be allowed by their role's policies.
+
+    But for ``engine.refused``: what a test had refused by them (see ``iam.enforcing``).
+    """
     engines: list[Engine] = []
 
     def make(variant: str) -> Engine:
@@ -360,6 +364,8 @@ def make_engine(rendered: Rendered) -> Iterator[Any]:
 
     for engine in engines:
         for call in engine.calls:
+            if any(call is refused for refused in engine.refused):
+                continue
             for request in requests_of(call):
                 assert allows(rendered.policies[engine.variant], request), (
                     f"the role of {engine.variant} does not allow {request}"
