@@ -96,7 +96,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """Read the ``TAG_POLICY_*`` variables; all but the first five have defaults.
+        """Read the ``TAG_POLICY_*`` variables; all but the first six have defaults.
 
         Raises SettingsError when any is missing or malformed, naming every such variable and, for
         each, a value that would be right.
@@ -104,7 +104,7 @@ class Settings:
         reader = _Reader(environment)
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
-            state_table=reader.text_or("", "TAG_POLICY_STATE_TABLE"),
+            state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),

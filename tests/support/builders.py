@@ -35,6 +35,7 @@ DEFAULT_RULES = (PROJECT_CODE, CREATED_BY, EXPIRES)
 
 ENVIRONMENT = {
     "TAG_POLICY_RULES_TABLE": "tag-policy-rules",
+    "TAG_POLICY_STATE_TABLE": "tag-policy-state",
     "TAG_POLICY_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
     "TAG_POLICY_VPC_IDS": "vpc-abc123c1,vpc-0def",
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",

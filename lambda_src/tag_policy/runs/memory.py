@@ -43,7 +43,7 @@ class Told:
 
 
 class Memory:
-    """Reads and writes the state table; ``table`` is empty where there is none.
+    """Reads and writes the state table.
 
     Raises botocore's errors and MemoryFailedError.
     """
@@ -59,7 +59,7 @@ class Memory:
     def last_told(self, instance_ids: Collection[str]) -> dict[str, Told]:
         """Return what people were last told of those instances of whom they were told anything."""
         found: dict[str, Told] = {}
-        for some in _chunks(sorted(instance_ids) if self._table else [], _MOST_READ):
+        for some in _chunks(sorted(instance_ids), _MOST_READ):
             keys = [{"Key": {"S": _key(instance_id)}} for instance_id in some]
             request: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
             for _ in range(_TRIES):
@@ -86,7 +86,7 @@ class Memory:
             }
             for instance_id, one in sorted(told.items())
         ]
-        for some in _chunks(items if self._table else [], _MOST_WRITTEN):
+        for some in _chunks(items, _MOST_WRITTEN):
             request: Mapping[str, Any] = {
                 self._table: [{"PutRequest": {"Item": item}} for item in some]
             }
