@@ -61,7 +61,8 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
         engine.set_rules({1: RULES[variant]})
     engine.launch()
     engine.launch({"Name": "web"})
-    engine.launch({"Name": "web", "tag-policy:due": "of an earlier run"})
+    announcing = f"announcing {variant}: terminate at 2026-11-24T08:00:00Z: untagged"
+    engine.launch({"Name": "web", "tag-policy:due": announcing})
 
     engine.run()
     if variant == "events":
