@@ -7,10 +7,12 @@
 # overwrite. "ec2:Vpc" is no condition key for instances, so that the VPC is enforced in code.
 
 locals {
-  enforces   = var.mode == "enforce"
-  terminates = local.enforces && var.untagged_action == "terminate"
-  stops      = local.enforces && var.untagged_action == "stop"
-  ends       = local.terminates ? "terminate" : local.stops ? "stop" : null
+  enforces           = var.mode == "enforce"
+  terminates         = local.enforces && var.untagged_action == "terminate"
+  stops              = local.enforces && var.untagged_action == "stop"
+  judges_what_to_end = contains(["terminate", "stop"], var.untagged_action)
+
+  ends = local.terminates ? "terminate" : local.stops ? "stop" : null
 
   # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
   # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
@@ -96,11 +98,11 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid = "ListInstancesAndVpcs"
-    actions = [
+    actions = compact([
       "ec2:DescribeInstances",
-      "ec2:DescribeSpotInstanceRequests", # a persistent one launches what was ended anew
+      local.judges_what_to_end ? "ec2:DescribeSpotInstanceRequests" : "", # a persistent one launches anew what was ended
       "ec2:DescribeVpcs",
-    ]
+    ])
     resources = ["*"] # Describe actions of EC2 have no resource level.
   }
 

@@ -21,7 +21,7 @@ from tag_policy.aws import clients as aws_clients
 from tag_policy.aws.clients import Clients
 from tag_policy.reporting.publish import RunError
 from tag_policy.settings import Settings
-from tests.support import extensions, fleet, moto_cloudtrail
+from tests.support import extensions, fleet, moto_cloudtrail, moto_ec2
 from tests.support.calls import Call, recording
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
@@ -201,9 +201,9 @@ class Engine:
         instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
         instance.operator = {"Managed": True, "Principal": "eks.amazonaws.com"}
 
-    def make_spot(self, instance_id: str) -> None:
-        """Make an instance a one-time Spot Instance."""
-        ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id).lifecycle = "spot"
+    def make_spot(self, instance_id: str, kind: str = "one-time") -> None:
+        """Make an instance a Spot Instance, of a ``one-time`` or ``persistent`` request."""
+        moto_ec2.make_spot(ec2_backends[ACCOUNT_ID][REGION], instance_id, kind)
 
     def tag(self, instance_id: str, **tags: str) -> None:
         """Write tags as somebody else does; ``due`` and ``exempt`` are the engine's own."""

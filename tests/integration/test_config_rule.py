@@ -49,7 +49,7 @@ def told() -> dict[str, tuple[str, str]]:
 def test_an_instance_that_lacks_tags_is_not_compliant_and_the_annotation_names_them(
     engine: Engine,
 ) -> None:
-    instance = engine.launch({"Name": "web", "ProjectCode": " "})
+    instance = engine.launch({"Name": "web", "ProjectCode": ""})
 
     assert change(engine, instance) == (
         "NON_COMPLIANT",

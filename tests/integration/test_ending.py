@@ -270,3 +270,28 @@ def test_two_runs_at_once_end_where_one_would(
     changes = engine.changes()
     engine.run()
     assert engine.changes() == changes
+
+
+def test_what_a_persistent_spot_request_would_launch_anew_is_reported_and_not_ended(
+    engine: Engine,
+) -> None:
+    once, for_ever = engine.launch(), engine.launch()
+    engine.make_spot(once)
+    engine.make_spot(for_ever, "persistent")
+
+    summary = engine.run()
+
+    assert (engine.state(once), engine.state(for_ever)) == ("terminated", "running")
+    assert summary["outcomes"]["notified"] == 1
+    assert "would launch another" in engine.emails()[0].text
+
+
+def test_a_spot_instance_is_left_where_its_request_cannot_be_asked_for(engine: Engine) -> None:
+    spot, other = engine.launch(), engine.launch()
+    engine.make_spot(spot)
+
+    with failing("DescribeSpotInstanceRequests", AwsError("UnauthorizedOperation", status=403)):
+        engine.run()
+
+    assert (engine.state(spot), engine.state(other)) == ("running", "terminated")
+    assert "cannot be asked for" in engine.emails()[0].text

@@ -50,7 +50,7 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     engine: Engine = make_engine(variant)
     if variant in RULES:
         engine.set_rules({1: RULES[variant]})
-    engine.launch()
+    engine.make_spot(engine.launch())
     engine.launch({"Name": "web"})
     announcing = f"announcing {variant}: terminate at 2026-11-24T08:00:00Z: untagged"
     engine.launch({"Name": "web", "tag-policy:due": announcing})

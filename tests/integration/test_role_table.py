@@ -73,7 +73,8 @@ def test_what_nobody_needs_is_not_allowed(policies: dict[str, Policies], case: C
 def test_in_audit_mode_nothing_can_be_changed(policies: dict[str, Policies]) -> None:
     changes = {a for a in allowed_actions(policies["audit"]) if a.startswith("ec2:")}
 
-    assert changes == {"ec2:DescribeInstances", "ec2:DescribeVpcs"}
+    assert all(action.startswith("ec2:Describe") for action in changes)
+    assert "ec2:DescribeInstances" in changes
 
 
 # IAM's limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

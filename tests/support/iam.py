@@ -78,6 +78,7 @@ def requests_of(call: Call) -> Iterator[Request]:
             "cloudtrail:LookupEvents"
             | "config:PutEvaluations"
             | "ec2:DescribeInstances"
+            | "ec2:DescribeSpotInstanceRequests"
             | "ec2:DescribeVpcs"
         ):
             yield Request(action, "*")

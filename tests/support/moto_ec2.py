@@ -27,6 +27,7 @@ from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend, Reservation
+from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
 
 from tests.support.calls import current_call
@@ -167,3 +168,31 @@ def _make_terminate_instances(original: Callable[..., Any]) -> Callable[..., Any
         raise OperationNotPermitted4(protected[0].id)
 
     return terminate_instances
+
+
+class _FulfilledRequest(SpotInstanceRequest):
+    """A Spot request of an instance that is there already, for what DescribeSpot… tells of it."""
+
+    def __init__(self, ec2_backend: Any, instance: Any, kind: str) -> None:
+        self.ec2_backend = ec2_backend
+        self.instance = instance
+        self.id = f"sir-{instance.id[2:10]}"
+        self.type = kind
+        self.state = "active"
+        self.price = "0.010000"
+        self._status_code, self.status_message = "fulfilled", ""
+
+    def get_filter_value(self, filter_name: str, _method_name: str | None = None) -> Any:
+        by_name = {"spot-instance-request-id": self.id, "type": self.type, "state": self.state}
+        if filter_name not in by_name:
+            raise EC2ClientError("InvalidParameterValue", f"The filter '{filter_name}' is invalid")
+        return by_name[filter_name]
+
+
+def make_spot(ec2_backend: Any, instance_id: str, kind: str) -> None:
+    """Have an instance fulfil a Spot request of a kind: ``one-time`` or ``persistent``."""
+    instance = ec2_backend.get_instance(instance_id)
+    request = _FulfilledRequest(ec2_backend, instance, kind)
+    instance.lifecycle = "spot"
+    instance.spot_instance_request_id = request.id
+    ec2_backend.spot_instance_requests[request.id] = request

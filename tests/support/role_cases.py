@@ -252,6 +252,7 @@ def _others() -> Iterator[Case]:
         yield _case(variant, "dynamodb:Scan", _table("other-rules"), False)
     yield _case("terminate", "ec2:DescribeInstances", "*", True)
     yield _case("terminate", "ec2:DescribeVpcs", "*", True)
+    yield _case("terminate", "ec2:DescribeSpotInstanceRequests", "*", True)
     yield _case("terminate", "cloudtrail:LookupEvents", "*", True)
     yield _case("no-lookup", "cloudtrail:LookupEvents", "*", False)
     yield _case("by-hand", "cloudtrail:LookupEvents", "*", True)

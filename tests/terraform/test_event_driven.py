@@ -220,6 +220,7 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_after_three_tries(
     assert unused == {
         "cloudtrail:LookupEvents",
         "ec2:DeleteTags",
+        "ec2:DescribeSpotInstanceRequests",
         "ec2:DescribeVpcs",
         "sqs:GetQueueAttributes",
     }
