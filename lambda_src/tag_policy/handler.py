@@ -8,6 +8,7 @@ from typing import Any
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Trigger
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
@@ -49,7 +50,7 @@ def run(
     def run_about(scope: Scope) -> Run:
         return Run(scope, context, settings, clients, clock)
 
-    match read_event(event, settings):
+    match read_event(event, settings, FunctionArn.parse(context.invoked_function_arn)):
         case Scope() as scope:
             return run_about(scope).carry_out(sweep)
         case Batch(messages):

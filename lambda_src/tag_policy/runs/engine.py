@@ -10,6 +10,7 @@ from typing import Any
 from tag_policy.aws.clients import AWS_ERRORS, Clients
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.deadline import Context, Deadline, seconds_left
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator, with_creators
 from tag_policy.creators.attribution import attribute
@@ -65,19 +66,18 @@ class Run:
         self.rules: Sequence[Rule] = ()
         self.tallies = {vpc_id: Tally() for vpc_id in scope.vpc_ids}
         self.outcomes = Outcomes()
-        # arn:aws:lambda:eu-west-1:123456789012:function:tag-policy, and perhaps a version
-        _, partition, _, region, account_id, _, name, *_ = context.invoked_function_arn.split(":")
+        function = FunctionArn.parse(context.invoked_function_arn)
         self.report = Report(
             mode=scope.mode,
             trigger=scope.trigger,
             vpc_ids=scope.vpc_ids,
-            partition=partition,
-            region=region,
-            account_id=account_id,
+            partition=function.partition,
+            region=function.region,
+            account_id=function.account_id,
             time=self.now,
             log_group=context.log_group_name,
             request_id=context.aws_request_id,
-            engine=name,
+            engine=function.name,
             schedule=settings.schedule,
             by_vpc=self.tallies,
             outcomes=self.outcomes,

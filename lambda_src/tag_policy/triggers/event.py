@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Mode, TagPolicyError, Trigger
 from tag_policy.settings import Settings
 from tag_policy.triggers.config_rule import ConfigRequest, is_config_request, read_config_request
@@ -30,16 +31,19 @@ class Batch:
     messages: tuple[Message, ...]
 
 
-def read_event(event: object, settings: Settings) -> Scope | Batch | ConfigRequest:
+def read_event(
+    event: object, settings: Settings, function: FunctionArn
+) -> Scope | Batch | ConfigRequest:
     """Return what an event asks for: a sweep, what events have named, or what AWS Config has.
 
-    Raises EventError when it may not ask for that, and ConfigRequestError when it comes from AWS
-    Config and cannot be read.
+    ``function`` is the engine's own, with the account and the region that events must be of. Raises
+    EventError when it may not ask for that, and ConfigRequestError when it comes from AWS Config
+    and cannot be read.
     """
     if not isinstance(event, Mapping):
         raise EventError(f"the event is a {type(event).__name__}; {_ACCEPTED}")
     if is_batch(event) and settings.queue_url:
-        return Batch(tuple(read_messages(event["Records"])))
+        return Batch(tuple(read_messages(event["Records"], function)))
     if is_config_request(event) and settings.config_rule:
         return read_config_request(event)
     if event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event":

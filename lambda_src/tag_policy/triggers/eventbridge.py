@@ -6,16 +6,14 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events.html
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
 from tag_policy.model import INSTANCE_ID, TagPolicyError
-
-_INSTANCE_ARN = re.compile(r"arn:[^:]+:ec2:[^:]+:\d{12}:instance/(.+)")
 
 
 class InstanceEventError(TagPolicyError):
@@ -34,16 +32,24 @@ class InstanceEvent:
     launch: LaunchEvent | None = None
 
 
-def read_instance_event(body: str) -> InstanceEvent:
+def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
     """Return what an event says, from the JSON that EventBridge sends.
 
-    Raises InstanceEventError for what is no such event.
+    ``function`` is the engine's own: an event of another account or region is about instances that
+    are no affair of it, whoever has sent it and by whatever rule. Raises InstanceEventError for
+    that, and for what is no such event.
     """
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InstanceEventError(f"the event is no JSON: {error}") from error
     event = _mapping(event, "the event")
+    where = event.get("account"), event.get("region")
+    if where != (function.account_id, function.region):
+        raise InstanceEventError(
+            f"the event is of the account {where[0]!r} and the region {where[1]!r}; expected one "
+            f"of {function.account_id!r} and {function.region!r}"
+        )
     time = _time(event.get("time"))
     detail = _mapping(event.get("detail"), "its detail")
     match event.get("source"), event.get("detail-type"):
@@ -57,7 +63,8 @@ def read_instance_event(body: str) -> InstanceEvent:
                 "ec2",
                 "instance",
             )
-            return InstanceEvent(time, _named(event.get("resources")) if of_an_instance else _NONE)
+            ids = _named(event.get("resources"), function) if of_an_instance else _NONE
+            return InstanceEvent(time, ids)
         case source, kind:
             raise InstanceEventError(
                 f"the event is {kind!r} of {source!r}; expected a RunInstances call, "
@@ -75,11 +82,14 @@ def _launch(record: Mapping[str, Any], time: datetime) -> InstanceEvent:
     return InstanceEvent(time, _ids(launch.instance_ids), launch)
 
 
-def _named(arns: object) -> frozenset[str]:
+def _named(arns: object, function: FunctionArn) -> frozenset[str]:
     if not isinstance(arns, list):
         raise InstanceEventError(f"its resources are {arns!r}; expected a list of ARNs")
-    matches = [_INSTANCE_ARN.fullmatch(str(arn)) for arn in arns]
-    return _ids(match[1] if match else None for match in matches)
+    start = f"arn:{function.partition}:ec2:{function.region}:{function.account_id}:instance/"
+    return _ids(
+        arn.removeprefix(start) if isinstance(arn, str) and arn.startswith(start) else arn
+        for arn in arns
+    )
 
 
 def _ids(ids: Iterable[object]) -> frozenset[str]:

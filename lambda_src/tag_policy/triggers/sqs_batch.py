@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
 
 if TYPE_CHECKING:
@@ -45,15 +46,18 @@ def is_batch(event: Mapping[Any, Any]) -> bool:
     )
 
 
-def read_messages(records: Iterable[Mapping[str, Any]]) -> list[Message]:
-    """Return the messages of a batch; what cannot be read is logged, and fails alone."""
-    return [_read(record) for record in records]
+def read_messages(records: Iterable[Mapping[str, Any]], function: FunctionArn) -> list[Message]:
+    """Return the messages of a batch; what cannot be read is logged, and fails alone.
+
+    Nor can an event that is not of the account and region of the ``function``.
+    """
+    return [_read(record, function) for record in records]
 
 
-def _read(record: Mapping[str, Any]) -> Message:
+def _read(record: Mapping[str, Any], function: FunctionArn) -> Message:
     event = None
     try:
-        event = read_instance_event(record["body"])
+        event = read_instance_event(record["body"], function)
     except InstanceEventError as error:
         log.error("message %s cannot be read: %s", record["messageId"], error)
     return Message(
