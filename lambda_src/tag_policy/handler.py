@@ -10,6 +10,7 @@ from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
 from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Trigger
+from tag_policy.reporting.log import CleanRecord
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
 from tag_policy.runs.engine import Run
@@ -22,6 +23,8 @@ from tag_policy.triggers.sqs_batch import Message, bring_back, failures
 
 # The log is where every finding is to be found, so INFO is the least that is logged.
 logging.getLogger("tag_policy").setLevel(logging.INFO)
+# Whatever a line quotes, it is one line.
+logging.setLogRecordFactory(CleanRecord)
 # Not collected for each of a hundred thousand lines: Lambda's formatter writes none of them.
 # https://docs.python.org/3/howto/logging.html#optimization
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Trigger
+from tag_policy.model.text import LINE_LIMIT, clean
 
 MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
@@ -126,8 +127,9 @@ class Report:
         return not self.problems
 
     def with_problem(self, problem: str, *, failed: bool) -> "Report":
-        """Return the report with one more reason why the run is incomplete."""
-        return replace(self, problems=[*self.problems, problem], failed=self.failed or failed)
+        """Return the report with one more reason why the run is incomplete, cleaned and cut."""
+        problems = [*self.problems, clean(problem, LINE_LIMIT)]
+        return replace(self, problems=problems, failed=self.failed or failed)
 
     @property
     def is_sweep(self) -> bool:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.model import INSTANCE_ID, Finding, Remedy, TagPolicyError
+from tag_policy.model.text import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
@@ -59,11 +60,18 @@ class Compliance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What Config is told of one instance, and why."""
+    """What Config is told of one instance, and why: in one line that Config takes, or not at all.
+
+    Tag keys and the words of a mark are written by others.
+    """
 
     instance_id: str
     compliance: Compliance
     annotation: str = ""
+
+    def __post_init__(self) -> None:
+        annotation = clean(self.annotation, ANNOTATION_LIMIT).strip()
+        object.__setattr__(self, "annotation", annotation)
 
 
 def is_config_request(event: Mapping[Any, Any]) -> bool:
@@ -120,7 +128,7 @@ def evaluation(instance_id: str, findings: Sequence[Finding]) -> Evaluation:
     violations = [finding for finding in findings if finding.violation]
     if violations:
         text = "; ".join(_annotation(finding) for finding in violations)
-        return Evaluation(instance_id, Compliance.NON_COMPLIANT, _cut(text))
+        return Evaluation(instance_id, Compliance.NON_COMPLIANT, text)
     young = next((finding for finding in findings if finding.remedy is Remedy.WAIT), None)
     if young:
         return not_applicable(instance_id, young.reason)
@@ -129,17 +137,13 @@ def evaluation(instance_id: str, findings: Sequence[Finding]) -> Evaluation:
 
 def not_applicable(instance_id: str, why: str) -> Evaluation:
     """Return that the rule is not about an instance."""
-    return Evaluation(instance_id, Compliance.NOT_APPLICABLE, _cut(why))
+    return Evaluation(instance_id, Compliance.NOT_APPLICABLE, why)
 
 
 def _annotation(finding: Finding) -> str:
     if finding.remedy is Remedy.TAG:
         return f"{finding.tag_key}: {finding.reason}"
     return finding.reason
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= ANNOTATION_LIMIT else f"{text[: ANNOTATION_LIMIT - 1]}…"
 
 
 def put_evaluations(
