@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from tag_policy.aws.clients import Clients
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import TagPolicyError, Trigger
 from tag_policy.reporting import sns as notify
 from tag_policy.reporting.archive import Archive, archive
@@ -64,12 +65,15 @@ def log_the_end(report: Report) -> None:
     log.info("summary", extra={"summary": summary(report)})
 
 
-def tell(report: Report, settings: Settings, clients: Clients) -> None:
-    """Publish the report, where it has something to say. Raises RunError where it cannot be."""
+def tell(report: Report, settings: Settings, clients: Clients, paced: PacedCalls) -> None:
+    """Publish the report, where it has something to say. Raises RunError where it cannot be.
+
+    ``paced`` makes the call again where it is throttled, and leaves time to log the report.
+    """
     if not report.has_something_to_say:
         return
     try:
-        notify.publish(clients.sns, settings.topic_arn, report)
+        notify.publish(clients.sns, settings.topic_arn, report, paced)
     except Exception as error:
         log.error("the report could not be published", extra={"report": whole_text(report)})
         raise RunError(

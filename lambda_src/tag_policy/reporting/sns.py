@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.reporting.message import attributes, message, subject
 from tag_policy.reporting.report import Report
 
@@ -11,17 +12,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 
-def publish(sns: "SNSClient", topic_arn: str, report: Report) -> None:
+def publish(sns: "SNSClient", topic_arn: str, report: Report, paced: PacedCalls) -> None:
     """Publish the report: text for e-mail, JSON for machines, attributes to filter on.
 
-    Raises botocore's ClientError or BotoCoreError when it cannot be published.
+    ``paced`` makes the call, and makes it again where it is throttled. Raises botocore's
+    ClientError or BotoCoreError when it cannot be published.
     """
-    sns.publish(
-        TopicArn=topic_arn,
-        Subject=subject(report),
-        Message=message(report),
-        MessageStructure="json",
-        MessageAttributes={name: _attribute(value) for name, value in attributes(report).items()},
+    titled, body = subject(report), message(report)
+    of_it = {name: _attribute(value) for name, value in attributes(report).items()}
+    paced(
+        lambda: sns.publish(
+            TopicArn=topic_arn,
+            Subject=titled,
+            Message=body,
+            MessageStructure="json",
+            MessageAttributes=of_it,
+        )
     )
 
 

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Container, Iterable, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import ResponseParserError
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
 from tag_policy.rules import functions as values
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanOutputTypeDef
 
 # Limits of EC2 tags.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
@@ -21,6 +23,13 @@ MAX_TAG_VALUE_LENGTH = 256
 UNKNOWN_CREATOR = "Undefined"
 """What ``UserLookup`` writes when nobody is found and the item names no fallback."""
 
+MOST_ITEMS = 10_000
+MOST_BYTES = 4 * 2**20
+"""What a table of rules may hold, written out: others may write into it, and a run that has no
+memory left tells nobody why. What one page may hold, before it is read: ``aws/fast/parser.py``."""
+
+_ITEMS_A_PAGE = 1_000
+
 _WHOLE_NUMBER = re.compile(r"[1-9][0-9]*")
 _REQUIRED = {"Y": True, "N": False}
 
@@ -29,18 +38,37 @@ class _ItemError(TagPolicyError):
     """What is wrong with one item; never leaves this module."""
 
 
-def scan(dynamodb: "DynamoDBClient", table: str) -> list[Mapping[str, "AttributeValueTypeDef"]]:
+def scan(
+    dynamodb: "DynamoDBClient", table: str, paced: PacedCalls
+) -> list[Mapping[str, "AttributeValueTypeDef"]]:
     """Read every item of the table, page by page (a page of Scan holds at most 1 MB).
 
-    Raises botocore's ClientError, BotoCoreError or ResponseParserError when the table cannot be
-    read.
+    ``paced`` makes the calls, and makes those again that are throttled. Raises botocore's
+    ClientError, BotoCoreError or ResponseParserError when the table cannot be read, or holds more
+    than a table of rules may.
     """
     items: list[Mapping[str, AttributeValueTypeDef]] = []
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        if "Items" not in page:
-            raise ResponseParserError("a page of the table without items, which cannot be read")
+    size = 0
+    start: dict[str, Any] = {}
+    while True:
+        page = paced(partial(_page, dynamodb, table, start))
         items += page["Items"]
-    return items
+        size += len(str(page["Items"]))
+        if len(items) > MOST_ITEMS or size > MOST_BYTES:
+            raise ResponseParserError(
+                f"it holds more than {MOST_ITEMS:,} items, or {MOST_BYTES // 2**20} MB of them, "
+                "which no table of rules does"
+            )
+        if not page.get("LastEvaluatedKey"):
+            return items
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _page(dynamodb: "DynamoDBClient", table: str, start: dict[str, Any]) -> "ScanOutputTypeDef":
+    page = dynamodb.scan(TableName=table, ConsistentRead=True, Limit=_ITEMS_A_PAGE, **start)
+    if "Items" not in page:
+        raise ResponseParserError("a page of the table without items, which cannot be read")
+    return page
 
 
 def parse(

@@ -24,7 +24,8 @@ def answer(run: Run, request: ConfigRequest) -> None:
     else:
         evaluations, found = _evaluate_one(run, request, request.instance_id)
     try:
-        refused = put_evaluations(run.clients.config, request, evaluations)
+        paced = run.paced(run.part_of_the_time(1))
+        refused = put_evaluations(run.clients.config, request, evaluations, paced)
     except AWS_ERRORS as error:
         run.problem(f"AWS Config could not be told: {error}", failed=True)
     else:

@@ -47,6 +47,10 @@ _TELLING_SECONDS = 80.0
 reports are kept in a bucket, for that, too. With ``_TELLING_SECONDS`` left, no further call is made
 to the bucket: it may take 30, and publishing 50."""
 
+_LAST_TRY_SECONDS = 60.0
+"""With so much left, or with half of what there was, publishing that is throttled is given up: a
+try may take 50, and the report has to be logged, then."""
+
 Judged = Callable[[Instance, list[Finding] | None], None]
 """Is told of an instance and of what was found about it: None where it is exempt."""
 
@@ -126,7 +130,8 @@ class Run:
             if self._archive is not None:
                 self.report = telling.kept(self.report, self._archive)
         telling.log_the_end(self.report)
-        telling.tell(self.report, self.settings, self.clients)
+        last_try = Deadline(self._context, min(_LAST_TRY_SECONDS, seconds_left(self._context) / 2))
+        telling.tell(self.report, self.settings, self.clients, self.paced(last_try))
         if self.report.failed:
             raise RunError("; ".join(self.report.problems))
         return summary(self.report)
@@ -135,7 +140,7 @@ class Run:
         """Read the rules, and tell whether there are any to judge by."""
         table = self.settings.rules_table
         try:
-            items = rules.scan(self.clients.dynamodb, table)
+            items = rules.scan(self.clients.dynamodb, table, self.paced(self.part_of_the_time(1)))
         except AWS_ERRORS as error:
             self.problem(f"the rules table {table} cannot be read: {error}", failed=True)
             return False

@@ -42,7 +42,8 @@ def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]
     vpc_ids, ec2 = run.report.vpc_ids, run.clients.ec2
     is_late, listing = run.part_of_the_time(1 / 2), run.part_of_the_time(3 / 4)
     try:
-        for vpc_id in inventory.missing_vpcs(ec2, vpc_ids):
+        paced = run.paced(run.part_of_the_time(1))
+        for vpc_id in paced(lambda: list(inventory.missing_vpcs(ec2, vpc_ids))):
             run.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
         run.problem(f"whether the VPCs exist could not be asked: {error}")

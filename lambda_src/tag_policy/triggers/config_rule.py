@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import INSTANCE_ID, Finding, Remedy, TagPolicyError
 from tag_policy.model.text import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
-    from mypy_boto3_config.type_defs import EvaluationTypeDef
+    from mypy_boto3_config.type_defs import EvaluationTypeDef, PutEvaluationsResponseTypeDef
 
 RESOURCE_TYPE = "AWS::EC2::Instance"
 
@@ -147,15 +149,23 @@ def _annotation(finding: Finding) -> str:
 
 
 def put_evaluations(
-    config: "ConfigServiceClient", request: ConfigRequest, evaluations: Iterable[Evaluation]
+    config: "ConfigServiceClient",
+    request: ConfigRequest,
+    evaluations: Iterable[Evaluation],
+    paced: PacedCalls,
 ) -> list[str]:
     """Tell AWS Config, and return the ids of those instances of which it did not take it.
 
-    Raises botocore's errors when it cannot be told.
+    ``paced`` makes the calls, and makes those again that are throttled. Raises botocore's errors
+    when it cannot be told.
     """
+
+    def put(some: "Sequence[EvaluationTypeDef]") -> "PutEvaluationsResponseTypeDef":
+        return config.put_evaluations(Evaluations=some, ResultToken=request.result_token)
+
     refused: list[str] = []
     for some in _chunks([_as_parameter(one, request.time) for one in evaluations]):
-        answer = config.put_evaluations(Evaluations=some, ResultToken=request.result_token)
+        answer = paced(partial(put, some))
         failed = answer.get("FailedEvaluations", [])
         refused += [evaluation["ComplianceResourceId"] for evaluation in failed]
     return refused
