@@ -1,9 +1,10 @@
 # The role: what the function may do, one statement per purpose.
 #
 # It follows the inputs. In audit mode there is no statement that changes EC2, and only an
-# untagged_action of "terminate" or "stop" brings the statement that allows it. Even then the role
-# is a second lock: it can end marked instances only, and never an exempt one. "ec2:Vpc" is no
-# condition key for instances, so that the VPC is enforced in code.
+# untagged_action of "terminate" or "stop" brings the statement that ends anything. Even then the
+# role is a second lock: it can end instances only that carry this engine's mark and none of the
+# tags that it knows, and never an exempt one. value_lock.tf has the other lock: what it may not
+# overwrite. "ec2:Vpc" is no condition key for instances, so that the VPC is enforced in code.
 
 locals {
   enforces   = var.mode == "enforce"
@@ -11,18 +12,24 @@ locals {
   stops      = local.enforces && var.untagged_action == "stop"
   ends       = local.terminates ? "terminate" : local.stops ? "stop" : null
 
-  # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
-  table_knows_more = !local.creates_table || var.rules_owner == "table"
+  # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
+  # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
+  # written before people were told, is no mark. Where there is a grace period, only a mark that was
+  # announced lets an instance be ended.
+  mark_time    = "????-??-??T??:??:??Z"
+  has_no_grace = can(regex("^0+[smhd]$", var.grace_period))
+  untagged_marks = local.ends == null ? [] : [
+    for reason in concat(
+      ["untagged, announced ${local.mark_time}"],
+      local.has_no_grace ? ["untagged, no grace period"] : [],
+    ) : "${var.name}: ${local.ends} at ${local.mark_time}: ${reason}"
+  ]
 
-  rule_tag_keys    = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
-  lookup_tag_keys  = toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
-  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
-  detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
-
-  # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
-  detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
-
-  writable_tag_keys = setunion(local.rule_tag_keys, local.detail_tag_keys, local.ends == null ? [] : [var.marker_tag_key])
+  # Whatever has one of these tags is not untagged. Condition keys are compared without regard to case, so
+  # that "Name" stands for "name" and "NAME", too, and each has one entry.
+  keys_of_the_tagged = {
+    for folded, keys in { for key in setunion(local.rule_tag_keys, ["Name"]) : lower(key) => key... } : folded => keys[0]
+  }
 
   looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
 
@@ -55,6 +62,16 @@ resource "aws_iam_role_policy" "this" {
   name   = "tag-policy-engine"
   role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.this.json
+
+  # What may not be overwritten is locked before anything may be written.
+  depends_on = [aws_iam_role_policy_attachment.value_lock]
+
+  lifecycle {
+    precondition {
+      condition     = local.keys_that_fit >= length(local.locked_tag_keys)
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what attribution_details adds), and its policies have room for ${local.keys_that_fit} of this length. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+    }
+  }
 }
 
 data "aws_iam_policy_document" "this" {
@@ -63,6 +80,18 @@ data "aws_iam_policy_document" "this" {
     sid       = "ReadTheRules"
     actions   = ["dynamodb:Scan"]
     resources = [local.rules_table_arn]
+  }
+
+  # In audit mode, too: what was told is remembered, whoever acts on it.
+  statement {
+    sid = "RememberWhatWasTold"
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:BatchWriteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+    ]
+    resources = [local.state_table_arn]
   }
 
   statement {
@@ -118,7 +147,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "ForAllValues:StringEquals"
         variable = "aws:TagKeys"
-        values   = [var.marker_tag_key]
+        values   = setunion([var.marker_tag_key], var.former_marker_tag_keys)
       }
 
       # No keys at all would be all tags of the instance.
@@ -134,14 +163,24 @@ data "aws_iam_policy_document" "this" {
     for_each = local.terminates ? ["this"] : []
 
     content {
-      sid       = "TerminateMarkedInstances"
+      sid       = "TerminateMarkedUntaggedInstances"
       actions   = ["ec2:TerminateInstances"]
       resources = [local.instance_arns]
 
       condition {
         test     = "StringLike"
         variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = ["terminate at *"]
+        values   = local.untagged_marks
+      }
+
+      dynamic "condition" {
+        for_each = local.keys_of_the_tagged
+
+        content {
+          test     = "Null"
+          variable = "aws:ResourceTag/${condition.value}"
+          values   = ["true"]
+        }
       }
     }
   }
@@ -150,14 +189,24 @@ data "aws_iam_policy_document" "this" {
     for_each = local.stops ? ["this"] : []
 
     content {
-      sid       = "StopMarkedInstances"
+      sid       = "StopMarkedUntaggedInstances"
       actions   = ["ec2:StopInstances"]
       resources = [local.instance_arns]
 
       condition {
         test     = "StringLike"
         variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = ["stop at *"]
+        values   = local.untagged_marks
+      }
+
+      dynamic "condition" {
+        for_each = local.keys_of_the_tagged
+
+        content {
+          test     = "Null"
+          variable = "aws:ResourceTag/${condition.value}"
+          values   = ["true"]
+        }
       }
     }
   }
@@ -278,9 +327,9 @@ data "aws_iam_policy_document" "this" {
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
-      sid = "UseTheKeyOfTableTopicQueueAndBucket"
+      sid = "UseTheKeyOfTablesTopicQueueAndBucket"
       actions = [
-        "kms:Decrypt",         # to read the table, the queue and the history, and to publish
+        "kms:Decrypt",         # to use the tables, to read the queue and the history, and to publish
         "kms:GenerateDataKey", # to publish, and to write into the bucket
       ]
       resources = [statement.value]

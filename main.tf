@@ -48,6 +48,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(
       {
         TAG_POLICY_RULES_TABLE     = local.rules_table_name
+        TAG_POLICY_STATE_TABLE     = aws_dynamodb_table.state.name
         TAG_POLICY_TOPIC_ARN       = local.topic_arn
         TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
         TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
@@ -59,6 +60,9 @@ resource "aws_lambda_function" "this" {
         TAG_POLICY_EXEMPT_TAG_KEY  = var.exempt_tag_key
         TAG_POLICY_PROTECT_MANAGED = var.protect_managed
         TAG_POLICY_MAX_DESTRUCTIVE = var.limits.max_destructive
+
+        # As JSON, because a tag key may hold a comma.
+        TAG_POLICY_FORMER_MARKER_TAG_KEYS = jsonencode(sort(var.former_marker_tag_keys))
 
         TAG_POLICY_CREATOR_FORMAT             = var.creator_format
         TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
@@ -101,8 +105,19 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = var.marker_tag_key != var.exempt_tag_key && length(setintersection(local.rule_tag_keys, [var.marker_tag_key, var.exempt_tag_key])) == 0
-      error_message = "marker_tag_key and exempt_tag_key must differ, and no rule may be about either of them; \"tag-policy:due\" and \"tag-policy:exempt\" would do."
+      condition     = length(local.keys_alike) == 0
+      error_message = "IAM takes tag keys that differ only in case for one, and so could not tell whether it is theirs to protect: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one of them in rules and writable_tag_keys, such as \"Owner\"."
+    }
+
+    precondition {
+      condition     = length(local.own_keys_alike) == 0
+      error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and writable_tag_keys, in more than case, because IAM takes \"Due\" and \"due\" for one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
+    }
+
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+    precondition {
+      condition     = !local.enforces || alltrue([for key in local.rule_tag_keys : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
+      error_message = "The role's policies have to name each tag key that it may write, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
     }
 
     precondition {

@@ -5,14 +5,14 @@ locals {
   metrics_namespace = "TagPolicy/${var.name}"
 
   # The last line of a run has its numbers. What a run in another mode than the deployed one found,
-  # such as an audit by hand, is no part of them; and only a sweep knows how compliant a VPC is.
-  # Without a schedule, that is AWS Config's once a day. One without rules has looked at nothing.
-  sweep_trigger = local.has_schedule ? "schedule" : "config"
+  # such as an audit by hand, is no part of them; and only a run about everything knows how compliant
+  # a VPC is, whatever woke it. What it says of failures and limits counts only where it was to act:
+  # AWS Config may ask for no more than an evaluation. One without rules has looked at nothing.
   patterns = {
     run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) }"
-    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.trigger = \"${local.sweep_trigger}\") }"
-    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.trigger = \"${local.sweep_trigger}\") }"
-    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.trigger = \"${local.sweep_trigger}\") }"
+    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
   }
 
   # What an audit would have done has names of its own, so that nobody takes it for done later on.

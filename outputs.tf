@@ -19,8 +19,18 @@ output "role_arn" {
 }
 
 output "role_policy_json" {
-  description = "The policy of the role, for reviewers."
+  description = "The role's own policy, for reviewers: what it may do. What it may not overwrite is in `value_lock_policy_jsons`."
   value       = data.aws_iam_policy_document.this.json
+}
+
+output "value_lock_policy_jsons" {
+  description = "The policies that are attached to the role, for reviewers: which tag values it may not overwrite. None in audit mode."
+  value       = values(local.value_lock_policies)
+}
+
+output "value_lock_policy_arns" {
+  description = "The ARNs of these policies."
+  value       = [for policy in aws_iam_policy.value_lock : policy.arn]
 }
 
 output "rules_table_name" {
@@ -31,6 +41,16 @@ output "rules_table_name" {
 output "rules_table_arn" {
   description = "The ARN of the rules table, made or given."
   value       = local.rules_table_arn
+}
+
+output "state_table_name" {
+  description = "The name of the table in which the engine remembers what it has told."
+  value       = aws_dynamodb_table.state.name
+}
+
+output "state_table_arn" {
+  description = "The ARN of the table in which the engine remembers what it has told."
+  value       = aws_dynamodb_table.state.arn
 }
 
 output "topic_name" {

@@ -104,6 +104,17 @@ variable "rules" {
   }
 
   validation {
+    condition     = alltrue([for rule in values(var.rules) : trimspace(rule.tag_key) == rule.tag_key])
+    error_message = "A rule's tag_key begins or ends with a blank, which nobody would see; write it without, such as \"ProjectCode\"."
+  }
+
+  # IAM would put something else in its place; so would Terraform, for "&{".
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : !can(regex("[$&]\\{", rule.tag_key))])
+    error_message = "A rule's tag_key must not hold a brace behind a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
+  }
+
+  validation {
     condition     = alltrue([for rule in values(var.rules) : rule.action != "Update" || rule.default != null])
     error_message = "A rule with action \"Update\" needs the value to set as its default, such as \"Proj007\"."
   }
@@ -157,8 +168,13 @@ variable "writable_tag_keys" {
   }
 
   validation {
-    condition     = alltrue([for key in var.writable_tag_keys : !can(regex("[*?]", key))])
-    error_message = "Each of writable_tag_keys must be one tag key, without wildcards, such as \"CostCenter\"."
+    condition     = alltrue([for key in var.writable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
+    error_message = "Each of writable_tag_keys must be one tag key, without wildcards or variables, such as \"CostCenter\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.writable_tag_keys : trimspace(key) == key])
+    error_message = "One of writable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
   }
 }
 
@@ -189,7 +205,7 @@ variable "minimum_age" {
 }
 
 variable "marker_tag_key" {
-  description = "The tag that says what will happen to an instance, and when. The role can end no instance without it."
+  description = "The tag that says what will happen to an instance, and when. The role can end no instance without it. Whoever changes it names the old one in `former_marker_tag_keys`."
   type        = string
   default     = "tag-policy:due"
   nullable    = false
@@ -197,6 +213,31 @@ variable "marker_tag_key" {
   validation {
     condition     = length(var.marker_tag_key) <= 127 && can(regex("^[\\w .:/=+@-]+$", var.marker_tag_key)) && trimspace(var.marker_tag_key) != "" && !startswith(lower(var.marker_tag_key), "aws:")
     error_message = "marker_tag_key must be a tag key of its own with at most 127 letters, digits and characters of \" _.:/=+-@\", such as \"tag-policy:due\"."
+  }
+
+  validation {
+    condition     = trimspace(var.marker_tag_key) == var.marker_tag_key
+    error_message = "marker_tag_key begins or ends with a blank, which nobody would see; write it without, such as \"tag-policy:due\"."
+  }
+}
+
+variable "former_marker_tag_keys" {
+  description = "Tag keys that were `marker_tag_key` before, such as `[\"tag-policy:due\"]`. The engine's marks that are still there are taken back; without this, they stay for ever. At most ten."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.former_marker_tag_keys) <= 10
+    error_message = "former_marker_tag_keys has more than 10 keys; leave out those whose marks are gone."
+  }
+
+  validation {
+    condition = alltrue([
+      for key in var.former_marker_tag_keys :
+      length(key) <= 127 && can(regex("^[\\w .:/=+@-]+$", key)) && trimspace(key) == key && key != "" && !startswith(lower(key), "aws:")
+    ])
+    error_message = "Each of former_marker_tag_keys must be a tag key with at most 127 letters, digits and characters of \" _.:/=+-@\", without blanks at its edges, such as \"tag-policy:due\"."
   }
 }
 
@@ -209,6 +250,11 @@ variable "exempt_tag_key" {
   validation {
     condition     = length(var.exempt_tag_key) <= 127 && can(regex("^[\\w .:/=+@-]+$", var.exempt_tag_key)) && trimspace(var.exempt_tag_key) != "" && !startswith(lower(var.exempt_tag_key), "aws:")
     error_message = "exempt_tag_key must be a tag key of its own with at most 127 letters, digits and characters of \" _.:/=+-@\", such as \"tag-policy:exempt\"."
+  }
+
+  validation {
+    condition     = trimspace(var.exempt_tag_key) == var.exempt_tag_key
+    error_message = "exempt_tag_key begins or ends with a blank, which nobody would see; write it without, such as \"tag-policy:exempt\"."
   }
 }
 
@@ -574,7 +620,7 @@ variable "package" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key that encrypts the table, the topic, the queues, the log group and the bucket that is made. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
+  description = "A KMS key that encrypts the tables, the topic, the queues, the log group and the bucket that is made. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
   type        = string
   default     = null
 
@@ -596,7 +642,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "iam_path" {
-  description = "The IAM path of the role."
+  description = "The IAM path of the role and of its policies."
   type        = string
   default     = "/"
   nullable    = false

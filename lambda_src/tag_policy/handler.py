@@ -3,23 +3,24 @@
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
 from tag_policy.aws.function_arn import FunctionArn
-from tag_policy.model import Trigger
 from tag_policy.reporting.log import CleanRecord
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
-from tag_policy.runs.engine import Run
+from tag_policy.runs.context import RunContext
+from tag_policy.runs.engine import Engine
 from tag_policy.runs.event_run import put_right
 from tag_policy.runs.sweep import sweep
 from tag_policy.settings import Settings
 from tag_policy.triggers.config_rule import ConfigRequest
-from tag_policy.triggers.event import Batch, Scope, read_event, whole
-from tag_policy.triggers.sqs_batch import Message, bring_back, failures
+from tag_policy.triggers.event import read_event
+from tag_policy.triggers.request import SweepRequest
+from tag_policy.triggers.sqs_batch import EventsRequest, Message, bring_back, failures
 
 # The log is where every finding is to be found, so INFO is the least that is logged.
 logging.getLogger("tag_policy").setLevel(logging.INFO)
@@ -49,31 +50,30 @@ def run(
     event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
+    request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn))
+    engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
+    match request:
+        case SweepRequest():
+            return engine.carry_out(sweep)
+        case EventsRequest(messages=messages):
+            return _on_events(engine, messages)
+        case ConfigRequest():
+            return engine.carry_out(lambda this: answer(this, request))
+        case _ as unreachable:
+            assert_never(unreachable)
 
-    def run_about(scope: Scope) -> Run:
-        return Run(scope, context, settings, clients, clock)
 
-    match read_event(event, settings, FunctionArn.parse(context.invoked_function_arn)):
-        case Scope() as scope:
-            return run_about(scope).carry_out(sweep)
-        case Batch(messages):
-            return _on_events(run_about(whole(Trigger.EVENTS, settings)), messages)
-        case ConfigRequest() as request:
-            this = run_about(whole(Trigger.CONFIG, settings))
-            return this.carry_out(lambda run: answer(run, request))
-
-
-def _on_events(this: Run, messages: Sequence[Message]) -> dict[str, Any]:
+def _on_events(engine: Engine, messages: Sequence[Message]) -> dict[str, Any]:
     """Put right what messages name, and return those that failed: all, when the run does."""
     failed = list(messages)
 
-    def work(run: Run) -> None:
-        failed[:] = put_right(run, messages)
+    def work(this: Engine) -> None:
+        failed[:] = put_right(this, messages)
 
     try:
-        this.carry_out(work)
+        engine.carry_out(work)
     except RunError:
-        bring_back(this.clients.sqs, this.settings.queue_url, messages)
+        bring_back(engine.context.clients.sqs, engine.context.settings.queue_url, messages)
         raise
-    bring_back(this.clients.sqs, this.settings.queue_url, failed)
+    bring_back(engine.context.clients.sqs, engine.context.settings.queue_url, failed)
     return failures(failed)

@@ -1,5 +1,6 @@
 """The environment of the function, read once into a frozen dataclass."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Self, TypeVar
 
 from tag_policy.model import Mode, TagPolicyError, UntaggedAction
+from tag_policy.model.tag_text import as_iam_compares, quoted, trimmed
 
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
 _TOPIC_ARN = re.compile(r"arn:[^:]+:sns:[^:]+:\d{12}:[^:]+")
@@ -54,7 +56,9 @@ class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
     ``grace_period`` lies between the marking of an instance and its end; one younger than
-    ``minimum_age`` is not marked yet. ``max_destructive`` is how many instances a run may end at
+    ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
+    that marks may still stand there. ``state_table`` is where the engine remembers what people were
+    told. ``max_destructive`` is how many instances a run may end at
     most, and ``max_destructive_percent`` which share of those that it looks at, None where there is
     no such limit. ``attribution_delay`` is how long after a launch its event may still be on its
     way; ``attribution_budget`` how much of a run may go into looking creators up. ``queue_url`` is
@@ -65,6 +69,7 @@ class Settings:
     """
 
     rules_table: str
+    state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
     untagged_action: UntaggedAction
@@ -72,6 +77,7 @@ class Settings:
     grace_period: timedelta
     minimum_age: timedelta
     marker_tag_key: str
+    former_marker_tag_keys: tuple[str, ...]
     exempt_tag_key: str
     protect_managed: bool
     max_destructive: int
@@ -90,7 +96,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """Read the ``TAG_POLICY_*`` variables; all but the first five have defaults.
+        """Read the ``TAG_POLICY_*`` variables; all but the first six have defaults.
 
         Raises SettingsError when any is missing or malformed, naming every such variable and, for
         each, a value that would be right.
@@ -98,14 +104,16 @@ class Settings:
         reader = _Reader(environment)
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
+            state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
             mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
             grace_period=reader.duration_or("0s", "TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
-            marker_tag_key=reader.text_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
-            exempt_tag_key=reader.text_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
+            marker_tag_key=reader.tag_key_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
+            former_marker_tag_keys=reader.texts("TAG_POLICY_FORMER_MARKER_TAG_KEYS"),
+            exempt_tag_key=reader.tag_key_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
             protect_managed=reader.is_true(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED"),
             max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
             max_destructive_percent=reader.percentage("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT"),
@@ -130,10 +138,16 @@ class Settings:
             report_bucket=reader.text_or("", "TAG_POLICY_REPORT_BUCKET"),
             report_prefix=reader.text_or("", "TAG_POLICY_REPORT_PREFIX"),
         )
-        if settings.marker_tag_key == settings.exempt_tag_key:
+        own_keys = (
+            settings.marker_tag_key,
+            *settings.former_marker_tag_keys,
+            settings.exempt_tag_key,
+        )
+        if len({as_iam_compares(key) for key in own_keys}) < len(own_keys):
             reader.problems.append(
-                "TAG_POLICY_MARKER_TAG_KEY and TAG_POLICY_EXEMPT_TAG_KEY are the same; "
-                "expected two keys, such as 'tag-policy:due' and 'tag-policy:exempt'"
+                "of TAG_POLICY_MARKER_TAG_KEY, TAG_POLICY_FORMER_MARKER_TAG_KEYS and "
+                "TAG_POLICY_EXEMPT_TAG_KEY, two are the same to IAM, which does not mind case; "
+                "expected different keys, such as 'tag-policy:due' and 'tag-policy:exempt'"
             )
         if reader.problems:
             raise SettingsError("; ".join(reader.problems))
@@ -156,12 +170,39 @@ class _Reader:
     def text_or(self, default: str, name: str) -> str:
         return self._environment.get(name, "").strip() or default
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Read a list of strings, written as JSON because a tag key may hold any separator."""
+        value = self._environment.get(name, "").strip() or "[]"
+        try:
+            texts = json.loads(value)
+        except (ValueError, RecursionError):
+            texts = None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            self.problems.append(
+                f"{name} is {value!r}; expected a list of tag keys in JSON, such as "
+                "'[\"tag-policy:due\"]'"
+            )
+            return ()
+        return tuple(texts)
+
     def topic_arn(self, name: str) -> str:
         example = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"
         value = self.text(name, example)
         if value and not _TOPIC_ARN.fullmatch(value):
             self.problems.append(
                 f"{name} is {value!r}; expected the ARN of a topic, such as {example!r}"
+            )
+        return value
+
+    def tag_key_or(self, default: str, name: str) -> str:
+        value = self._environment.get(name, "")
+        if not value.strip():
+            return default
+        if trimmed(value) != value:
+            # IAM has the key with its blanks, from Terraform: another than what is trimmed here.
+            self.problems.append(
+                f"{name} is {quoted(value)}; expected a tag key without blanks at its edges, "
+                f"such as {default!r}"
             )
         return value
 

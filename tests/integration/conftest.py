@@ -32,7 +32,7 @@ from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
-from tests.support.policies import VARIANTS, Rendered, render
+from tests.support.policies import VARIANTS, Policies, Rendered, render
 
 DEFAULT_ITEMS = {
     1: {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
@@ -54,7 +54,7 @@ def shared_clients() -> Clients:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
         clients = Clients()
         _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
-        _ = clients.sqs, clients.config, clients.s3
+        _ = clients.sqs, clients.config, clients.s3, clients.ec2_once
     return clients
 
 
@@ -87,6 +87,7 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict)
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     calls: list[Call] = field(default_factory=list)
+    refused: list[Call] = field(default_factory=list)
     queue: str = ""
     dead_letters: str = ""
     context: FakeContext | None = None
@@ -95,6 +96,11 @@ class Engine:
     def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
         """Make a client that acts as somebody, or as the administrator."""
         return _client(service, tuple((credentials or {}).items()))
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the function, whose name is that of the engine in its marks."""
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.variant}"
 
     @property
     def table(self) -> str:
@@ -120,6 +126,7 @@ class Engine:
         return Settings.from_env(
             {
                 "TAG_POLICY_RULES_TABLE": self.table,
+                "TAG_POLICY_STATE_TABLE": f"{self.variant}-state",
                 "TAG_POLICY_TOPIC_ARN": self.topic_arn,
                 "TAG_POLICY_VPC_IDS": vpc_ids or self.vpc.vpc_id,
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
@@ -142,7 +149,7 @@ class Engine:
             try:
                 return handler.run(
                     {} if event is None else event,
-                    context or self.context or FakeContext(),
+                    context or self.context or FakeContext(invoked_function_arn=self.arn),
                     self.settings(vpc_ids),
                     clients or shared_clients(),
                     self.clock,
@@ -225,6 +232,7 @@ class Engine:
             **self.environment,
             "TAG_POLICY_QUEUE_URL": self.queue,
             "TAG_POLICY_CONFIG_RULE": "true",
+            "TAG_POLICY_SCHEDULE": "rate(1 hour)",
         }
         self.source = EventSource(sqs, self.queue, arns[1], 1000, self._invoke)
 
@@ -232,8 +240,7 @@ class Engine:
         """Have the engine keep its reports in a new bucket."""
         where = {"LocationConstraint": REGION}
         self.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
-        function = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.variant}"
-        self.context = FakeContext(invoked_function_arn=function)
+        self.context = FakeContext(invoked_function_arn=self.arn)
         self.environment = {
             **self.environment,
             "TAG_POLICY_REPORT_BUCKET": bucket,
@@ -304,12 +311,13 @@ def prepare(variant: str, event_patterns: Mapping[str, str] = MappingProxyType({
     )
     engine.vpc = fleet.create_vpc(engine)
     engine.cloudtrail.clock = engine.clock
-    engine.client("dynamodb").create_table(
-        TableName=engine.table,
-        KeySchema=[{"AttributeName": "RuleId", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "RuleId", "AttributeType": "N"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    for table, key, kind in ((engine.table, "RuleId", "N"), (f"{variant}-state", "Key", "S")):
+        engine.client("dynamodb").create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind}],
+            BillingMode="PAY_PER_REQUEST",
+        )
     engine.set_rules(DEFAULT_ITEMS)
     sns = engine.client("sns")
     sns.create_topic(Name=f"{variant}-reports")
@@ -332,8 +340,8 @@ def rendered() -> Rendered:
 
 
 @pytest.fixture
-def policies(rendered: Rendered) -> dict[str, dict[str, Any]]:
-    """The policy of the role, for each variant."""
+def policies(rendered: Rendered) -> dict[str, Policies]:
+    """All policies of the role, for each variant."""
     return rendered.policies
 
 
@@ -348,7 +356,10 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def make_engine(rendered: Rendered) -> Iterator[Any]:
-    """Make engines; at the end, every call of theirs must be allowed by their role's policy."""
+    """Make engines; at the end, every call of theirs must be allowed by their role's policies.
+
+    But for ``engine.refused``: what a test had refused by them (see ``iam.enforcing``).
+    """
     engines: list[Engine] = []
 
     def make(variant: str) -> Engine:
@@ -360,6 +371,8 @@ def make_engine(rendered: Rendered) -> Iterator[Any]:
 
     for engine in engines:
         for call in engine.calls:
+            if any(call is refused for refused in engine.refused):
+                continue
             for request in requests_of(call):
                 assert allows(rendered.policies[engine.variant], request), (
                     f"the role of {engine.variant} does not allow {request}"

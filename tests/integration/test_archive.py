@@ -12,12 +12,12 @@ import pytest
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 
-from tag_policy.model import Finding, Mode, Trigger
+from tag_policy.model import Assignment, Finding, Mode, Scope, Trigger
 from tag_policy.reporting import archive
 from tag_policy.reporting import message as report
 from tag_policy.reporting.publish import RunError
-from tag_policy.runs.engine import Run
-from tag_policy.triggers.event import Scope
+from tag_policy.runs.context import RunContext
+from tag_policy.runs.engine import Engine as RunEngine
 from tests.integration.conftest import Engine, FakeContext, shared_clients
 from tests.support import fleet
 from tests.support.builders import outcome, ref
@@ -111,12 +111,12 @@ def test_every_finding_that_the_log_has_is_kept(
         }
 
 
-def test_the_chart_shows_the_runs_of_the_schedule(engine: Engine) -> None:
+def test_the_chart_shows_the_runs_about_everything_and_no_rehearsal(engine: Engine) -> None:
     engine.launch({"Name": "web"})
     fine = {"ProjectCode": "P", "CreatedBy": "x", "Expires": "never"}
     fleet.launch(engine, engine.vpc, fine, count=3)
 
-    for event in (SCHEDULED, {}, {"mode": "audit"}, SCHEDULED):
+    for event in (SCHEDULED, {}, {"mode": "audit"}):
         run(engine, event)
         engine.clock.sleep(3600)
 
@@ -369,9 +369,11 @@ def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message
     log, counter = logging.getLogger("tag_policy.runs.engine"), Counter()
     monkeypatch.setattr(log, "propagate", False)  # pytest would keep each line
     monkeypatch.setattr(log, "handlers", [counter])
-    scope = Scope(Trigger.SCHEDULE, (engine.vpc.vpc_id,), Mode.AUDIT)
+    scope = Assignment(Trigger.SCHEDULE, Scope.ALL, (engine.vpc.vpc_id,), Mode.AUDIT)
     assert engine.context is not None
-    this = Run(scope, engine.context, engine.settings(), shared_clients(), engine.clock)
+    this = RunEngine(
+        RunContext.begin(scope, engine.context, engine.settings(), shared_clients(), engine.clock)
+    )
 
     this.carry_out(lambda run: run.remedy(found(engine, ids)))
 

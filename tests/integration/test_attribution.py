@@ -494,3 +494,73 @@ def test_log_and_message_name_the_event_that_proves_a_creator(
     (publish,) = [call for call in engine.calls if call.action == "Publish"]
     findings = json.loads(json.loads(publish.parameters["Message"])["default"])["findings"]
     assert any(proof.items() <= finding.items() for finding in findings)
+
+
+def too_large(engine: Engine, *, resources: bool = False) -> None:
+    (event,) = engine.history()
+    record = json.loads(event["CloudTrailEvent"]) | {"responseElements": {"omitted": True}}
+    event["CloudTrailEvent"] = json.dumps(record)
+    if not resources:
+        event["Resources"] = []
+
+
+def test_a_launch_too_large_to_name_anybody_is_told_as_something_to_check_and_not_as_nobody(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=1))
+    too_large(engine)
+
+    summary = engine.run()
+
+    assert "CreatedBy" not in engine.tags(instance)
+    assert summary["outcomes"]["deferred"] == 1
+    (email,) = engine.emails()
+    assert email.text.startswith("PLEASE CHECK: ")
+    assert "creator-unreadable: " in email.text
+    assert "set the tag by hand" in email.text
+
+
+def test_a_launch_too_large_at_another_time_is_no_reason_to_doubt(engine: Engine) -> None:
+    other = engine.launch({"Name": "web", "CreatedBy": "bob"})
+    engine.backdate(other, timedelta(days=1))
+    too_large(engine)
+    instance = engine.launch({"Name": "web"})
+    engine.history().pop()
+    engine.backdate(instance, timedelta(days=2))
+
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "Undefined"
+
+
+@pytest.mark.parametrize("seconds", [1, 90, 1800])
+@pytest.mark.parametrize("companions", [0, 20])
+def test_who_repeats_a_launch_with_its_client_token_is_not_the_creator(
+    engine: Engine, seconds: int, companions: int
+) -> None:
+    ids = [engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))]
+    ids += [engine.launch({"Name": "web"}) for _ in range(companions)]
+    for instance in ids:
+        engine.backdate(instance, timedelta(days=1))
+    later = datetime.now(UTC) - timedelta(days=1) + timedelta(seconds=seconds)
+    record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, ids[:1], later)
+
+    engine.run()
+
+    assert engine.tags(ids[0])["CreatedBy"] == "alice"
+
+
+def test_a_repetition_whose_launch_is_not_there_is_neither_the_creator_nor_nobody(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.history().clear()
+    engine.backdate(instance, timedelta(days=1))
+    later = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=30)
+    record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, [instance], later)
+
+    engine.run()
+
+    assert "CreatedBy" not in engine.tags(instance)
+    assert "repeats after its creation" in engine.emails()[0].text

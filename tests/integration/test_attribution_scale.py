@@ -164,9 +164,7 @@ def test_a_page_that_is_refused_costs_no_answer_that_was_found_before() -> None:
     with failing("LookupEvents", error, lambda call: "NextToken" in call.parameters):
         asked = ask(ours)
 
-    assert asked.known() >= 97
-    left = [answer for answer in asked.answers.values() if isinstance(answer, NotKnownYet)]
-    assert {answer.code for answer in left} == {"InvalidNextTokenException"}
+    assert asked.known() == 100, "whoever the page would have been about is asked for by name"
 
 
 @pytest.mark.parametrize("others_per_second", [1.0, 1.8])

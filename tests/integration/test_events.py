@@ -287,6 +287,124 @@ def test_of_a_launch_that_is_told_twice_the_first_counts(engine: Engine) -> None
     assert engine.tags(instance)["CreatedBy"] == "alice"
 
 
+def launch_message(engine: Engine) -> dict[str, Any]:
+    """Return the event of the one launch, taken out of the queue."""
+    waiting = engine.waiting_messages()
+    (launch,) = [m for m in waiting if "RunInstances" in m.body]
+    waiting.remove(launch)
+    body: dict[str, Any] = json.loads(launch.body)
+    return body
+
+
+def put_back(engine: Engine, body: dict[str, Any]) -> None:
+    engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=json.dumps(body))
+
+
+def by_mallory(body: dict[str, Any], time: datetime) -> dict[str, Any]:
+    """Return the launch as it is recorded when mallory repeats it with its client token."""
+    at = f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    identity = {"type": "IAMUser", "userName": "mallory"}
+    detail = body["detail"] | {"eventTime": at, "userIdentity": identity}
+    return body | {"time": at, "detail": detail}
+
+
+def test_a_launch_that_is_repeated_months_after_the_creation_is_asked_for(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(days=60))
+    put_back(engine, by_mallory(launch_message(engine), datetime.now(UTC)))
+
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+    assert "LookupEvents" in engine.actions()
+
+
+def test_a_repetition_that_comes_alone_is_left_to_the_sweep(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    engine.backdate(instance, timedelta(minutes=10))
+    put_back(engine, by_mallory(launch_message(engine), datetime.now(UTC)))
+
+    engine.deliver()
+    assert "CreatedBy" not in engine.tags(instance)
+    engine.run()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+
+def without_a_schedule(engine: Engine) -> None:
+    engine.environment = {**engine.environment, "TAG_POLICY_SCHEDULE": ""}
+
+
+def test_without_a_schedule_a_creator_is_waited_for_and_then_people_are_told(
+    engine: Engine,
+) -> None:
+    without_a_schedule(engine)
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    launch_message(engine)
+
+    engine.deliver()
+    assert engine.messages(engine.queue) == 3, "its start, its first tag, and the tags since"
+    while engine.messages(engine.queue):
+        engine.pass_time(timedelta(minutes=2))
+        engine.deliver()
+
+    assert "CreatedBy" not in engine.tags(instance)
+    of_the_other_tags, of_the_creator = engine.emails()
+    assert "creator-not-looked-up" not in of_the_other_tags.text
+    assert of_the_creator.text.startswith("PLEASE CHECK: 1 finding left")
+    assert "creator-not-looked-up: " in of_the_creator.text
+    assert engine.messages(engine.dead_letters) == 0
+
+
+def test_without_a_schedule_the_event_of_a_launch_that_comes_later_is_in_time(
+    engine: Engine,
+) -> None:
+    without_a_schedule(engine)
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    launch = launch_message(engine)
+    engine.deliver()
+    put_back(engine, launch)
+    engine.deliver()
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+    for _ in range(3):
+        engine.pass_time(timedelta(minutes=2))
+        engine.deliver()
+
+    assert engine.messages(engine.queue) == engine.messages(engine.dead_letters) == 0
+    assert not any("creator-not-looked-up" in email.text for email in engine.emails())
+
+
+def test_a_launch_whose_record_leaves_out_the_answer_names_its_resources(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    body = launch_message(engine)
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{instance}"
+    body["detail"]["responseElements"] = {"omitted": True}
+    body["detail"]["resources"] = [{"type": "AWS::EC2::Instance", "ARN": arn}]
+    put_back(engine, body)
+
+    engine.deliver()
+
+    assert engine.tags(instance)["CreatedBy"] == "alice"
+
+
+@pytest.mark.parametrize("schedule", ["", "rate(1 hour)"])
+def test_a_launch_whose_record_names_nothing_is_told_unless_a_sweep_will_find_it(
+    engine: Engine, schedule: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.environment = {**engine.environment, "TAG_POLICY_SCHEDULE": schedule}
+    engine.launch({"ProjectCode": "P1", "CreatedBy": "alice", "Expires": "2099-01-01"})
+    body = launch_message(engine)
+    body["detail"]["responseElements"] = {"omitted": True}
+    put_back(engine, body)
+
+    engine.deliver()
+
+    said = "is too large for its record to name an instance"
+    assert said in caplog.text
+    assert any(said in email.text for email in engine.emails()) == (not schedule)
+
+
 def test_a_launch_whose_event_cannot_be_read_is_looked_up(engine: Engine) -> None:
     instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
     engine.backdate(instance, timedelta(days=1))

@@ -1,21 +1,35 @@
-"""The role, both ways, against the policy that Terraform renders.
+"""The role, both ways, against the policies that Terraform renders.
 
 That each call which the function makes is allowed is asserted of every test in this folder, by the
 fixture ``make_engine``. Here: that nothing is allowed which is never made, and what must not be.
+``tests/support/role_cases.py`` is the table of that.
 """
 
-import itertools
+import copy
+import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.conftest import Engine
 from tests.support import moto_config
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
-from tests.support.iam import Request, allowed_actions, allows, requests_of
-from tests.support.policies import VARIANTS
-
-INSTANCE = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
+from tests.support.iam import allowed_actions, allows, enforcing, refuses, requests_of
+from tests.support.policies import REMEMBERING, SHAPES, VARIANTS, Policies
+from tests.support.role_cases import (
+    ANNOUNCED,
+    ENDING,
+    EXEMPTION,
+    MARK,
+    NEVER_ENDING,
+    OTHERS,
+    OVERWRITING,
+    TAKING_BACK,
+    WRITING,
+    Case,
+    mark,
+)
 
 # Made by Lambda itself, with the function's role; the test of the deployed function sees them.
 BY_LAMBDA = {
@@ -40,7 +54,7 @@ RULES = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
-    make_engine: Any, policies: dict[str, dict[str, Any]], variant: str
+    make_engine: Any, policies: dict[str, Policies], variant: str
 ) -> None:
     engine: Engine = make_engine(variant)
     if variant in RULES:
@@ -57,163 +71,158 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
 
     made = {request.action for call in engine.calls for request in requests_of(call)}
     unused = allowed_actions(policies[variant]) - made - BY_LAMBDA - BY_OTHER_SERVICES
-    assert unused == set()
+    assert unused - REMEMBERING == set()
 
 
-CHANGES = ("ec2:CreateTags", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:DeleteTags")
+def check(policies: dict[str, Policies], case: Case) -> None:
+    answer = allows if case.allowed else refuses
+    assert answer(policies[case.variant], case.request), case.request
 
 
-MARKS = {
-    "ec2:TerminateInstances": "terminate at 2026-11-24T08:00:00Z: no tags at all",
-    "ec2:StopInstances": "stop at 2026-11-24T08:00:00Z: no tags at all",
-}
-KEYS = {"ec2:CreateTags": "ProjectCode", "ec2:DeleteTags": "tag-policy:due"}
-
-
-def context_of(action: str) -> dict[str, list[str]]:
-    """The tags of an instance, and of the request, with which an action is allowed if ever."""
-    if action in KEYS:
-        return {"aws:TagKeys": [KEYS[action]]}
-    return {"aws:ResourceTag/tag-policy:due": [MARKS[action]]}
-
-
-def allowed_changes(policy: dict[str, Any]) -> set[str]:
-    return {a for a in CHANGES if allows(policy, Request(a, INSTANCE, context_of(a)))}
-
-
-@pytest.mark.parametrize(
-    ("variant", "changes"),
-    [
-        ("terminate", {"ec2:CreateTags", "ec2:DeleteTags", "ec2:TerminateInstances"}),
-        ("stop", {"ec2:CreateTags", "ec2:DeleteTags", "ec2:StopInstances"}),
-        ("notify", {"ec2:CreateTags", "ec2:DeleteTags"}),
-        ("remediate", {"ec2:CreateTags", "ec2:DeleteTags"}),
-        ("audit", set()),
-    ],
-)
-def test_the_role_may_change_what_its_inputs_ask_for_and_nothing_else(
-    policies: dict[str, dict[str, Any]], variant: str, changes: set[str]
+@pytest.mark.parametrize("case", ENDING, ids=str)
+def test_only_an_untagged_instance_with_this_engines_mark_can_be_ended_and_no_exempt_one(
+    policies: dict[str, Policies], case: Case
 ) -> None:
-    assert allowed_changes(policies[variant]) == changes
+    check(policies, case)
 
 
-def end(action: str, **tags: str) -> Request:
-    context = {f"aws:ResourceTag/tag-policy:{key}": [value] for key, value in tags.items()}
-    return Request(action, INSTANCE, context)
-
-
-@pytest.mark.parametrize(
-    ("variant", "action"),
-    [("terminate", "ec2:TerminateInstances"), ("stop", "ec2:StopInstances")],
-)
-def test_only_a_marked_instance_can_be_ended_and_never_an_exempt_one(
-    policies: dict[str, dict[str, Any]], variant: str, action: str
+@pytest.mark.parametrize("case", NEVER_ENDING, ids=str)
+def test_nothing_can_be_ended_where_the_deployment_does_not_say_so(
+    policies: dict[str, Policies], case: Case
 ) -> None:
-    policy, mark = policies[variant], MARKS[action]
-    (other,) = set(MARKS.values()) - {mark}
-
-    assert allows(policy, end(action, due=mark))
-    for tags in ({}, {"due": ""}, {"due": "soon"}, {"due": other}):
-        assert not allows(policy, end(action, **tags))
-    for exemption in ("", "2026-12-31", "because"):
-        assert not allows(policy, end(action, due=mark, exempt=exemption))
+    check(policies, case)
 
 
-def test_the_mark_is_the_only_tag_that_may_be_deleted(
-    policies: dict[str, dict[str, Any]],
+@pytest.mark.parametrize("case", WRITING, ids=str)
+def test_only_the_tags_of_the_rules_and_the_mark_can_be_written(
+    policies: dict[str, Policies], case: Case
 ) -> None:
-    for variant in ("terminate", "stop", "notify", "remediate"):
-        for keys in (["ProjectCode"], ["tag-policy:due", "Name"], ["tag-policy:exempt"], []):
-            context = {"aws:TagKeys": keys} if keys else {}
-            request = Request("ec2:DeleteTags", INSTANCE, context)
-            assert not allows(policies[variant], request)
+    check(policies, case)
 
 
-def test_the_mark_may_be_written_only_where_something_can_be_ended(
-    policies: dict[str, dict[str, Any]],
+@pytest.mark.parametrize("case", OVERWRITING, ids=str)
+def test_no_value_can_be_overwritten(policies: dict[str, Policies], case: Case) -> None:
+    check(policies, case)
+
+
+@pytest.mark.parametrize("case", TAKING_BACK, ids=str)
+def test_only_the_mark_can_be_taken_back(policies: dict[str, Policies], case: Case) -> None:
+    check(policies, case)
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=str)
+def test_what_nobody_needs_is_not_allowed(policies: dict[str, Policies], case: Case) -> None:
+    check(policies, case)
+
+
+def test_in_audit_mode_nothing_can_be_changed(policies: dict[str, Policies]) -> None:
+    changes = {a for a in allowed_actions(policies["audit"]) if a.startswith("ec2:")}
+
+    assert changes == {"ec2:DescribeInstances", "ec2:DescribeVpcs"}
+
+
+# The same, as calls that somebody forges who has the role.
+
+
+def test_a_tagged_instance_with_a_stale_mark_cannot_be_ended_by_a_forged_call(
+    engine: Engine, policies: dict[str, Policies]
 ) -> None:
-    for variant, may in (("terminate", True), ("stop", True), ("notify", False), ("audit", False)):
-        assert may_write(policies[variant], "tag-policy:due") is may
+    stale = {MARK: mark("terminate", "terminate", ANNOUNCED)}
+    ec2 = engine.client("ec2")
+    untagged = engine.launch(stale)
+    kept = [
+        engine.launch(stale | more)
+        for more in ({"Name": "db"}, {"name": "db"}, {"CreatedBy": "x"}, {EXEMPTION: ""})
+    ]
+
+    with enforcing(policies["terminate"]):
+        for instance_id in kept:
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.terminate_instances(InstanceIds=[instance_id])
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            ec2.terminate_instances(InstanceIds=[untagged, *kept])
+        ec2.terminate_instances(InstanceIds=[untagged])
+
+    assert {engine.state(instance_id) for instance_id in kept} == {"running"}
+    assert engine.state(untagged) == "terminated"
 
 
-def test_only_the_tags_of_the_rules_may_be_written(policies: dict[str, dict[str, Any]]) -> None:
-    of_the_rules = ["ProjectCode", "CreatedBy", "Expires"]
-    for size in (1, 2, 3):
-        for keys in itertools.combinations(of_the_rules, size):
-            request = Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": keys})
-            assert allows(policies["terminate"], request)
-
-    for other in (["Name"], ["ProjectCode", "Name"], ["*"], []):
-        request = Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": other} if other else {})
-        assert not allows(policies["terminate"], request)
-
-
-def may_write(policy: dict[str, Any], *keys: str) -> bool:
-    return allows(policy, Request("ec2:CreateTags", INSTANCE, {"aws:TagKeys": keys}))
-
-
-def test_what_is_written_next_to_a_creator_may_be_written_and_nothing_like_it(
-    policies: dict[str, dict[str, Any]],
+def test_a_value_that_somebody_wrote_cannot_be_overwritten_by_a_forged_call(
+    engine: Engine, policies: dict[str, Policies]
 ) -> None:
-    assert may_write(policies["event-id"], "CreatedBy", "CreatedBy:event-id", "ProjectCode")
-    assert not may_write(policies["event-id"], "ProjectCode:event-id")
-    assert not may_write(policies["event-id"], "CreatedBy:event-time")
-    assert not may_write(policies["terminate"], "CreatedBy:event-id")
+    ec2 = engine.client("ec2")
+    written = engine.launch({"ProjectCode": "P1"})
+    spelt = engine.launch({"projectcode": "P1"})
+    blank = engine.launch({"ProjectCode": ""})
+
+    with enforcing(policies["terminate"]) as refused:
+        for instance_id in (written, spelt):
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.create_tags(
+                    Resources=[instance_id], Tags=[{"Key": "ProjectCode", "Value": "x"}]
+                )
+        for instance_id in (written, blank):
+            tags = [{"Key": "CreatedBy", "Value": "jane"}]
+            ec2.create_tags(Resources=[instance_id], Tags=tags)
+        ec2.create_tags(Resources=[blank], Tags=[{"Key": "ProjectCode", "Value": "x"}])
+
+    assert len(refused) == 2
+    assert engine.tags(written) == {"ProjectCode": "P1", "CreatedBy": "jane"}
+    assert engine.tags(spelt) == {"projectcode": "P1"}
+    assert engine.tags(blank) == {"ProjectCode": "x", "CreatedBy": "jane"}
 
 
-def test_next_to_any_key_where_only_the_table_knows_which_of_them_hold_a_creator(
-    policies: dict[str, dict[str, Any]],
+# IAM's limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+
+
+def characters(policy: dict[str, Any]) -> int:
+    """Count as IAM does: white space is not counted, but inside texts it is here."""
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def texts(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_policy_fits(policies: dict[str, Policies], shape: str) -> None:
+    own, *locks = policies[shape]
+
+    assert characters(own) <= 10_240
+    assert len(locks) <= 3
+    assert all(characters(lock) <= 6_144 for lock in locks)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
+    policies: dict[str, Policies], shape: str
 ) -> None:
-    assert may_write(policies["shared"], "Owner", "Owner:event-time")
-    assert not may_write(policies["shared"], "Owner:event-id")
-    assert may_write(policies["by-hand"], "Owner", "Owner:event-id")
-    assert "cloudtrail:LookupEvents" in allowed_actions(policies["by-hand"])
+    own, *locks = policies[shape]
+    writable = {
+        key
+        for statement in own["Statement"]
+        if statement["Action"] == "ec2:CreateTags"
+        for key in texts(statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"])
+    }
+    locked = [
+        statement["Condition"]["ForAnyValue:StringEquals"]["aws:TagKeys"]
+        for lock in locks
+        for statement in lock["Statement"]
+    ]
+
+    assert sorted(locked) == sorted(writable - {MARK})
 
 
-@pytest.mark.parametrize(
-    "resource",
-    [
-        "arn:aws:ec2:eu-west-1:123456789012:volume/vol-0123456789abcdef0",
-        "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
-        "arn:aws:ec2:eu-west-1:999999999999:instance/i-0123456789abcdef0",
-    ],
-)
-def test_only_instances_of_this_account_and_region_may_be_changed(
-    policies: dict[str, dict[str, Any]], resource: str
+def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
+    policies: dict[str, Policies],
 ) -> None:
-    for action in CHANGES:
-        request = Request(action, resource, context_of(action))
-        assert not allows(policies["terminate"], request)
+    own = copy.deepcopy(policies["n" * 40][0])  # everything that makes it long
+    for statement in own["Statement"]:
+        if statement["Action"] == "ec2:CreateTags":
+            statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"] = []
+        if statement["Sid"] == "TerminateMarkedUntaggedInstances":
+            statement["Condition"]["Null"] = {}
+    longer = len("aws-iso-b:ap-southeast-7") - len("aws:eu-west-1")
+    arns = json.dumps(own).count("arn:aws:")
 
-
-@pytest.mark.parametrize(
-    ("action", "resource"),
-    [
-        ("dynamodb:Scan", "arn:aws:dynamodb:eu-west-1:123456789012:table/other"),
-        ("dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/terminate-rules"),
-        ("dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/terminate-rules"),
-        ("sns:Publish", "arn:aws:sns:eu-west-1:123456789012:other"),
-        ("sns:Subscribe", "arn:aws:sns:eu-west-1:123456789012:terminate-reports"),
-        ("logs:CreateLogGroup", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/x"),
-        ("iam:PassRole", "*"),
-    ],
-)
-def test_what_nobody_needs_is_not_allowed(
-    policies: dict[str, dict[str, Any]], action: str, resource: str
-) -> None:
-    assert not allows(policies["terminate"], Request(action, resource))
-
-
-def test_without_a_rule_that_looks_users_up_cloudtrail_is_not_read(
-    policies: dict[str, dict[str, Any]],
-) -> None:
-    assert "cloudtrail:LookupEvents" not in allowed_actions(policies["no-lookup"])
-    assert "cloudtrail:LookupEvents" in allowed_actions(policies["notify"])
-
-
-def test_a_key_is_used_through_the_services_alone(policies: dict[str, dict[str, Any]]) -> None:
-    key = str(VARIANTS["encrypted"]["kms_key_arn"])
-    for service, allowed in (("dynamodb", True), ("sns", True), ("s3", False)):
-        via = {"kms:ViaService": [f"{service}.eu-west-1.amazonaws.com"]}
-        assert allows(policies["encrypted"], Request("kms:Decrypt", key, via)) is allowed
-    assert not allows(policies["encrypted"], Request("kms:Decrypt", key))
+    assert characters(own) + arns * longer <= 5_600

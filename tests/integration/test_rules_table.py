@@ -34,6 +34,25 @@ def test_bad_items_are_skipped_and_reported_and_the_rest_go_on(engine: Engine) -
     assert "rule 8: TagKey 'ProjectCode' is already the subject of rule 1" in text
 
 
+def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says_why(
+    engine: Engine,
+) -> None:
+    narrowed = {"TagKey": "Owner", "Action": "Update", "Default": "ops", "When": "production"}
+    engine.set_rules(
+        DEFAULT_ITEMS
+        | {4: narrowed, 5: {"TagKey": "Owner", "Action": "Update", "Default": "somebody"}}
+    )
+    instance = engine.launch({"Name": "web"})
+
+    summary = engine.run()
+
+    assert (summary["rules"], summary["rule_errors"]) == (3, 2)
+    assert "Owner" not in engine.tags(instance)
+    text = engine.emails()[0].text
+    assert "rule 4: attribute 'When' is not known, and might have narrowed the rule" in text
+    assert "rule 5: TagKey 'Owner' is that of rule 4" in text
+
+
 def test_bad_items_are_reported_even_when_every_instance_is_compliant(engine: Engine) -> None:
     engine.set_rules(DEFAULT_ITEMS | BAD)
 
@@ -76,22 +95,14 @@ def test_a_table_that_cannot_be_read_changes_nothing_and_fails_the_run(
 
 
 def test_every_page_of_the_table_is_read(engine: Engine) -> None:
-    padding = "x" * 300_000
+    too_long = {"Action": "Update", "Default": "x" * 300_000}
     engine.set_rules(
-        {
-            number: {
-                "TagKey": f"Key{number}",
-                "Action": "Update",
-                "Default": "v",
-                "Comment": padding,
-            }
-            for number in range(1, 9)
-        }
+        DEFAULT_ITEMS | {number: too_long | {"TagKey": f"Key{number}"} for number in range(11, 19)}
     )
 
     summary = engine.run()
 
-    assert summary["rules"] == 8
+    assert (summary["rules"], summary["rule_errors"]) == (3, 8)
     assert engine.actions().count("Scan") > 1
 
 

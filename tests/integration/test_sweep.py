@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tag_policy.resources import instance as inventory
-from tag_policy.triggers.event import EventError
-from tests.integration.conftest import Engine
+from tag_policy.triggers.request import EventError
+from tests.integration.conftest import Engine, shared_clients
 from tests.support import fleet
 
 
@@ -217,3 +217,27 @@ def test_an_old_instance_has_no_creator_to_be_found_and_gets_the_fallback(engine
 
     assert engine.tags(instance)["CreatedBy"] == "Undefined"
     assert "more than 90 days ago" in engine.emails()[0].text
+
+
+def test_what_a_service_manages_and_the_account_hides_is_put_right(engine: Engine) -> None:
+    hidden, shown = engine.launch({"Name": "node"}), engine.launch({"Name": "web"})
+    engine.let_a_service_manage(hidden)
+
+    summary = engine.run()
+
+    assert summary["instances"] == 2
+    assert engine.tags(hidden)["ProjectCode"] == engine.tags(shown)["ProjectCode"] == "Proj007"
+
+
+def test_an_sdk_that_cannot_ask_for_hidden_instances_does_not_and_says_so(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hidden = engine.launch({"Name": "node"})
+    engine.let_a_service_manage(hidden)
+    model = shared_clients().ec2.meta.service_model.operation_model("DescribeInstances")
+    monkeypatch.delitem(model.input_shape.members, "IncludeManagedResources")
+
+    summary = engine.run()
+
+    assert summary["instances"] == 0
+    assert "instances that AWS services manage may be hidden" in caplog.text

@@ -19,6 +19,7 @@ run "names_begin_with_the_name" {
   assert {
     condition = alltrue([
       aws_dynamodb_table.this[0].name == "prod-rules",
+      aws_dynamodb_table.state.name == "prod-state",
       aws_sns_topic.this[0].name == "prod-reports",
       aws_lambda_function.this.function_name == "prod",
       aws_cloudwatch_log_group.this.name == "/aws/lambda/prod",
@@ -53,6 +54,7 @@ run "the_function_is_told_what_the_inputs_say" {
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
       TAG_POLICY_RULES_TABLE     = "tag-policy-rules"
+      TAG_POLICY_STATE_TABLE     = "tag-policy-state"
       TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:mock-reports"
       TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
@@ -65,6 +67,8 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_PROTECT_MANAGED         = "false"
       TAG_POLICY_MAX_DESTRUCTIVE         = "3"
       TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = "2.5"
+
+      TAG_POLICY_FORMER_MARKER_TAG_KEYS = "[]"
 
       TAG_POLICY_CREATOR_FORMAT             = "role/name"
       TAG_POLICY_ATTRIBUTION_DETAILS        = "event_time"

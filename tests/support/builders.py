@@ -1,6 +1,6 @@
 """Small makers of the engine's own objects, for tests that care about one field of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,17 +8,23 @@ from typing import Any
 from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import (
     Action,
+    Code,
     Finding,
     Instance,
     InstanceRef,
+    Mark,
     Mode,
     Outcome,
     Remedy,
     Result,
     Rule,
+    Scope,
     Trigger,
+    UntaggedAction,
+    Verdict,
 )
 from tag_policy.reporting.report import Outcomes, Report
+from tag_policy.rules.evaluation import Evaluator
 from tag_policy.settings import Settings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -32,6 +38,7 @@ DEFAULT_RULES = (PROJECT_CODE, CREATED_BY, EXPIRES)
 
 ENVIRONMENT = {
     "TAG_POLICY_RULES_TABLE": "tag-policy-rules",
+    "TAG_POLICY_STATE_TABLE": "tag-policy-state",
     "TAG_POLICY_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
     "TAG_POLICY_VPC_IDS": "vpc-abc123c1,vpc-0def",
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
@@ -59,8 +66,36 @@ def instance(tags: Mapping[str, str], state: str = "running", **changes: Any) ->
     return Instance(reference, state, yesterday, dict(tags))
 
 
+ENGINE = "tag-policy"
+
+
+def verdict(found: Instance, rules: Sequence[Rule], how: Settings, now: datetime = NOW) -> Verdict:
+    """Return what the engine ``tag-policy`` says of an instance."""
+    return Evaluator(rules, how, ENGINE, now)(found)
+
+
+def evaluate(
+    found: Instance, rules: Sequence[Rule], how: Settings, now: datetime = NOW
+) -> list[Finding]:
+    """Return what the engine ``tag-policy`` finds about an instance; nothing where it is exempt."""
+    return list(verdict(found, rules, how, now).findings)
+
+
+def mark(
+    time: datetime,
+    announced: datetime | None,
+    action: UntaggedAction = UntaggedAction.TERMINATE,
+    engine: str = ENGINE,
+) -> Mark:
+    """Make a mark of an untagged instance."""
+    return Mark(engine, action, time, "untagged", announced)
+
+
 def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
-    """Make an outcome, of a missing ProjectCode where nothing else is said."""
+    """Make an outcome, of a missing ProjectCode where nothing else is said.
+
+    ``code`` is that of the outcome, ``finding_code`` that of its finding.
+    """
     values: dict[str, Any] = {
         "instance": ref(),
         "remedy": Remedy.TAG,
@@ -69,6 +104,9 @@ def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
         "value": "Proj007",
     }
     detail, code = changes.pop("detail", ""), changes.pop("code", "")
+    if "mark" in changes:
+        changes = {"remedy": Remedy.MARK, "tag_key": "tag-policy:due", "value": None} | changes
+    values["code"] = changes.pop("finding_code", Code.MISSING)
     return Outcome(Finding(**(values | changes)), result, detail, code)
 
 
@@ -77,6 +115,9 @@ def report(**changes: Any) -> Report:
     values: dict[str, Any] = {
         "mode": Mode.ENFORCE,
         "trigger": Trigger.SCHEDULE,
+        "scope": Scope.ALL,
+        "acts": True,
+        "rehearsal": False,
         "vpc_ids": ("vpc-abc123c1",),
         "partition": "aws",
         "engine": "tag-policy",

@@ -1,15 +1,22 @@
-"""Is a call allowed by a policy? Of IAM's evaluation logic, what this project's policies use.
+"""Is a call allowed to a role? Of IAM's evaluation logic, what this project's policies use.
 
-An unknown condition operator or element is an error rather than a guess.
+A role's policies count together: some statement of any of them has to allow the request, and none
+may deny it. An unknown condition operator, element or policy variable is an error rather than a
+guess.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.support.calls import Call
+from tests.support.calls import AwsError, Call, listening
+
+Policy = Mapping[str, Any]
+"""A policy document."""
 
 _KNOWN_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 
@@ -34,8 +41,11 @@ def requests_of(call: Call) -> Iterator[Request]:
     action = f"{call.service}:{call.action}"
     parameters = call.parameters
     match action:
-        case "dynamodb:Scan":
+        case "dynamodb:Scan" | "dynamodb:GetItem" | "dynamodb:PutItem":
             yield Request(action, f"arn:aws:dynamodb:{arn}:table/{parameters['TableName']}")
+        case "dynamodb:BatchGetItem" | "dynamodb:BatchWriteItem":
+            for table in parameters["RequestItems"]:
+                yield Request(action, f"arn:aws:dynamodb:{arn}:table/{table}")
         case "sns:Publish":
             yield Request(action, parameters["TopicArn"])
         case "logs:CreateLogStream" | "logs:PutLogEvents":
@@ -43,15 +53,18 @@ def requests_of(call: Call) -> Iterator[Request]:
             yield Request(action, f"arn:aws:logs:{arn}:log-group:{group}")
         case "ec2:CreateTags" | "ec2:DeleteTags":
             keys = [tag["Key"] for tag in parameters["Tags"]]
+            asked = {
+                f"aws:RequestTag/{tag['Key']}": [tag.get("Value", "")] for tag in parameters["Tags"]
+            }
             for resource in parameters["Resources"]:
                 # Instances are all that the function tags; another id would be another resource.
                 kind = "instance" if resource.startswith("i-") else "other"
-                yield Request(action, f"arn:aws:ec2:{arn}:{kind}/{resource}", {"aws:TagKeys": keys})
+                context = asked | {"aws:TagKeys": keys} | _tags(call, resource)
+                yield Request(action, f"arn:aws:ec2:{arn}:{kind}/{resource}", context)
         case "ec2:TerminateInstances" | "ec2:StopInstances":
             for instance_id in parameters["InstanceIds"]:
-                tags = call.resource_tags.get(instance_id, {})
-                context = {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
-                yield Request(action, f"arn:aws:ec2:{arn}:instance/{instance_id}", context)
+                resource = f"arn:aws:ec2:{arn}:instance/{instance_id}"
+                yield Request(action, resource, _tags(call, instance_id))
         case "sqs:ChangeMessageVisibilityBatch" | "sqs:DeleteMessageBatch":
             # IAM has no action of its own for a batch of them.
             queue = parameters["QueueUrl"].rsplit("/", 1)[-1]
@@ -72,23 +85,79 @@ def requests_of(call: Call) -> Iterator[Request]:
             raise KeyError(f"{action} is new; say in {__name__} how IAM sees it")
 
 
-def allows(policy: Mapping[str, Any], request: Request) -> bool:
-    """Tell whether a policy allows a request: some statement allows it, and none denies it."""
-    effects = {s["Effect"] for s in policy["Statement"] if _applies(s, request)}
-    return "Allow" in effects and "Deny" not in effects
+def _tags(call: Call, resource_id: str) -> dict[str, list[str]]:
+    tags = call.resource_tags.get(resource_id, {})
+    return {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
 
 
-def allowed_actions(policy: Mapping[str, Any]) -> set[str]:
-    """Return every action that some statement of a policy allows."""
+def allows(policies: Policy | Sequence[Policy], request: Request) -> bool:
+    """Tell whether a role with these policies is surely allowed a request.
+
+    A resource may have tags whose keys differ in case alone. IAM sees one of them, and does not say
+    which: what is allowed with one and not with the other is not surely allowed.
+    """
+    return all(_effect(policies, reading) for reading in _readings(request))
+
+
+def refuses(policies: Policy | Sequence[Policy], request: Request) -> bool:
+    """Tell whether a role with these policies is surely refused a request."""
+    return not any(_effect(policies, reading) for reading in _readings(request))
+
+
+def allowed_actions(policies: Policy | Sequence[Policy]) -> set[str]:
+    """Return every action that some statement allows."""
     return {
         action
-        for statement in policy["Statement"]
+        for statement in statements_of(policies)
         if statement["Effect"] == "Allow"
         for action in _list(statement["Action"])
     }
 
 
-def _applies(statement: Mapping[str, Any], request: Request) -> bool:
+def statements_of(policies: Policy | Sequence[Policy]) -> list[Mapping[str, Any]]:
+    """Return the statements of all policies."""
+    documents = [policies] if isinstance(policies, Mapping) else policies
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+@contextmanager
+def enforcing(
+    policies: Policy | Sequence[Policy], when: Callable[[Call], bool] = lambda _: True
+) -> Iterator[list[Call]]:
+    """Refuse what the policies do not allow, as AWS would; ``when`` picks the calls of their role.
+
+    Yields the calls that were refused. EC2 refuses a call as a whole, if it refuses one resource.
+    """
+    refused: list[Call] = []
+
+    def refuse(call: Call) -> None:
+        if when(call) and not all(allows(policies, request) for request in requests_of(call)):
+            refused.append(call)
+            code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDenied"
+            raise AwsError(code, "not authorized by the role's policies", 403)
+
+    with listening(refuse):
+        yield refused
+
+
+_Context = Mapping[str, Sequence[str]]
+
+
+def _readings(request: Request) -> Iterator[tuple[Request, _Context]]:
+    """Yield what IAM may see: condition keys without regard to case, one value set for each."""
+    folded: dict[str, list[Sequence[str]]] = {}
+    for key, values in request.context.items():
+        folded.setdefault(key.lower(), []).append(values)
+    for choice in itertools.product(*folded.values()):
+        yield request, dict(zip(folded, choice, strict=True))
+
+
+def _effect(policies: Policy | Sequence[Policy], reading: tuple[Request, _Context]) -> bool:
+    effects = {s["Effect"] for s in statements_of(policies) if _applies(s, *reading)}
+    return "Allow" in effects and "Deny" not in effects
+
+
+def _applies(statement: Mapping[str, Any], request: Request, context: _Context) -> bool:
     unknown = set(statement) - _KNOWN_ELEMENTS
     if unknown:
         raise NotImplementedError(f"elements {unknown} of a statement")
@@ -98,7 +167,7 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
         )
         and any(_like(pattern, request.resource) for pattern in _list(statement["Resource"]))
         and all(
-            _OPERATORS[operator](_list(values), request.context.get(key))
+            _OPERATORS[operator](_literal(values), context.get(key.lower()))
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
@@ -107,6 +176,13 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
 
 def _list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
+
+
+def _literal(value: Any) -> list[str]:
+    values = _list(value)
+    if any("${" in text for text in values):
+        raise NotImplementedError(f"policy variables, in {values}")
+    return values
 
 
 def _like(pattern: str, value: str) -> bool:
@@ -125,13 +201,19 @@ def _for_all_values_string_equals(wanted: Iterable[str], given: Sequence[str] | 
     return all(value in wanted for value in given or ())  # true of no values at all, as in IAM
 
 
+def _for_any_value_string_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
+    return any(value in wanted for value in given or ())  # false of no values at all, as in IAM
+
+
 def _null(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
-    return (given is None) == ("true" in wanted)
+    # A tag without a value is there: an empty text is not nothing. No values at all are.
+    return (not given) == ("true" in wanted)
 
 
 _OPERATORS: Mapping[str, Callable[[list[str], Sequence[str] | None], bool]] = {
     "StringEquals": _string_equals,
     "StringLike": _string_like,
     "ForAllValues:StringEquals": _for_all_values_string_equals,
+    "ForAnyValue:StringEquals": _for_any_value_string_equals,
     "Null": _null,
 }

@@ -8,6 +8,10 @@ are not terminated, those of other zones are, and the call reports an error; mot
 the protected one, whatever their zone.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
 
+An account may hide the instances that AWS services manage, and this one does: DescribeInstances
+leaves them out unless it is asked for them, or for one of them by its id.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
+
 The values of a filter may have wildcards, which moto knows for tags only.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#advanced-filters
 """
@@ -25,6 +29,7 @@ from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend, Reservation
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
 
+from tests.support.calls import current_call
 from tests.support.extensions import replace
 
 
@@ -35,6 +40,7 @@ def extend() -> None:
     replace(InstanceBackend, "stop_instances", _make_stop_instances)
     replace(InstanceBackend, "run_instances", _make_run_instances)
     replace(InstanceBackend, "all_reservations", _make_all_reservations)
+    replace(InstanceBackend, "describe_instances", _make_describe_instances)
     replace(InstanceBackend, "get_instance", _make_get_instance)
     replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
     replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
@@ -71,6 +77,27 @@ def _make_all_reservations(original: Callable[..., Any]) -> Callable[..., Any]:
         return filter_reservations([copy(reservation) for reservation in reservations], filters)
 
     return all_reservations
+
+
+def _make_describe_instances(original: Callable[..., Any]) -> Callable[..., Any]:
+    def describe_instances(self: Any, filters: Any = None) -> Any:
+        reservations = original(self, filters)
+        call = current_call()
+        if call is None or str(call.parameters.get("IncludeManagedResources")).lower() == "true":
+            return reservations
+        shown = []
+        for reservation in reservations:
+            if any(map(_is_managed, reservation.instances)):
+                reservation = copy(reservation)
+                reservation.instances = [i for i in reservation.instances if not _is_managed(i)]
+            shown += [reservation] if reservation.instances else []
+        return shown
+
+    return describe_instances
+
+
+def _is_managed(instance: Any) -> bool:
+    return bool((getattr(instance, "operator", None) or {}).get("Managed"))
 
 
 def _make_get_instance(original: Callable[..., Any]) -> Callable[..., Any]:

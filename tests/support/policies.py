@@ -1,10 +1,13 @@
-"""The role's policy as Terraform renders it, for every shape that the inputs can give it."""
+"""The role's policies as Terraform renders them, for every shape that the inputs can give them."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.embedded_aws import EmbeddedAws
+
+Policies = list[dict[str, Any]]
+"""The documents of all policies of a role."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "terminate": {"untagged_action": "terminate"},
@@ -49,6 +52,55 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }
 
+# What the role may do with the table of what was told: not every run does each of it.
+REMEMBERING = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+}
+
+_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+_EVERYTHING: dict[str, Any] = {
+    "untagged_action": "terminate",
+    "attribution_details": "event_time",
+    "event_triggers": {"launch": True, "state_change": True, "tag_change": True},
+    "config_rule": True,
+    "kms_key_arn": _KEY,
+    "rules_table_name": "t" * 255,
+    "topic_arn": f"arn:aws:sns:eu-west-1:123456789012:{'t' * 256}",
+    "report_bucket": {
+        "name": "b" * 63,
+        "prefix": "p" * 99 + "/",
+        "kms_key_arn": _KEY,
+    },
+}
+
+# More shapes, for questions about the policies alone.
+#
+# The longest ones are what nobody deploys: everything that makes a policy long, and as many tag
+# keys as the module takes (tests/module/value_lock.tftest.hcl has one more of each refused).
+SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
+    "warned": {
+        "untagged_action": "terminate",
+        "grace_period": "24h",
+        "former_marker_tag_keys": ["due", "tag-policy:old"],
+    },
+    "fullest": {
+        "untagged_action": "notify",
+        "rules": {},
+        "writable_tag_keys": [f"key-{number:08}" for number in range(99)],
+    },
+    "n" * 40: _EVERYTHING
+    | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
+    "m" * 40: _EVERYTHING
+    | {
+        "attribution_details": "off",
+        "rules": {},
+        "writable_tag_keys": [f"{number:0127}" for number in range(16)],
+    },
+}
+
 _MODULE = """
 module "{name}" {{
   source  = "../.."
@@ -58,20 +110,38 @@ module "{name}" {{
 }}
 
 output "{name}" {{
-  value = module.{name}.role_policy_json
+  value = concat([module.{name}.role_policy_json], module.{name}.value_lock_policy_jsons)
 }}
 """
+
+
+def policies_of(iam: Any, role_name: str) -> Policies:
+    """Return the documents of all policies that a role has in AWS: its own, and the attached."""
+    own = [
+        iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role_name)["PolicyNames"]
+    ]
+    attached = [
+        iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]
+        for policy in iam.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
+    ]
+    return own + [
+        iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])[
+            "PolicyVersion"
+        ]["Document"]
+        for policy in attached
+    ]
 
 
 @dataclass(frozen=True, repr=False)
 class Rendered:
     """What Terraform makes of the variants.
 
-    ``policies`` has the role's policy for each variant, by its name. ``event_patterns`` has the
-    patterns of the variant ``events``, by trigger.
+    ``policies`` has all policies of the role for each of ``SHAPES``, its own first, by its name.
+    ``event_patterns`` has the patterns of the variant ``events``, by trigger.
     """
 
-    policies: dict[str, dict[str, Any]]
+    policies: dict[str, Policies]
     event_patterns: dict[str, str]
 
     def __repr__(self) -> str:
@@ -86,18 +156,18 @@ def render(aws: EmbeddedAws) -> Rendered:
     the event rules.
     """
     text = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
-    for name, inputs in VARIANTS.items():
+    for name, inputs in SHAPES.items():
         lines = "\n".join(f"  {key} = {json.dumps(value)}" for key, value in inputs.items())
         text += _MODULE.format(name=name, inputs=lines)
     module = aws.root_module(text)
-    targets = [f"-target=module.{name}.data.aws_iam_policy_document.this" for name in VARIANTS]
+    targets = [f"-target=module.{name}.data.aws_iam_policy_document.this" for name in SHAPES]
     targets.append("-target=module.events.aws_cloudwatch_event_rule.event")
     module.run("init", "-input=false")
     module.run("apply", "-input=false", "-auto-approve", *targets)
     outputs = module.outputs
     rules = aws.client("events").list_rules(NamePrefix="events-")["Rules"]
     return Rendered(
-        policies={name: json.loads(outputs[name]) for name in VARIANTS},
+        policies={name: [json.loads(text) for text in outputs[name]] for name in SHAPES},
         event_patterns={
             rule["Name"].removeprefix("events-"): rule["EventPattern"]
             for rule in rules

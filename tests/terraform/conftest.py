@@ -102,6 +102,11 @@ def resources_of_engines(aws: EmbeddedAws) -> list[str]:
         *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"]),
         *(alarm["AlarmName"] for alarm in alarms),
         *(
+            policy["PolicyName"]
+            for policy in aws.client("iam").list_policies(Scope="Local")["Policies"]
+            if policy["PolicyName"].startswith("tag-policy")
+        ),
+        *(
             role["RoleName"]
             for role in aws.client("iam").list_roles()["Roles"]
             if role["RoleName"].startswith("tag-policy")

@@ -1,6 +1,5 @@
 """examples/config-rule: AWS Config asks the deployed function, and reads its answers."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from tests.support import fleet
 from tests.support.calls import recording
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.iam import allows, requests_of
+from tests.support.policies import policies_of
 from tests.terraform.conftest import second_plan
 
 CONFIG_RULE = terraform("config-rule", scope="session", replay=False, name="evaluating")
@@ -71,14 +71,22 @@ def test_config_is_told_and_nothing_is_touched(
     with recording() as calls:
         aws.ask_config_rule(engine["config_rule_name"], bad)
         assert told() == {bad: ("NON_COMPLIANT", missing)}
+        assert not metrics(aws) & {"Instances", "Compliant", "Sweeps"}, "it was about one instance"
 
         aws.ask_config_rule(engine["config_rule_name"])
         assert told() == {good: ("COMPLIANT", ""), bad: ("NON_COMPLIANT", missing)}
+        assert {"Instances", "Compliant"} <= metrics(aws)
+        assert not metrics(aws) & {"Sweeps", "SweepFailed"}, "it has put nothing right"
 
     assert fleet.tags_of(aws, bad) == {"Name": "web"}
     assert fleet.tags_of(aws, exempt) == {"tag-policy:exempt": ""}
-    policy = json.loads(engine["role_policy_json"])
+    policies = policies_of(aws.client("iam"), engine["role_name"])
     made = [call for call in calls if call.role_name == engine["role_name"]]
     assert {"PutEvaluations"} <= {call.action for call in made}
     for request in [request for call in made for request in requests_of(call)]:
-        assert allows(policy, request), request
+        assert allows(policies, request), request
+
+
+def metrics(aws: EmbeddedAws) -> set[str]:
+    """Return the names of the engine's metrics that exist by now."""
+    return {name for namespace, name, _ in aws.metrics() if namespace.startswith("TagPolicy/")}

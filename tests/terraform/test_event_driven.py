@@ -15,6 +15,7 @@ from tests.support.dashboard import metrics_of
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.event_source import EventSource
 from tests.support.iam import allowed_actions, allows, requests_of
+from tests.support.policies import REMEMBERING, policies_of
 from tests.terraform.conftest import second_plan
 
 EVENT_DRIVEN = terraform("event-driven", scope="session", replay=False, name="event_driven")
@@ -47,14 +48,14 @@ def source(embedded_aws: EmbeddedAws, engine: dict[str, Any]) -> EventSource:
 
 
 @pytest.fixture
-def calls(engine: dict[str, Any]) -> Iterator[list[Call]]:
+def calls(embedded_aws: EmbeddedAws, engine: dict[str, Any]) -> Iterator[list[Call]]:
     """The calls of the test; those that the function's role has made must be allowed to it."""
     with recording() as calls:
         yield calls
-    policy = json.loads(engine["role_policy_json"])
+    policies = policies_of(embedded_aws.client("iam"), engine["role_name"])
     for call in made_by(engine, calls):
         for request in requests_of(call):
-            assert allows(policy, request), request
+            assert allows(policies, request), request
 
 
 def made_by(engine: dict[str, Any], calls: list[Call]) -> list[Call]:
@@ -214,7 +215,8 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_after_three_tries(
 
     # Both ways: what the role allows and no run of these tests needs is asked by Lambda itself.
     made = {r.action for call in made_by(engine, calls) for r in requests_of(call)}
-    unused = allowed_actions(json.loads(engine["role_policy_json"])) - made
+    policies = policies_of(aws.client("iam"), engine["role_name"])
+    unused = allowed_actions(policies) - REMEMBERING - made
     assert unused == {
         "cloudtrail:LookupEvents",
         "ec2:DeleteTags",

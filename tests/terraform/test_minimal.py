@@ -12,6 +12,7 @@ from tests.support.calls import recording
 from tests.support.embedded_aws import ACCOUNT_ID, EmbeddedAws
 from tests.support.iam import allowed_actions, allows, requests_of
 from tests.support.past import backdate
+from tests.support.policies import REMEMBERING, policies_of
 from tests.terraform.conftest import rules_in, second_plan
 
 MINIMAL = terraform("minimal", scope="session", replay=False)
@@ -51,6 +52,26 @@ def test_the_table_holds_the_default_rules(
     assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
+def test_the_table_of_what_was_told_forgets_by_itself_and_can_be_restored(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any]
+) -> None:
+    table = engine["state_table_name"]
+    dynamodb = embedded_aws.client("dynamodb")
+    description = dynamodb.describe_table(TableName=table)["Table"]
+    backups = dynamodb.describe_continuous_backups(TableName=table)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    time_to_live = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+
+    assert table == "tag-policy-state"
+    assert description["TableArn"] == engine["state_table_arn"]
+    assert description["KeySchema"] == [{"AttributeName": "Key", "KeyType": "HASH"}]
+    assert description["AttributeDefinitions"] == [{"AttributeName": "Key", "AttributeType": "S"}]
+    assert description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert description["SSEDescription"]["Status"] == "ENABLED"
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert time_to_live == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ExpiresAt"}
+
+
 def test_the_function_is_told_what_to_do(
     embedded_aws: EmbeddedAws, engine: dict[str, Any], vpcs: dict[str, fleet.Vpc]
 ) -> None:
@@ -60,6 +81,7 @@ def test_the_function_is_told_what_to_do(
 
     assert configuration["Environment"]["Variables"] == {
         "TAG_POLICY_RULES_TABLE": engine["rules_table_name"],
+        "TAG_POLICY_STATE_TABLE": engine["state_table_name"],
         "TAG_POLICY_TOPIC_ARN": engine["topic_arn"],
         "TAG_POLICY_VPC_IDS": vpcs["minimal"].vpc_id,
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",
@@ -67,6 +89,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_GRACE_PERIOD": "0s",
         "TAG_POLICY_MINIMUM_AGE": "15m",
         "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",
+        "TAG_POLICY_FORMER_MARKER_TAG_KEYS": "[]",
         "TAG_POLICY_EXEMPT_TAG_KEY": "tag-policy:exempt",
         "TAG_POLICY_PROTECT_MANAGED": "true",
         "TAG_POLICY_MAX_DESTRUCTIVE": "10",
@@ -106,18 +129,19 @@ def test_the_schedule_wakes_the_function_and_may(
     assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": engine["schedule_rule_arn"]}}
 
 
-def test_only_lambda_assumes_the_role_and_its_one_policy_is_the_one_put_out(
+def test_only_lambda_assumes_the_role_and_its_policies_are_those_put_out(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
     iam = embedded_aws.client("iam")
     name = engine["role_name"]
     (trust,) = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
-    (policy_name,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    policy = iam.get_role_policy(RoleName=name, PolicyName=policy_name)["PolicyDocument"]
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
 
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
-    assert policy == json.loads(engine["role_policy_json"])
+    assert [policy["PolicyName"] for policy in attached] == ["tag-policy-eu-west-1-value-lock-1"]
+    assert [policy["PolicyArn"] for policy in attached] == engine["value_lock_policy_arns"]
+    put_out = [engine["role_policy_json"], *engine["value_lock_policy_jsons"]]
+    assert policies_of(iam, name) == [json.loads(text) for text in put_out]
 
 
 def test_the_topic_lets_alarms_publish_and_has_its_subscriber(
@@ -208,11 +232,12 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     assert "OperationNotPermitted" in email.text
 
     # The role, both ways, of the function as it runs.
-    policy = json.loads(engine["role_policy_json"])
+    policies = policies_of(aws.client("iam"), engine["role_name"])
     made = [call for call in calls if call.role_name == engine["role_name"]]
     for request in [request for call in made for request in requests_of(call)]:
-        assert allows(policy, request), request
-    assert {f"{call.service}:{call.action}" for call in made} == allowed_actions(policy)
+        assert allows(policies, request), request
+    asked = {f"{call.service}:{call.action}" for call in made}
+    assert allowed_actions(policies) - REMEMBERING == asked - REMEMBERING
 
 
 def test_the_log_holds_every_finding_as_json_and_no_key(

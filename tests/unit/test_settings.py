@@ -12,6 +12,7 @@ def test_a_whole_environment_is_read() -> None:
 
     assert settings == Settings(
         rules_table="tag-policy-rules",
+        state_table="",
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         untagged_action=UntaggedAction.TERMINATE,
@@ -19,6 +20,7 @@ def test_a_whole_environment_is_read() -> None:
         grace_period=timedelta(0),
         minimum_age=timedelta(minutes=15),
         marker_tag_key="tag-policy:due",
+        former_marker_tag_keys=(),
         exempt_tag_key="tag-policy:exempt",
         protect_managed=True,
         max_destructive=10,
@@ -95,7 +97,15 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
         ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),
         ("TAG_POLICY_MINIMUM_AGE", "-5m", "such as '30m' or '24h'"),
-        ("TAG_POLICY_EXEMPT_TAG_KEY", "tag-policy:due", "expected two keys, such as"),
+        ("TAG_POLICY_EXEMPT_TAG_KEY", "tag-policy:due", "expected different keys, such as"),
+        (
+            "TAG_POLICY_EXEMPT_TAG_KEY",
+            "Tag-Policy:DUE",
+            "does not mind case; expected",
+        ),
+        ("TAG_POLICY_EXEMPT_TAG_KEY", " keep", "without blanks at its edges, such as"),
+        ("TAG_POLICY_MARKER_TAG_KEY", "due ", "without blanks at its edges, such as"),
+        ("TAG_POLICY_MARKER_TAG_KEY", "due\u200b", "without blanks at its edges, such as"),
         ("TAG_POLICY_PROTECT_MANAGED", "yes", "'true', 'false'"),
         ("TAG_POLICY_MAX_DESTRUCTIVE", "all", "a number from 0 to 1000000, such as 10"),
         ("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT", "101", "a number from 0 to 100, such as 5"),

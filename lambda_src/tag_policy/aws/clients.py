@@ -39,6 +39,8 @@ _CONFIG = Config(
     user_agent_extra=f"tag-policy-engine/{__version__}",
 )
 
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+
 # At DEBUG these two log signed requests, credentials included; at INFO nothing that helps.
 for _name in ("botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -69,6 +71,14 @@ class Clients:
         return cast("EC2Client", self._client("ec2"))
 
     @cached_property
+    def ec2_once(self) -> "EC2Client":
+        """EC2, for calls that change something: each is one attempt, made right after a look.
+
+        botocore's retries would stand between the look and the call, for half a minute at worst.
+        """
+        return cast("EC2Client", self._client("ec2", _CONFIG.merge(_ONCE)))
+
+    @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB: the rules table."""
         return cast("DynamoDBClient", self._client("dynamodb"))
@@ -76,8 +86,7 @@ class Clients:
     @cached_property
     def cloudtrail(self) -> "CloudTrailClient":
         """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
-        once = Config(retries={"mode": "standard", "total_max_attempts": 1})
-        return cast("CloudTrailClient", self._client("cloudtrail", _CONFIG.merge(once)))
+        return cast("CloudTrailClient", self._client("cloudtrail", _CONFIG.merge(_ONCE)))
 
     @cached_property
     def sns(self) -> "SNSClient":

@@ -21,6 +21,18 @@ _PASSING = frozenset(
 """Codes of errors that pass by themselves: the call is left for the next run, not split."""
 
 
+_ABOUT_ONE = frozenset(
+    {
+        "IncorrectInstanceState",
+        "InvalidInstanceID.NotFound",
+        "OperationNotPermitted",
+        "TagLimitExceeded",
+        "UnsupportedOperation",
+    }
+)
+"""Codes of errors that say something of a single instance, and nothing of the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a remedy was not applied to an instance; what AWS says is cleaned and cut."""
@@ -47,6 +59,13 @@ def passes(error: Exception) -> bool:
         in_passing = error.response["Error"]["Code"] in _PASSING
         return in_passing or is_throttled(error) or status >= 500
     return isinstance(error, AWS_ERRORS)  # timeouts, broken connections, unreadable answers
+
+
+def is_about_one(error: Exception) -> bool:
+    """Tell whether an error is about a single instance, so that others would fare better."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _ABOUT_ONE
+    return isinstance(error, NotConfirmedError)
 
 
 def refusal_of(error: Exception) -> Refusal:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from tag_policy.aws.clock import Clock
+from tag_policy.model import TagPolicyError
 
 _FIRST_PAUSE = timedelta(seconds=0.5)
 _LONGEST_PAUSE = timedelta(seconds=10)
@@ -77,18 +78,31 @@ class Pace:
         self._pause = self._shortest if shorter < _FIRST_PAUSE / 4 else max(self._shortest, shorter)
 
 
+class ThrottledError(TagPolicyError):
+    """AWS throttled a call that is not to be repeated as it is; there is time to look again."""
+
+
 class PacedCalls:
-    """Makes calls, and makes those that AWS throttles again, for as long as there is time."""
+    """Makes calls, and makes those that AWS throttles again, for as long as there is time.
+
+    A call that changes something is made ``once``, after ``wait`` and a look at what it is about:
+    by the time that it could be repeated, somebody may have changed that.
+    """
 
     def __init__(self, clock: Clock, out_of_time: Callable[[], bool]) -> None:
         self._clock = clock
         self._pace = Pace(clock)
         self._out_of_time = out_of_time
         self._throttled = 0
+        self._throttled_once = 0
 
     def now(self) -> datetime:
         """Return the time."""
         return self._clock.now()
+
+    def wait(self) -> None:
+        """Wait for the turn of the next call."""
+        self._pace.wait()
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
         """Make a call and return its answer; raises what it raises, throttling last of all."""
@@ -97,13 +111,32 @@ class PacedCalls:
             try:
                 answer = call()
             except ClientError as error:
-                if not is_throttled(error):
-                    raise
-                self._throttled += 1
-                if self._throttled >= _MOST_THROTTLED or self._out_of_time():
-                    raise
-                self._pace.slower()
+                self._throttled += is_throttled(error)
+                self._refused(error, self._throttled)
             else:
                 self._throttled = 0
                 self._pace.faster()
                 return answer
+
+    def once(self, call: Callable[[], Answer]) -> Answer:
+        """Make a call now, and once, and return its answer.
+
+        Raises ThrottledError when AWS throttles it and another attempt may be made later, and what
+        the call raises otherwise: throttling, too, where there were too many such calls in a row,
+        whatever calls of another kind were answered between them, or no time is left.
+        """
+        try:
+            answer = call()
+        except ClientError as error:
+            self._throttled_once += is_throttled(error)
+            self._refused(error, self._throttled_once)
+            raise ThrottledError(str(error)) from error
+        self._throttled_once = 0
+        self._pace.faster()
+        return answer
+
+    def _refused(self, error: ClientError, throttled: int) -> None:
+        """Make longer pauses after a call was throttled; raise the error if that is of no use."""
+        if not is_throttled(error) or throttled >= _MOST_THROTTLED or self._out_of_time():
+            raise error
+        self._pace.slower()

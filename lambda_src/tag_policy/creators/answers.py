@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from tag_policy.creators.tag_value import creator_tag, detail_tag
 from tag_policy.model import (
+    CREATOR_UNREADABLE,
     Answer,
     Finding,
     InstanceRef,
@@ -35,8 +37,9 @@ def with_creators(
     """Give each finding that waits for a creator its value; return the others as deferred.
 
     ``answers`` has one for every instance that ``instances_to_look_up`` returns of the findings.
-    Nobody becomes the fallback of the rule; not known yet is left for the next run. Whoever is
-    known is the owner in all findings about the instance.
+    Nobody becomes the fallback of the rule; not known yet is left for the next run, and what only a
+    person can mend has the code ``CREATOR_UNREADABLE``. Whoever is known is the owner in all
+    findings about the instance.
     """
     ready: list[Finding] = []
     deferred: list[Outcome] = []
@@ -66,6 +69,9 @@ def with_creators(
             case Nobody(why):
                 reason = f"{finding.reason}; creator not to be found, {why}"
                 ready.append(replace(finding, value=finding.fallback, reason=reason))
-            case NotKnownYet(why, code):
+            case NotKnownYet(why, code, by_hand):
+                code = CREATOR_UNREADABLE if by_hand else code
                 deferred.append(Outcome(finding, Result.DEFERRED, why, code))
+            case _ as unreachable:
+                assert_never(unreachable)
     return ready, deferred

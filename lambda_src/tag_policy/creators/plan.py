@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tag_policy.creators.cloudtrail import PAGE_SIZE
+from tag_policy.creators.decision import LATER
 from tag_policy.model import InstanceRef
-
-LATER = timedelta(minutes=2)
-"""How much later than the creation of an instance the event of its launch may be.
-
-An event bears the time at which its call was completed, by the clock of another machine.
-https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
-"""
 
 _BATCH_CALLS = 20
 """Calls that a batch is expected to need: 10 seconds' worth."""

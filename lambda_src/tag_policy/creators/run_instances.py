@@ -6,10 +6,14 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Event.html
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from tag_policy.model import INSTANCE_ID
+from tag_policy.model.printable import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.type_defs import EventTypeDef
@@ -17,13 +21,24 @@ if TYPE_CHECKING:
 LAUNCHED_BY = "RunInstances"
 """The one event that launches instances, whoever or whatever asked for it."""
 
+_INSTANCE = "AWS::EC2::Instance"
+"""The type of a resource whose name is an instance's id.
+
+The names of key pairs and security groups, which stand in the same lists, are chosen by users.
+"""
+
+_INSTANCE_ARN = re.compile(rf"arn:[^:]+:ec2:[^:]*:\d*:instance/({INSTANCE_ID.pattern})")
+
+_EVENT_ID_LIMIT = 64
+"""Characters of an event's id that are kept; CloudTrail's have 36."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchEvent:
     """A launch that succeeded. ``user_identity`` is None where the record cannot be read.
 
-    ``instance_ids`` may lack some or all: CloudTrail leaves fields out of a record that would be
-    too large, and marks them as ``omitted``.
+    ``instance_ids`` may lack some or all, unless the launch is ``complete``: CloudTrail leaves
+    fields out of a record that would be too large, and marks them as ``omitted``.
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     """
 
@@ -31,20 +46,25 @@ class LaunchEvent:
     event_time: datetime
     instance_ids: frozenset[str]
     user_identity: Mapping[str, Any] | None
+    complete: bool
 
 
 def read_launch(event: "EventTypeDef") -> LaunchEvent | None:
     """Return the launch that an event tells of; None when it tells of none, or of a failed one."""
-    if event.get("EventName") != LAUNCHED_BY:
-        return None
     record = _record(event)
+    if event.get("EventName", LAUNCHED_BY) != LAUNCHED_BY:
+        return None
     if record is not None and not is_launch({"eventName": LAUNCHED_BY, **record}):
         return None
-    return LaunchEvent(
-        event_id=event.get("EventId", ""),
-        event_time=time_of(event),
-        instance_ids=frozenset(_indexed(event) | _answered(record or {})),
-        user_identity=_identity(record or {}),
+    return _launch(
+        record or {},
+        _event_id(event.get("EventId")),
+        time_of(event),
+        (
+            resource.get("ResourceName", "")
+            for resource in event.get("Resources", [])
+            if resource.get("ResourceType") == _INSTANCE
+        ),
     )
 
 
@@ -66,12 +86,25 @@ def launch_of(record: Mapping[str, Any], time: datetime) -> LaunchEvent:
         event_time = datetime.fromisoformat(record["eventTime"])
     except (KeyError, TypeError, ValueError):
         event_time = time
-    event_id = record.get("eventID")
+    return _launch(
+        record, _event_id(record.get("eventID")), event_time if event_time.tzinfo else time
+    )
+
+
+def _launch(
+    record: Mapping[str, Any], event_id: str, time: datetime, indexed: Iterable[str] = ()
+) -> LaunchEvent:
+    """Make a launch. What EC2 answered is all that counts; the lists of resources stand in for it.
+
+    Of these, CloudTrail promises nowhere that they are whole.
+    """
+    answered, complete = _answered(record)
     return LaunchEvent(
-        event_id=event_id if isinstance(event_id, str) else "",
-        event_time=event_time if event_time.tzinfo else time,
-        instance_ids=frozenset(_answered(record)),
+        event_id=event_id,
+        event_time=time,
+        instance_ids=answered if complete else answered.union(indexed, _resources(record)),
         user_identity=_identity(record),
+        complete=complete,
     )
 
 
@@ -80,9 +113,16 @@ def time_of(event: "EventTypeDef") -> datetime:
     return event.get("EventTime", datetime.min.replace(tzinfo=UTC))
 
 
+def _event_id(event_id: object) -> str:
+    return printable(event_id, _EVENT_ID_LIMIT) if isinstance(event_id, str) else ""
+
+
 def _identity(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return who acted; None where that is left out of the record."""
     identity = record.get("userIdentity")
-    return identity if isinstance(identity, dict) else None
+    return (
+        identity if isinstance(identity, dict) and isinstance(identity.get("type"), str) else None
+    )
 
 
 def _record(event: "EventTypeDef") -> dict[str, Any] | None:
@@ -93,17 +133,22 @@ def _record(event: "EventTypeDef") -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _indexed(event: "EventTypeDef") -> set[str]:
-    """Return the instances in the index, which also names the network, the image and so on."""
-    names = (resource.get("ResourceName", "") for resource in event.get("Resources", []))
-    return {name for name in names if name.startswith("i-")}
-
-
-def _answered(record: Mapping[str, Any]) -> set[str]:
-    """Return the instances in the answer that EC2 gave to the launch."""
+def _answered(record: Mapping[str, Any]) -> tuple[frozenset[str], bool]:
+    """Return the instances in EC2's answer to the launch, and whether that names all of them."""
     try:
         items = record["responseElements"]["instancesSet"]["items"]
         names = [item.get("instanceId") for item in items]
     except (AttributeError, KeyError, TypeError):
-        return set()
-    return {name for name in names if isinstance(name, str)}
+        return frozenset(), False
+    found = frozenset(name for name in names if isinstance(name, str))
+    return found, bool(names) and len(found) == len(names)
+
+
+def _resources(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the instances that a record of version 1.11 or later lists by their ARNs."""
+    resources = record.get("resources")
+    for resource in resources if isinstance(resources, list) else ():
+        if isinstance(resource, dict) and resource.get("type") == _INSTANCE:
+            arn = _INSTANCE_ARN.fullmatch(str(resource.get("ARN")))
+            if arn:
+                yield arn[1]

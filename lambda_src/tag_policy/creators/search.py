@@ -1,6 +1,6 @@
 """The asking: which instances wait for an answer, and what each page of events answers.
 
-Instances that were launched close together are asked for together (see ``lookup_plan``); but only a
+Instances that were launched close together are asked for together (see ``plan``); but only a
 question about one instance, by its name and over all of the history, can tell that there is nobody.
 """
 
@@ -10,17 +10,21 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from tag_policy.creators.cloudtrail import HORIZON, EventHistory, NoAnswerError, Page
-from tag_policy.creators.plan import LATER, Batch, Density, next_batch
-from tag_policy.creators.principal import principal_of
+from tag_policy.creators.cloudtrail import HORIZON, PAGE_SIZE, EventHistory, NoAnswerError, Page
+from tag_policy.creators.decision import (
+    EARLIER,
+    LATER,
+    IncompleteLaunch,
+    launch_among,
+    unreadable,
+    what_it_says,
+)
+from tag_policy.creators.plan import Batch, Density, next_batch
 from tag_policy.creators.run_instances import LAUNCHED_BY, LaunchEvent, read_launch, time_of
-from tag_policy.model import Answer, InstanceRef, Known, Launch, Nobody, NotKnownYet
+from tag_policy.creators.window import Window
+from tag_policy.model import Answer, InstanceRef, Nobody, NotKnownYet
 
 log = logging.getLogger(__name__)
-
-_EARLIER = timedelta(minutes=10)
-"""How much earlier than the creation of an instance its launch may be, before a page that reaches
-further back is said not to have it."""
 
 _LATEST = timedelta(hours=1)
 """How much later it may be, where nobody is to be the answer. What happened to the instance after
@@ -56,6 +60,7 @@ class LaunchSearch:
         self._now = now
         self._delay = delay
         self._density = Density()
+        self._incomplete: set[IncompleteLaunch] = set()
 
     def unanswered(self) -> list[str]:
         """Return the ids of those that have no answer."""
@@ -107,20 +112,40 @@ class LaunchSearch:
         Ends where the next of them is further back than the page: the launches between are none of
         ours, and the next window, or question, begins behind them.
         """
-        for read_to, found in self._launches_before(left[-1].created_at + LATER):
-            left = self._still_waiting(left)
-            missing = [i for i in left if i.created_at - _EARLIER > read_to]
-            for instance in missing:
-                self._not_in_window(instance)
-            if not found and not missing:
-                self._look_up(left[-1])  # read in vain: no second page like this one
-            if not found or missing or not left or left[-1].created_at + LATER < read_to:
-                return
+        window = Window(self._waiting)
+        try:
+            for read_to, told in self._launches_before(left[-1].created_at + LATER, window):
+                left = self._still_waiting(left)
+                missing = [i for i in left if i.created_at - EARLIER > read_to and i not in window]
+                for instance in missing:
+                    self._not_in_window(instance, named=window.named(instance))
+                if window.is_open and self._worth_another_page(window, read_to):
+                    continue
+                if window.is_open:
+                    break
+                if left and not told and not missing:
+                    self._look_up(left[-1])  # read in vain: no second page like this one
+                if not told or missing or not left or left[-1].created_at + LATER < read_to:
+                    return
+        except NoAnswerError:
+            if not window.is_open:
+                raise
+        for instance in window.undecided():
+            self._look_up(instance)
 
-    def _launches_before(self, end: datetime) -> Iterator[tuple[datetime, int]]:
-        """Read pages of launches and answer for everybody whom they name.
+    def _worth_another_page(self, window: Window, read_to: datetime) -> bool:
+        """Tell whether the pages that may have an earlier launch are fewer than who waits for them.
 
-        Yields, after each page, how far back has been read, and how many launches were of ours.
+        One by one, a question for each settles it.
+        """
+        undecided = window.undecided()
+        oldest = min(window.decided_at(instance) for instance in undecided)
+        return self._density.expected(read_to - oldest) <= PAGE_SIZE * len(undecided)
+
+    def _launches_before(self, end: datetime, window: Window) -> Iterator[tuple[datetime, bool]]:
+        """Read pages of launches and answer for everybody of the window whom they name.
+
+        Yields, after each page, how far back has been read, and whether it told of any of ours.
         """
         read_to, token, more, empty = end, "", True, 0
         while more:
@@ -129,10 +154,13 @@ class LaunchSearch:
             empty += not page.events
             if not page.events and more and empty <= _MANY_PAGES:
                 continue  # CloudTrail may have looked at some of the history and found nothing
-            found = self._take(page)
+            found = window.take(self._launches_of(page))
             read_from, read_to = read_to, self._reach(page, read_to)
+            decided = window.decided(read_to)
+            for instance, launch in decided:
+                self._answer(instance, what_it_says(launch, instance))
             self._density.learn(len(page.events) - found, read_from - read_to)
-            yield read_to, found
+            yield read_to, bool(found or decided)
 
     def _reach(self, page: Page, before: datetime) -> datetime:
         """Return how far back has been read, after a page that began where ``before`` says."""
@@ -140,21 +168,17 @@ class LaunchSearch:
             return self._now - HORIZON - timedelta(days=1)  # there is nothing before this page
         return min((time_of(event) for event in page.events), default=before)
 
-    def _take(self, page: Page) -> int:
-        """Answer for everybody whom a page names; return how many of its events named some."""
-        found = 0
-        for event in page.events:
-            launch = read_launch(event)
-            if launch is None:
-                continue
-            named = [self._waiting[i] for i in launch.instance_ids & self._waiting.keys()]
-            for instance in named:
-                self._answer(instance, what_it_says(launch, instance))
-            found += bool(named)
-        return found
+    def _launches_of(self, page: Page) -> list[LaunchEvent]:
+        """Return the launches of a page; remember those that leave out whom they launched."""
+        launches = [launch for launch in map(read_launch, page.events) if launch is not None]
+        self._incomplete |= {
+            IncompleteLaunch(one.event_id, one.event_time) for one in launches if not one.complete
+        }
+        return launches
 
-    def _not_in_window(self, instance: InstanceRef) -> None:
-        if self._now - instance.created_at < self._delay:
+    def _not_in_window(self, instance: InstanceRef, *, named: bool) -> None:
+        """Answer for an instance that no launch of its time names; one of another may."""
+        if self._now - instance.created_at < self._delay and not named:
             self._answer(instance, _ON_ITS_WAY)
         else:
             self._look_up(instance, in_no_window=True)
@@ -171,13 +195,14 @@ class LaunchSearch:
         ``in_no_window`` says that the launches of its time have been read, and do not name it.
         """
         try:
-            for launch in self._launches_naming(instance, most_pages):
+            launches = self._launches_naming(instance, most_pages)
+            launch = launch_among(launches, instance, whole_history=True)
+            if launch is not None:
                 self._answer(instance, what_it_says(launch, instance))
-                return
-            if self._now - instance.created_at < self._delay:
+            elif self._now - instance.created_at < self._delay:
                 self._answer(instance, _ON_ITS_WAY)
             elif in_no_window or self._in_no_window(instance, most_pages):
-                self._answer(instance, Nobody("as CloudTrail has no launch event that names it"))
+                self._answer(instance, self._nobody(instance, launches))
         except NoAnswerError as error:
             self._answer(instance, NotKnownYet(str(error), error.code))
         except _TooManyPagesError:
@@ -188,11 +213,12 @@ class LaunchSearch:
 
         Nothing says that CloudTrail indexes every instance of a launch of many by its name.
         """
-        pages = self._launches_before(instance.created_at + LATER)
+        window = Window(self._waiting)
+        pages = self._launches_before(instance.created_at + LATER, window)
         for number, (read_to, _) in enumerate(pages, start=1):
             if instance.instance_id in self.answers:
                 return False
-            if instance.created_at - _EARLIER > read_to:
+            if instance.created_at - EARLIER > read_to and instance not in window:
                 return True
             if number == most_pages:
                 raise _TooManyPagesError
@@ -200,42 +226,37 @@ class LaunchSearch:
 
     def _launches_naming(
         self, instance: InstanceRef, most_pages: int | None
-    ) -> Iterator[LaunchEvent]:
+    ) -> Sequence[LaunchEvent]:
+        """Return all launches that the history has by the name of an instance."""
         end, token = instance.created_at + _LATEST, ""
+        launches: list[LaunchEvent] = []
         for number in itertools.count():
             if number == most_pages:
                 raise _TooManyPagesError
             page = self._history.page("ResourceName", instance.instance_id, end, token)
-            yield from filter(None, map(read_launch, page.events))
+            launches += self._launches_of(page)
             token = page.token
             if not token:
-                return
+                break
+        return launches
 
+    def _nobody(self, instance: InstanceRef, launches: Iterable[LaunchEvent]) -> Answer:
+        """Return the answer for an instance whose launch is not in the history.
 
-def what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Answer:
-    """Return what the event of an instance's launch says of its creator.
-
-    An event that cannot be read is *not known yet*: it exists, so that nobody would be untrue.
-    """
-    identity = launch.user_identity
-    if identity is None or instance.instance_id not in launch.instance_ids:
-        return NotKnownYet(
-            f"its launch event {launch.event_id} cannot be read, which will not change; "
-            "set the tag by hand"
-        )
-    principal = principal_of(identity, instance.managers)
-    if principal is None:
-        return Nobody(f"as its launch event {launch.event_id} names nobody")
-    return Known(
-        Launch(
-            kind=principal.kind,
-            name=principal.name,
-            role=principal.role,
-            arn=principal.arn,
-            event_id=launch.event_id,
-            event_time=launch.event_time,
-        )
-    )
+        Nobody only where everything that may be its launch has been read, and is not.
+        """
+        for launch in launches:
+            if instance.instance_id in launch.instance_ids:
+                return unreadable(
+                    f"its launch, which event {launch.event_id} repeats after its creation,"
+                )
+        for incomplete in self._incomplete:
+            if incomplete.may_be_of(instance):
+                return unreadable(
+                    f"event {incomplete.event_id}, which may be its launch and leaves out what was "
+                    "launched,"
+                )
+        return Nobody("as CloudTrail has no launch event that names it")
 
 
 def _log_choice(batch: Batch) -> None:

@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 from tag_policy.model import Launch, PrincipalKind
-from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.settings import AttributionDetails, CreatorFormat
 
 DETAIL_SUFFIX = {

@@ -37,11 +37,35 @@ class Trigger(StrEnum):
     CONFIG = "config"
 
 
+class Scope(StrEnum):
+    """How much of what the engine is responsible for a run is about, whatever woke it."""
+
+    ALL = "all"
+    SOME = "some"
+
+
 class Mode(StrEnum):
     """Whether the run acts on its decisions."""
 
     ENFORCE = "enforce"
     AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a run is to be about, within what the settings allow.
+
+    ``acts`` says whether it is to put right what it finds, or, in audit mode, to say what it would
+    do; AWS Config may only want to know what there is to be found. ``rehearsal`` says that somebody
+    has asked for an audit of an engine that enforces.
+    """
+
+    trigger: Trigger
+    scope: Scope
+    vpc_ids: tuple[str, ...]
+    mode: Mode
+    acts: bool = True
+    rehearsal: bool = False
 
 
 class Action(StrEnum):
@@ -65,7 +89,9 @@ class Remedy(StrEnum):
     """What a finding asks for.
 
     ``MARK`` and ``UNMARK`` announce that an instance will be stopped or terminated, and take that
-    back. ``WAIT`` is nothing for now: the instance is too young, or its time has not come.
+    back. ``NOTIFY`` reports an instance without tags that is not to be touched, ``LEAVE`` something
+    that the engine may not touch, so that a person has to look. ``WAIT`` is nothing for now: the
+    instance is too young, or its time has not come.
     """
 
     TAG = "tag"
@@ -74,6 +100,7 @@ class Remedy(StrEnum):
     TERMINATE = "terminate"
     STOP = "stop"
     NOTIFY = "notify"
+    LEAVE = "leave"
     WAIT = "wait"
 
 
@@ -87,7 +114,87 @@ class Result(StrEnum):
     MARKED = "marked"
     UNMARKED = "unmarked"
     NOTIFIED = "notified"
+    LEFT = "left"
     TAGGED = "tagged"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A way to end an instance, and all that follows from it.
+
+    ``states`` are those in which EC2 shows an instance of which this is done, or under way.
+    """
+
+    action: UntaggedAction
+    remedy: Remedy
+    result: Result
+    states: tuple[str, ...]
+
+
+ENDINGS = (
+    Ending(UntaggedAction.STOP, Remedy.STOP, Result.STOPPED, ("stopping", "stopped")),
+    Ending(
+        UntaggedAction.TERMINATE,
+        Remedy.TERMINATE,
+        Result.TERMINATED,
+        ("shutting-down", "terminated"),
+    ),
+)
+"""Everything that ends an instance, gentlest first. Nothing else ends one; iam.tf has them too."""
+
+ENDING_OF_REMEDY = {ending.remedy: ending for ending in ENDINGS}
+ENDING_OF_ACTION = {ending.action: ending for ending in ENDINGS}
+
+
+class Code(StrEnum):
+    """What kind of finding it is; programs go by this, and not by sentences."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    UNTAGGED = "untagged"
+    PROTECTED = "protected"
+    STOPPED_ALREADY = "stopped-already"
+    TOO_YOUNG = "too-young"
+    ANNOUNCED = "announced"
+    NO_LONGER_DUE = "no-longer-due"
+    ANOTHER_ENGINE = "another-engine"
+    MARKER_TAKEN = "marker-taken"
+    REFUSED_BY_LOCK = "refused-by-lock"
+    EXEMPTION_UNREADABLE = "exemption-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What will happen to an instance, as its tag says it.
+
+    ``time`` and ``announced`` are in UTC, in whole seconds. ``announced`` is when the message that
+    told of it had been accepted, and None where there is no grace period, so that nobody was told.
+    """
+
+    engine: str
+    action: UntaggedAction
+    time: datetime
+    cause: str
+    announced: datetime | None
+
+    def __str__(self) -> str:
+        """Return the value of the tag; see ``rules.mark``, which reads it, and iam.tf."""
+        said = "no grace period" if self.announced is None else f"announced {_utc(self.announced)}"
+        return f"{self.engine}: {self.action} at {_utc(self.time)}: {self.cause}, {said}"
+
+    @property
+    def announcing(self) -> str:
+        """The value of the tag before people were told: for code and IAM it is no mark."""
+        return f"announcing {self.engine}: {self.action} at {_utc(self.time)}: {self.cause}"
+
+    @property
+    def what(self) -> str:
+        """What will happen, and when, for people."""
+        return f"{self.action} at {_utc(self.time)}"
+
+
+def _utc(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +298,14 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class NotKnownYet:
-    """CloudTrail could not be asked, or its answer may still be on its way."""
+    """CloudTrail could not be asked, or its answer may still be on its way, or cannot be read.
+
+    ``by_hand`` says that asking again will not help: a person has to set the tag.
+    """
 
     reason: str
     code: str = ""
+    by_hand: bool = False
 
 
 Answer = Known | Nobody | NotKnownYet
@@ -204,35 +315,74 @@ Answer = Known | Nobody | NotKnownYet
 class Finding:
     """One thing that is not as the rules say, and the remedy that they ask for.
 
-    ``tag_key`` and ``value`` belong to ``Remedy.TAG`` and ``Remedy.MARK``, and the ``tag_key`` to
-    ``Remedy.UNMARK``. With ``Remedy.TERMINATE`` and ``Remedy.STOP`` they are the mark that has to
-    be written first, or empty where the instance has it. For ``Remedy.TAG``, a ``value`` of None is
-    the launching user, still to be looked up; ``fallback`` is what is written when there is none to
-    be found. ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who
-    launched the instance, by its tags or by CloudTrail, or empty where neither says it. ``launch``
-    proves a value that was looked up; ``detail_tag``, a key and a value, is written along with it,
-    if it can be.
+    ``tag_key`` and ``value`` belong to ``Remedy.TAG``; a ``value`` of None is the launching user,
+    still to be looked up, and ``fallback`` is what is written when there is none to be found. With
+    ``Remedy.UNMARK`` they are the tag to delete, which is deleted with this value only.
+
+    ``mark`` is what ``Remedy.MARK`` announces. With ``Remedy.STOP`` and ``Remedy.TERMINATE`` it is
+    the mark that has to be written first, in the tag ``tag_key``, because there is no grace period;
+    None where the instance has one that counts.
+
+    ``absent_keys`` are the tag keys on whose absence alone the finding rests: while the instance
+    has none of them, and is not exempt, it stays true, whatever becomes of other tags. None where
+    it rests on more, so that only looking at the whole instance can tell.
+
+    ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who launched the
+    instance, by its tags or by CloudTrail, or empty where neither says it. ``launch`` proves a
+    value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
+    be.
     """
 
     instance: InstanceRef
     remedy: Remedy
+    code: Code
     reason: str
     violation: bool = True
     tag_key: str = ""
     value: str | None = None
     fallback: str = ""
+    mark: Mark | None = None
+    absent_keys: frozenset[str] | None = None
     owner: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of an instance.
+
+    An exempt instance is not judged, which is not the same as being in perfect order.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    exempt: bool = False
+
+    @property
+    def compliant(self) -> bool:
+        """Whether the instance was judged, and needs nothing."""
+        return not self.exempt and not self.findings
+
+
 LIMIT = "Limit"
 """The code of an outcome that was held back because the run would have ended too many instances."""
+
+PART = "Part"
+"""The code of an outcome that was held back because the run has seen only a part of everything."""
+
+CREATOR_UNREADABLE = "creator-unreadable"
+"""The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
+
+CREATOR_NOT_LOOKED_UP = "creator-not-looked-up"
+"""The code of an outcome that waits for a creator, where no schedule will look it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a finding; ``detail`` says why it was not remedied, ``code`` is AWS's own."""
+    """What became of a finding; ``detail`` says why it was not remedied.
+
+    ``code`` is AWS's own, or one of those above; what has one is never told as ALL WELL.
+    """
 
     finding: Finding
     result: Result

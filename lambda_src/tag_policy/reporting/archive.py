@@ -23,11 +23,11 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from tag_policy.model import TagPolicyError, Trigger
+from tag_policy.model import TagPolicyError
 from tag_policy.reporting import page
 from tag_policy.reporting.message import head
 from tag_policy.reporting.report import Report
-from tag_policy.reporting.text import HEADINGS
+from tag_policy.reporting.wording import WORDING
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -139,7 +139,7 @@ class Archive:
         history = self._history(report)
         html = page.render(report, history, self._for_page(report, file)).encode()
         self._put(self._key("pages", report, "html"), html, _HTML)
-        if report.trigger is Trigger.SCHEDULE:
+        if report.is_sweep and not report.rehearsal:
             self._put(self._where("pages", report) + "latest.html", html, _HTML)
         run = json.dumps(head(report), ensure_ascii=False)
         self._put(self._key("runs", report, "json"), f"{run}\n".encode(), "application/json")
@@ -161,7 +161,7 @@ class Archive:
         self._client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def _history(self, report: Report) -> Sequence[Mapping[str, Any]]:
-        """Return the numbers of the last runs of the schedule, this one included, oldest first."""
+        """Return the numbers of the last sweeps, this one included, oldest first."""
         key = self._where("history", report) + "history.json"
         try:
             answer = self._client().get_object(Bucket=self.bucket, Key=key)
@@ -180,7 +180,7 @@ class Archive:
             )
             runs = []
         runs = runs[-MOST_IN_HISTORY:]
-        if report.trigger is Trigger.SCHEDULE and report.rules:
+        if report.is_sweep and not report.rehearsal and report.rules:
             runs = [*runs, page.point(report)][-MOST_IN_HISTORY:]
             self._put(key, json.dumps({"runs": runs}).encode(), "application/json")
         return runs
@@ -189,7 +189,7 @@ class Archive:
         """Yield the JSON of the findings that a page holds: the gentlest are left out first."""
         left, size = MOST_ON_A_PAGE, 0
         quota: dict[str, int] = {}
-        for worst in HEADINGS:
+        for worst in WORDING:
             quota[str(worst)] = min(report.outcomes.counted[worst], left)
             left -= quota[str(worst)]
         file.seek(0)

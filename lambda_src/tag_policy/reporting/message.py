@@ -1,15 +1,23 @@
 """Outcomes to what is published: subject, message and attributes. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tag_policy.model import Mode, Outcome, Result
 from tag_policy.model.schedule import next_run
+from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean, cleaned
-from tag_policy.reporting.report import MOST_KEPT, Report, counts, summaries_by_vpc, summary
+from tag_policy.reporting.report import (
+    MOST_KEPT,
+    Outcomes,
+    Report,
+    counts,
+    summaries_by_vpc,
+    summary,
+)
 from tag_policy.reporting.text import (
-    HEADINGS,
     MOST_PROBLEMS,
     MOST_RULE_ERRORS,
     NAME_LIMIT,
@@ -17,7 +25,7 @@ from tag_policy.reporting.text import (
     text,
     verdict,
 )
-from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+from tag_policy.reporting.wording import WORDING
 
 FORMAT_VERSION = 1
 """Of the JSON of a report: docs/report.schema.json. It grows when a field goes or means another."""
@@ -37,6 +45,9 @@ https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 FIELD_LIMIT = 500
 """Characters of any text of the report's head, so that there is room for findings."""
 
+MOST_MESSAGES = 10
+"""Messages that a run publishes at most."""
+
 _NEARLY_FULL = 0.98
 """The part of a message's limit with which it is full enough."""
 
@@ -48,7 +59,7 @@ def subject(report: Report) -> str:
     if report.mode is Mode.AUDIT:
         start += " AUDIT, nothing done; would be"
     parts = [] if report.complete else ["INCOMPLETE"]
-    parts += [f"{counted[result]} {result}" for result in HEADINGS if counted[result]]
+    parts += [f"{counted[result]} {result}" for result in WORDING if counted[result]]
     if report.rule_errors:
         parts.insert(min(len(parts), 3), plural(len(report.rule_errors), "bad rule"))
     more = f" +{len(report.vpc_ids) - 1}" if len(report.vpc_ids) > 1 else ""
@@ -61,15 +72,58 @@ def subject(report: Report) -> str:
     return clean(line, SUBJECT_LIMIT).encode("ascii", "replace").decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is published in one call; ``announced`` are the announcements that it names."""
+
+    subject: str
+    body: str
+    attributes: Mapping[str, str | int | list[str]]
+    announced: Sequence[Outcome]
+
+
+def messages(report: Report) -> Iterator[Message]:
+    """Yield the message of a report, and those for announcements that have no room in it.
+
+    Every instance that is announced is named in a message, with its time; what has no room in
+    ``MOST_MESSAGES`` is in none of them.
+    """
+    told: set[str] = set()
+    rest = list(report.outcomes.of(Result.MARKED))
+    for part in range(1, MOST_MESSAGES + 1):
+        message = _one_message(report)
+        yield message
+        told.update(one.finding.instance.instance_id for one in message.announced)
+        rest = [one for one in rest if one.finding.instance.instance_id not in told]
+        if not rest or (not message.announced and part > 1):
+            return
+        report = replace(report, outcomes=Outcomes(rest), problems=(), rule_errors=())
+
+
+def _one_message(report: Report) -> Message:
+    outcomes = _worst_first(report)
+    body, shown = _fitting(report, outcomes)
+    return Message(
+        subject=subject(report),
+        body=body,
+        attributes=attributes(report),
+        announced=[one for one in outcomes[:shown] if one.result is Result.MARKED],
+    )
+
+
 def message(report: Report) -> str:
-    """Return the message for ``MessageStructure="json"``, within SNS's limit.
+    """Return the body of the first message of a report; see ``messages``."""
+    return next(messages(report)).body
+
+
+def _fitting(report: Report, outcomes: Sequence[Outcome]) -> tuple[str, int]:
+    """Return the message for ``MessageStructure="json"``, within SNS's limit, and what it shows.
 
     ``email`` gets the text, ``sms`` the subject, and everything else (SQS, Lambda, HTTPS) the
     JSON. Where not all findings fit, text and JSON are cut at the same one, the gentlest left out,
     and say how many are missing and where they are. The message is nearly full then, which takes a
     few tries, and not as full as can be, which takes many.
     """
-    outcomes = _worst_first(report)
     tried = min(len(outcomes), MOST_KEPT)
     fitting, too_many, full = 0, tried + 1, 0.0
     while too_many - fitting > 1 and full < _NEARLY_FULL:
@@ -81,7 +135,7 @@ def message(report: Report) -> str:
         tried = int(tried * MESSAGE_LIMIT * (1 + _NEARLY_FULL) / 2 / size)  # if all are alike
         if not fitting < tried < too_many:
             tried = (fitting + too_many) // 2
-    return _message(report, outcomes, fitting)
+    return _message(report, outcomes, fitting), fitting
 
 
 def attributes(report: Report) -> dict[str, str | int | list[str]]:
@@ -106,13 +160,7 @@ def _concerned(report: Report) -> list[str]:
     return [v for v in report.vpc_ids if about_all or v in report.outcomes.vpc_ids]
 
 
-_FILTERED = (
-    Result.TERMINATED,
-    Result.STOPPED,
-    Result.MARKED,
-    Result.NOTIFIED,
-    Result.FAILED,
-)
+_FILTERED = tuple(result for result, wording in WORDING.items() if wording.is_filtered)
 """The results that a subscription may filter on."""
 
 
@@ -131,7 +179,7 @@ def _worst_first(report: Report) -> list[Outcome]:
     """Return what is kept of the findings: worst first, those of one owner together."""
     return [
         outcome
-        for result in HEADINGS
+        for result in WORDING
         for outcome in sorted(report.outcomes.of(result), key=_owner_last_if_unknown)
     ]
 
@@ -196,9 +244,11 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "vpc_id": finding.instance.vpc_id,
         "instance_name": finding.instance.name,
         "owner": finding.owner,
+        "finding": str(finding.code),
         "reason": finding.reason,
         "tag_key": finding.tag_key,
         "tag_value": finding.value or "",
+        "due": finding.mark.what if finding.mark is not None else "",
         "code": outcome.code,
         "detail": outcome.detail,
     }

@@ -18,6 +18,7 @@ from typing import Any
 from tag_policy.reporting.message import head
 from tag_policy.reporting.report import Report
 from tag_policy.reporting.text import verdict
+from tag_policy.reporting.wording import WORDING
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -31,7 +32,11 @@ def render(report: Report, history: Iterable[Mapping[str, Any]], findings: Itera
     shown = list(findings)
     data = json.dumps(
         head(report)
-        | {"history": list(history), "findings_left_out": len(report.outcomes) - len(shown)},
+        | {
+            "results": {r: [wording.label, wording.tone] for r, wording in WORDING.items()},
+            "history": list(history),
+            "findings_left_out": len(report.outcomes) - len(shown),
+        },
         ensure_ascii=False,
     )
     data = f'{data[:-1]}, "findings": [{",".join(shown)}]}}'

@@ -1,16 +1,15 @@
-"""The end of a run: its report into the bucket, the log and the topic."""
+"""The end of a run: its report to the topic, into the log and into the bucket."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import TagPolicyError, Trigger
-from tag_policy.reporting import sns as notify
+from tag_policy.model import Outcome, TagPolicyError, Trigger
+from tag_policy.reporting import sns
 from tag_policy.reporting.archive import Archive, archive
-from tag_policy.reporting.message import whole_text
+from tag_policy.reporting.message import messages, whole_text
 from tag_policy.reporting.report import Report, summaries_by_vpc, summary
 from tag_policy.settings import Settings
 
@@ -21,12 +20,16 @@ class RunError(TagPolicyError):
     """The run could not do what it was to do. What it did do is in the report and in the log."""
 
 
+class PublishError(TagPolicyError):
+    """People could not be told of everything."""
+
+
 def opened_archive(
     settings: Settings, clients: Clients, out_of_time: Callable[[], bool]
 ) -> AbstractContextManager[Archive | None]:
     """Return the archive of a run, to be entered; it is None where no bucket is given.
 
-    ``out_of_time`` is asked before each call: what comes after it needs time, too.
+    ``out_of_time`` is asked before each call.
     """
     if not settings.report_bucket:
         return nullcontext()
@@ -34,23 +37,30 @@ def opened_archive(
     return archive(lambda: clients.s3, bucket, prefix, out_of_time)
 
 
-def kept(report: Report, archive: Archive) -> Report:
-    """Keep a report in the bucket; return it with where it is, or with why it is not there.
+def is_kept(report: Report) -> bool:
+    """Tell whether a report belongs into the bucket.
 
-    A sweep is kept even where it has nothing to say, so that the numbers of all of them are there.
+    A sweep does even where it has nothing to say, so that the numbers of all of them are there.
     """
-    if not (report.has_something_to_say or report.is_sweep):
+    return report.has_something_to_say or report.is_sweep
+
+
+def kept(report: Report, archive: Archive) -> Report:
+    """Keep a report in the bucket; return it, with why it is not there where that failed.
+
+    People have been told by then, so that the link in the message may lead nowhere; the log says
+    why, and the run fails.
+    """
+    if not is_kept(report):
         return report
-    with_page = replace(report, page=archive.url(report))
     try:
-        archive.keep(with_page)
+        archive.keep(report)
     except Exception as error:
-        # Whatever it is, people are told what was done.
         log.exception("the report could not be kept")
         problem = f"the report could not be kept in the bucket {archive.bucket}: {error}"
         # Events that were dealt with must not come back for that; the next sweep rings the alarm.
         return report.with_problem(problem, failed=report.trigger is not Trigger.EVENTS)
-    return with_page
+    return report
 
 
 def log_the_end(report: Report) -> None:
@@ -65,17 +75,23 @@ def log_the_end(report: Report) -> None:
     log.info("summary", extra={"summary": summary(report)})
 
 
-def tell(report: Report, settings: Settings, clients: Clients, paced: PacedCalls) -> None:
-    """Publish the report, where it has something to say. Raises RunError where it cannot be.
+def publish(
+    report: Report, settings: Settings, clients: Clients, paced: PacedCalls
+) -> Iterator[Sequence[Outcome]]:
+    """Publish the report, where it has something to say, in as many messages as it needs.
 
-    ``paced`` makes the call again where it is throttled, and leaves time to log the report.
+    ``paced`` makes the calls, and makes those again that are throttled; it leaves time to log the
+    report. Yields, after each message that SNS has accepted, the announcements that it names.
+    Raises PublishError where one is not accepted; the log has the report then.
     """
     if not report.has_something_to_say:
         return
-    try:
-        notify.publish(clients.sns, settings.topic_arn, report, paced)
-    except Exception as error:
-        log.error("the report could not be published", extra={"report": whole_text(report)})
-        raise RunError(
-            f"the report could not be published to {settings.topic_arn}: {error}"
-        ) from error
+    for message in messages(report):
+        try:
+            sns.publish(clients.sns, settings.topic_arn, message, paced)
+        except Exception as error:
+            log.error("the report could not be published", extra={"report": whole_text(report)})
+            raise PublishError(
+                f"the report could not be published to {settings.topic_arn}: {error}"
+            ) from error
+        yield message.announced

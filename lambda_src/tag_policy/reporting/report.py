@@ -2,13 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result, RuleError, Trigger
+from tag_policy.model import (
+    ENDING_OF_REMEDY,
+    LIMIT,
+    Mode,
+    Outcome,
+    Result,
+    RuleError,
+    Scope,
+    Trigger,
+)
 from tag_policy.model.text import LINE_LIMIT, clean
+from tag_policy.reporting.wording import WORDING
 
 MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
@@ -52,7 +63,8 @@ class Outcomes:
     """The outcomes of a run: all are counted, and of each result as many kept as can be told.
 
     ``held_back`` counts those of the deferred that a limit held back, ``unanswered`` those that AWS
-    did not carry out, or did not confirm; ``vpc_ids`` are those that they are about.
+    did not carry out, or did not confirm, and creators whom only a person can set (see
+    ``model.CREATOR_UNREADABLE``); ``vpc_ids`` are those that they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
@@ -70,11 +82,20 @@ class Outcomes:
         self.vpc_ids.add(outcome.finding.instance.vpc_id)
         if outcome.result is Result.DEFERRED:
             self.held_back += outcome.code == LIMIT
-            ends = outcome.finding.remedy in (Remedy.STOP, Remedy.TERMINATE)
+            ends = outcome.finding.remedy in ENDING_OF_REMEDY
             self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
         kept = self._kept.setdefault(outcome.result, [])
         if len(kept) < MOST_KEPT:
             kept.append(outcome)
+
+    def replace(self, before: Outcome, after: Outcome) -> None:
+        """Put what an outcome has become in its place: people are told before it is known."""
+        if after == before:
+            return
+        self.counted[before.result] -= 1
+        with suppress(ValueError):  # it was not kept
+            self._kept[before.result].remove(before)
+        self.add(after)
 
     def __len__(self) -> int:
         """Return how many there were, kept or not."""
@@ -89,16 +110,21 @@ class Outcomes:
 class Report:
     """All that one run has to tell.
 
-    ``problems`` are the reasons why the run is incomplete: a VPC that does not exist, time that
-    ran out, a listing that broke off. ``failed`` says that such a reason is for the alarm too.
-    ``compliant`` counts the instances that needed nothing, ``exempt`` those that were left alone
-    because they carry the exemption tag; ``by_vpc`` has these numbers for each VPC. ``engine`` is
-    the name of the function, ``schedule`` when it is woken, empty where it is not. ``page`` is
+    ``scope`` is how much of what the engine is responsible for it was about, ``acts`` and
+    ``rehearsal`` are those of ``model.Assignment``. ``problems`` are the reasons why the
+    run is incomplete: a VPC that does not exist, time that ran out, a listing that broke off.
+    ``failed`` says that such a reason is for the alarm too. ``compliant`` counts the instances that
+    needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
+    ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
+    when it is woken, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere.
     """
 
     mode: Mode
     trigger: Trigger
+    scope: Scope
+    acts: bool
+    rehearsal: bool
     vpc_ids: Sequence[str]
     partition: str
     region: str
@@ -133,16 +159,18 @@ class Report:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether the run was about all instances of its VPCs."""
-        return self.trigger in (Trigger.SCHEDULE, Trigger.MANUAL)
+        """Whether the run was about all that the engine is responsible for."""
+        return self.scope is Scope.ALL
 
     @property
     def has_something_to_say(self) -> bool:
         """Whether anybody is to be told of this run.
 
-        Of bad rules alone, only the sweep tells: events would do so many times an hour.
+        Of bad rules alone, only a sweep or a person's run tells: events would do so many times an
+        hour.
         """
-        return bool(self.outcomes or self.problems or (self.rule_errors and self.is_sweep))
+        asked = self.is_sweep or self.trigger is Trigger.MANUAL
+        return bool(self.outcomes or self.problems or (self.rule_errors and asked))
 
     @property
     def severity(self) -> Severity:
@@ -155,7 +183,7 @@ class Report:
         return Severity.INFO
 
 
-_WORTH_A_LOOK = (Result.TERMINATED, Result.STOPPED, Result.MARKED, Result.NOTIFIED)
+_WORTH_A_LOOK = [result for result, wording in WORDING.items() if wording.worth_a_look]
 
 
 def summary(report: Report) -> dict[str, Any]:
@@ -163,6 +191,8 @@ def summary(report: Report) -> dict[str, Any]:
     return {
         "mode": str(report.mode),
         "trigger": str(report.trigger),
+        "scope": str(report.scope),
+        "acts": report.acts,
         "vpc_ids": list(report.vpc_ids),
         "rules": report.rules,
         "rule_errors": len(report.rule_errors),
@@ -184,6 +214,7 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
             "vpc_id": vpc_id,
             "mode": str(report.mode),
             "trigger": str(report.trigger),
+            "scope": str(report.scope),
             "complete": report.complete,
             **asdict(tally),
         }
@@ -193,14 +224,4 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
 
 def counts(report: Report) -> dict[str, int]:
     """Return the number of findings by result, every result included."""
-    in_order = (
-        Result.TAGGED,
-        Result.TERMINATED,
-        Result.STOPPED,
-        Result.NOTIFIED,
-        Result.MARKED,
-        Result.UNMARKED,
-        Result.DEFERRED,
-        Result.FAILED,
-    )
-    return {str(result): report.outcomes.counted[result] for result in in_order}
+    return {str(result): report.outcomes.counted[result] for result in WORDING}

@@ -1,30 +1,28 @@
-"""The report to SNS, in one publish."""
+"""A message to SNS, in one publish."""
 
 import json
 from typing import TYPE_CHECKING
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.reporting.message import attributes, message, subject
-from tag_policy.reporting.report import Report
+from tag_policy.reporting.message import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 
-def publish(sns: "SNSClient", topic_arn: str, report: Report, paced: PacedCalls) -> None:
-    """Publish the report: text for e-mail, JSON for machines, attributes to filter on.
+def publish(sns: "SNSClient", topic_arn: str, message: Message, paced: PacedCalls) -> None:
+    """Publish a message: text for e-mail, JSON for machines, attributes to filter on.
 
     ``paced`` makes the call, and makes it again where it is throttled. Raises botocore's
     ClientError or BotoCoreError when it cannot be published.
     """
-    titled, body = subject(report), message(report)
-    of_it = {name: _attribute(value) for name, value in attributes(report).items()}
+    of_it = {name: _attribute(value) for name, value in message.attributes.items()}
     paced(
         lambda: sns.publish(
             TopicArn=topic_arn,
-            Subject=titled,
-            Message=body,
+            Subject=message.subject,
+            Message=message.body,
             MessageStructure="json",
             MessageAttributes=of_it,
         )

@@ -4,11 +4,12 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tag_policy.model import LIMIT, Mode, Outcome, Remedy, Result
+from tag_policy.model import LIMIT, PART, Mode, Outcome, Remedy, Result
 from tag_policy.model.schedule import next_run
+from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
 from tag_policy.reporting.report import Report, Severity, counts
-from tag_policy.rules.table import MAX_TAG_VALUE_LENGTH
+from tag_policy.reporting.wording import WORDING
 
 NAME_LIMIT = 64
 """Characters of the name of an instance."""
@@ -19,30 +20,6 @@ MOST_PROBLEMS = 20
 
 _MANY = 4
 """Instances that wait for the same, from which on they are named in one line."""
-
-HEADINGS = {
-    Result.TERMINATED: "TERMINATED",
-    Result.STOPPED: "STOPPED",
-    Result.FAILED: "FAILED",
-    Result.MARKED: "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE",
-    Result.DEFERRED: "LEFT FOR THE NEXT RUN",
-    Result.NOTIFIED: "UNTAGGED, NOT TOUCHED",
-    Result.UNMARKED: "NO LONGER DUE",
-    Result.TAGGED: "TAGGED",
-}
-"""In the order of the report: worst first."""
-
-_AUDIT_HEADINGS = {
-    Result.TERMINATED: "WOULD BE TERMINATED",
-    Result.STOPPED: "WOULD BE STOPPED",
-    Result.FAILED: "WOULD FAIL",
-    Result.MARKED: "WOULD BE ANNOUNCED",
-    Result.DEFERRED: "WOULD BE LEFT FOR THE NEXT RUN",
-    Result.NOTIFIED: "UNTAGGED, WOULD NOT BE TOUCHED",
-    Result.UNMARKED: "WOULD NO LONGER BE DUE",
-    Result.TAGGED: "WOULD BE TAGGED",
-}
-
 
 _NOT_DONE = {
     (Result.FAILED, Remedy.TERMINATE): "not terminated",
@@ -59,25 +36,13 @@ _VERDICTS = {
     Severity.INFO: "ALL WELL",
 }
 
-_COUNTED = {
-    Result.TERMINATED: ("instance terminated", "instances terminated"),
-    Result.STOPPED: ("instance stopped", "instances stopped"),
-    Result.FAILED: ("remedy failed", "remedies failed"),
-    Result.MARKED: ("instance due unless it is tagged", "instances due unless they are tagged"),
-    Result.DEFERRED: ("finding left for the next run", "findings left for the next run"),
-    Result.NOTIFIED: ("instance without tags", "instances without tags"),
-    Result.UNMARKED: ("instance no longer due", "instances no longer due"),
-    Result.TAGGED: ("tag written", "tags written"),
-}
-"""What the verdict says of one finding, and of several."""
-
 
 def verdict(report: Report) -> str:
     """Return the report in one line: whether somebody is needed, and what was done."""
     counted = report.outcomes.counted - Counter({Result.DEFERRED: report.outcomes.held_back})
     said = [
-        f"{number:,} {_COUNTED[result][number != 1]}"
-        for result in HEADINGS
+        f"{number:,} {wording.one if number == 1 else wording.many}"
+        for result, wording in WORDING.items()
         if (number := counted[result])
     ]
     if report.outcomes.held_back:
@@ -151,13 +116,15 @@ def _left_to_the_log(number: int) -> Iterator[str]:
 
 
 def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
-    headings = _AUDIT_HEADINGS if report.mode is Mode.AUDIT else HEADINGS
     counted = counts(report)
     for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
-        yield from ("", f"{headings[result]} ({counted[result]:,})")
+        wording = WORDING[result]
+        heading = wording.audit_heading if report.mode is Mode.AUDIT else wording.heading
+        yield from ("", f"{heading} ({counted[result]:,})")
         if result is Result.DEFERRED:
             yield f"  Looked at again {next_run(report.schedule, report.time)}."
-        yield from _by_owner(list(some), _together if result is Result.DEFERRED else _one_by_one)
+        alike = result in (Result.DEFERRED, Result.FAILED)
+        yield from _by_owner(list(some), _together if alike else _one_by_one)
 
 
 def _by_owner(
@@ -177,7 +144,7 @@ def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 
 def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Yield one line for all whose tags wait for the same, where they are many."""
+    """Yield one line for all whose tags wait for the same, or were refused alike, if many."""
     alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
         finding = outcome.finding
@@ -221,9 +188,9 @@ def _what(outcome: Outcome) -> str:
         tags = [(finding.tag_key, finding.value)]
         tags += [finding.detail_tag] if finding.detail_tag else []
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
-    if finding.remedy is Remedy.MARK:
-        return clean(finding.value or "", MAX_TAG_VALUE_LENGTH).rpartition(": ")[0]
-    result = Result.FAILED if outcome.code == LIMIT else outcome.result
+    if finding.remedy is Remedy.MARK and finding.mark is not None:
+        return finding.mark.what
+    result = Result.FAILED if outcome.code in (LIMIT, PART) else outcome.result
     return _NOT_DONE.get((result, finding.remedy), "")
 
 

@@ -34,6 +34,7 @@ _MANAGER_TAGS = {
     "aws:ec2:fleet-id": "ec2fleet",
     "aws:ec2spot:fleet-request-id": "spotfleet",
     "aws:elasticmapreduce:job-flow-id": "elasticmapreduce",
+    "aws:servicecatalog:provisioningPrincipalArn": "servicecatalog",
 }
 """Tags with which AWS says what an instance is part of, and the service that says it.
 
@@ -53,6 +54,9 @@ PAGE_SIZE = 1000
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
 
+_MANAGED_TOO = "IncludeManagedResources"
+"""The parameter that has hidden instances listed, too."""
+
 ID_DIGITS = "0123456789abcdef"
 """What the id of an instance may end in."""
 
@@ -69,6 +73,17 @@ def missing_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> list[str]:
         for page in ec2.get_paginator("describe_vpcs").paginate(Filters=filters):
             existing.update(vpc["VpcId"] for vpc in page["Vpcs"])
     return [vpc_id for vpc_id in vpc_ids if vpc_id not in existing]
+
+
+def asks_for_managed(ec2: "EC2Client") -> bool:
+    """Tell whether this SDK can ask for the instances that an account hides.
+
+    An account may hide what AWS services manage. Describe calls then leave it out unless they ask,
+    which the SDK of an older Lambda runtime cannot.
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
+    """
+    request = ec2.meta.service_model.operation_model("DescribeInstances").input_shape
+    return request is not None and _MANAGED_TOO in request.members
 
 
 def instances_of_vpcs(
@@ -205,10 +220,11 @@ def _pages(
     ec2: "EC2Client", listings: "Sequence[Sequence[FilterTypeDef]]", paced: PacedCalls
 ) -> Iterator[_Page]:
     """Yield the pages of some listings, one after the other; each is given by its filters."""
+    managed_too = {_MANAGED_TOO: True} if asks_for_managed(ec2) else {}
     for number, filters in enumerate(listings, start=1):
         token = ""
         while True:
-            request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE}
+            request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE, **managed_too}
             if token:
                 request["NextToken"] = token
             asked_at = paced.now()

@@ -1,33 +1,38 @@
-"""How many instances a run may end: over the limit, it ends none. Pure."""
+"""How many instances a run may end: over the limit, it ends none. Pure.
+
+So does a run that has seen only a part of what the limit is held against.
+"""
 
 from collections.abc import Sequence
 
-from tag_policy.model import LIMIT, Finding, Outcome, Remedy, Result
+from tag_policy.model import ENDING_OF_REMEDY, LIMIT, PART, Finding, Outcome, Result
 from tag_policy.settings import Settings
-
-_DESTRUCTIVE = (Remedy.STOP, Remedy.TERMINATE)
 
 
 def is_destructive(finding: Finding) -> bool:
     """Tell whether a finding asks for an instance to be ended, which is limited."""
-    return finding.remedy in _DESTRUCTIVE
+    return finding.remedy in ENDING_OF_REMEDY
 
 
 def within_limits(
-    findings: Sequence[Finding], instances: int, settings: Settings
+    findings: Sequence[Finding], instances: int, settings: Settings, only_a_part: str = ""
 ) -> tuple[list[Finding], list[Outcome]]:
     """Return the findings that may be acted on, and what is held back, as deferred.
 
-    ``instances`` is how many the run has looked at. A number over a limit is more likely to be a
-    mistake, of a rule or of a pipeline, than a number of instances to end: all of them are held
-    back, not only those that are too many, and somebody has to decide.
+    ``instances`` is how many the run has looked at. ``only_a_part`` says why that is not all that
+    the engine is responsible for, and is empty where it is: limits are held against the whole, so
+    that a run that does not know the whole may end nothing. A number over a limit is more likely to
+    be a mistake, of a rule or of a pipeline, than a number of instances to end: all of them are
+    held back, not only those that are too many, and somebody has to decide.
     """
     destructive = [finding for finding in findings if is_destructive(finding)]
-    exceeded = _exceeded(len(destructive), instances, settings)
+    exceeded, code = _exceeded(len(destructive), instances, settings), LIMIT
+    if only_a_part:
+        exceeded, code = only_a_part, PART
     if not exceeded:
         return list(findings), []
     rest = [finding for finding in findings if not is_destructive(finding)]
-    return rest, [Outcome(finding, Result.DEFERRED, exceeded, LIMIT) for finding in destructive]
+    return rest, [Outcome(finding, Result.DEFERRED, exceeded, code) for finding in destructive]
 
 
 def _exceeded(number: int, instances: int, settings: Settings) -> str:

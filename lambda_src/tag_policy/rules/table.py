@@ -1,7 +1,9 @@
 """The rules table: DynamoDB items to rules, and what is wrong with the items that are none."""
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +11,15 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
+from tag_policy.model.tag_text import as_iam_compares, cut, is_blank, quoted, trimmed
+from tag_policy.model.tags import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.rules import functions as values
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanOutputTypeDef
 
-# Limits of EC2 tags.
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
-MAX_TAG_KEY_LENGTH = 127
-MAX_TAG_VALUE_LENGTH = 256
+    Item = Mapping[str, AttributeValueTypeDef]
 
 UNKNOWN_CREATOR = "Undefined"
 """What ``UserLookup`` writes when nobody is found and the item names no fallback."""
@@ -30,7 +31,16 @@ memory left tells nobody why. What one page may hold, before it is read: ``aws/f
 
 _ITEMS_A_PAGE = 1_000
 
-_WHOLE_NUMBER = re.compile(r"[1-9][0-9]*")
+MAX_PROBLEM_LENGTH = 280
+"""Characters of what is wrong with an item; items are written by strangers."""
+
+_ATTRIBUTES = ("RuleId", "TagKey", "Action", "Required", "Default")
+_MOST_NAMED = 3
+_NAMELESS = "(without RuleId)"
+
+# As many digits as a number has in DynamoDB.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,37}")
 _REQUIRED = {"Y": True, "N": False}
 
 
@@ -38,16 +48,14 @@ class _ItemError(TagPolicyError):
     """What is wrong with one item; never leaves this module."""
 
 
-def scan(
-    dynamodb: "DynamoDBClient", table: str, paced: PacedCalls
-) -> list[Mapping[str, "AttributeValueTypeDef"]]:
+def scan(dynamodb: "DynamoDBClient", table: str, paced: PacedCalls) -> list["Item"]:
     """Read every item of the table, page by page (a page of Scan holds at most 1 MB).
 
     ``paced`` makes the calls, and makes those again that are throttled. Raises botocore's
     ClientError, BotoCoreError or ResponseParserError when the table cannot be read, or holds more
     than a table of rules may.
     """
-    items: list[Mapping[str, AttributeValueTypeDef]] = []
+    items: list[Item] = []
     size = 0
     start: dict[str, Any] = {}
     while True:
@@ -71,54 +79,141 @@ def _page(dynamodb: "DynamoDBClient", table: str, start: dict[str, Any]) -> "Sca
     return page
 
 
-def parse(
-    items: Iterable[Mapping[str, "AttributeValueTypeDef"]], own_keys: Container[str] = ()
-) -> tuple[list[Rule], list[RuleError]]:
-    """Turn items into rules in ascending order of RuleId, and into errors where they are none.
+@dataclass(frozen=True, slots=True)
+class ParsedTable:
+    """What the items of the table say.
 
-    Of two rules for one tag key the one with the lower RuleId counts; the other is an error. So is
-    one about a key of ``own_keys``, which are the engine's.
+    ``rules`` are the valid ones, in ascending order of RuleId; ``errors`` say of every other item
+    why it is none. ``may_end`` is False where it cannot be told which tag a bad item is about: then
+    nothing may be ended, because the item might have narrowed any of the rules.
     """
-    rules: list[Rule] = []
-    errors: list[RuleError] = []
-    for item in sorted(items, key=_order):
+
+    rules: Sequence[Rule]
+    errors: Sequence[RuleError]
+    may_end: bool
+
+
+def parse(items: Iterable["Item"], own_keys: Iterable[str] = ()) -> ParsedTable:
+    """Turn items into rules, and into errors where they are none.
+
+    A rule about one of ``own_keys``, which are the engine's, is an error. So are, with keys
+    compared as IAM does,
+
+    - a rule about the same key as one with a lower RuleId, which counts, and
+    - a rule that comes after a bad item about the same key: it would now concern what that item was
+      meant for. A bad item without a readable RuleId may come before any rule about its key.
+    """
+    own = {as_iam_compares(key) for key in own_keys}
+    candidates: list[tuple[Item, Rule]] = []
+    bad: list[tuple[Item, str]] = []
+    for item in items:
         try:
-            rule = _rule(item)
-            _refuse_second(rule, rules)
-            if rule.tag_key in own_keys:
-                raise _ItemError(
-                    f"TagKey {rule.tag_key!r} is the engine's own mark or exemption; "
-                    "choose another key, such as 'ProjectCode'"
-                )
+            candidates.append((item, _rule(item, own)))
         except _ItemError as error:
-            errors.append(RuleError(_rule_id_text(item), str(error)))
+            bad.append((item, str(error)))
+    silencers = _silencers(item for item, _ in bad)
+    rules: dict[str, Rule] = {}
+    for item, rule in sorted(candidates, key=lambda candidate: candidate[1].rule_id):
+        key = as_iam_compares(rule.tag_key)
+        try:
+            _refuse_second(rule, rules.get(key))
+            _refuse_silenced(rule, silencers.get(key))
+        except _ItemError as error:
+            bad.append((item, str(error)))
         else:
-            rules.append(rule)
-    return rules, errors
+            rules[key] = rule
+    return ParsedTable(
+        rules=tuple(rules.values()),
+        errors=tuple(
+            RuleError(_name(item), cut(problem, MAX_PROBLEM_LENGTH))
+            for item, problem in sorted(bad, key=lambda found: _id_or(float("inf"), found[0]))
+        ),
+        may_end=all(_meant_key(item) is not None for item, _ in bad),
+    )
 
 
-def _refuse_second(rule: Rule, rules: Iterable[Rule]) -> None:
-    for earlier in rules:
-        if earlier.tag_key == rule.tag_key:
-            raise _ItemError(
-                f"TagKey {rule.tag_key!r} is already the subject of rule {earlier.rule_id}, "
-                "which counts; give each tag key one rule"
-            )
+def _silencers(bad: Iterable["Item"]) -> dict[str, "Item"]:
+    """Return the first bad item about each key; what may stand anywhere comes first."""
+    first: dict[str, Item] = {}
+    for item in sorted(bad, key=lambda item: _id_or(0, item)):
+        key = _meant_key(item)
+        if key is not None:
+            first.setdefault(key, item)
+    return first
 
 
-def _rule_id_text(item: Mapping[str, "AttributeValueTypeDef"]) -> str:
-    return item.get("RuleId", {}).get("N", "(without RuleId)")
+def _meant_key(item: "Item") -> str | None:
+    """Return the tag key that a bad item is about, as IAM compares it; None if it is unreadable.
+
+    Blanks at its edges are a slip. What no tag can have as its key says nothing of the tag that was
+    meant.
+    """
+    key = trimmed(item.get("TagKey", {}).get("S", ""))
+    if not key or len(key) > MAX_TAG_KEY_LENGTH or not key.isprintable():
+        return None
+    return as_iam_compares(key)
 
 
-def _order(item: Mapping[str, "AttributeValueTypeDef"]) -> float:
-    try:
-        return float(_rule_id_text(item))
-    except ValueError:
-        return float("inf")
+def _refuse_second(rule: Rule, earlier: Rule | None) -> None:
+    if earlier is None:
+        return
+    tag_key = quoted(rule.tag_key)
+    if earlier.tag_key == rule.tag_key:
+        raise _ItemError(
+            f"TagKey {tag_key} is already the subject of rule {earlier.rule_id}, "
+            "which counts; give each tag key one rule"
+        )
+    raise _ItemError(
+        f"TagKey {tag_key} differs from that of rule {earlier.rule_id}, which counts, only in "
+        "case; the locks in IAM take the two for one, so give them one rule"
+    )
 
 
-def _rule(item: Mapping[str, "AttributeValueTypeDef"]) -> Rule:
-    rule_id, tag_key, action = _rule_id(item), _tag_key(item), _action(item)
+def _refuse_silenced(rule: Rule, bad: "Item | None") -> None:
+    if bad is None or rule.rule_id < _id_or(0, bad):
+        return
+    where = (
+        "an item without a readable RuleId, which may come before this rule"
+        if _rule_id(bad) is None
+        else f"rule {_name(bad)}, which comes before this one"
+    )
+    raise _ItemError(
+        f"TagKey {quoted(rule.tag_key)} is that of {where} and cannot be used; this rule would now "
+        "concern what that was meant for, so mend that first"
+    )
+
+
+def _rule_id_text(item: "Item") -> str:
+    return item.get("RuleId", {}).get("N", "")
+
+
+def _name(item: "Item") -> str:
+    """Return what an item is called in the report: its RuleId as it stands there, if it has one."""
+    text = _rule_id_text(item)
+    return (text if text.isprintable() and len(text) <= 40 else quoted(text)) or _NAMELESS
+
+
+def _rule_id(item: "Item") -> int | None:
+    text = _rule_id_text(item)
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def _id_or(otherwise: float, item: "Item") -> float:
+    rule_id = _rule_id(item)
+    return otherwise if rule_id is None else rule_id
+
+
+def _rule(item: "Item", own_keys: Container[str]) -> Rule:
+    _refuse_unknown_attributes(item)
+    rule_id = _rule_id(item)
+    if rule_id is None:
+        raise _ItemError("RuleId must be a positive whole number, such as 10")
+    tag_key, action = _tag_key(item), _action(item)
+    if as_iam_compares(tag_key) in own_keys:
+        raise _ItemError(
+            f"TagKey {quoted(tag_key)} is the engine's own mark or exemption; "
+            "choose another key, such as 'ProjectCode'"
+        )
     return Rule(
         rule_id=rule_id,
         tag_key=tag_key,
@@ -128,14 +223,29 @@ def _rule(item: Mapping[str, "AttributeValueTypeDef"]) -> Rule:
     )
 
 
-def _rule_id(item: Mapping[str, "AttributeValueTypeDef"]) -> int:
-    text = _rule_id_text(item)
-    if not _WHOLE_NUMBER.fullmatch(text):
-        raise _ItemError("RuleId must be a positive whole number, such as 10")
-    return int(text)
+def _refuse_unknown_attributes(item: "Item") -> None:
+    """Refuse an item with an attribute that the engine does not know: it may narrow the rule."""
+    unknown = sorted(item.keys() - set(_ATTRIBUTES))
+    if not unknown:
+        return
+    named = ", ".join(f"{quoted(name, 20)}{_suggestion(name)}" for name in unknown[:_MOST_NAMED])
+    more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
+    which, are = ("attribute", "is") if len(unknown) == 1 else ("attributes", "are")
+    raise _ItemError(
+        f"{which} {named}{more} {are} not known, and might have narrowed the rule; known are "
+        f"{', '.join(_ATTRIBUTES)}"
+    )
 
 
-def _text(item: Mapping[str, "AttributeValueTypeDef"], attribute: str) -> str | None:
+def _suggestion(name: str) -> str:
+    if len(name) > 2 * max(map(len, _ATTRIBUTES)):
+        return ""  # and no time is spent on a name of 64 KB
+    known = {attribute.lower(): attribute for attribute in _ATTRIBUTES}
+    near = get_close_matches(name.lower(), known, n=1)
+    return f" (did you mean {known[near[0]]!r}?)" if near else ""
+
+
+def _text(item: "Item", attribute: str) -> str | None:
     """Return a string attribute; None when it is absent. Any other type is an error."""
     if attribute not in item:
         return None
@@ -146,46 +256,43 @@ def _text(item: Mapping[str, "AttributeValueTypeDef"], attribute: str) -> str | 
     return value["S"]
 
 
-def _quoted(text: str) -> str:
-    """Quote what stands in the table, however long it is."""
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")
-
-
-def _tag_key(item: Mapping[str, "AttributeValueTypeDef"]) -> str:
+def _tag_key(item: "Item") -> str:
     tag_key = _text(item, "TagKey")
-    if tag_key is None or not tag_key.strip():
-        raise _ItemError("TagKey is missing; name the tag that the rule is about")
+    if tag_key is None or is_blank(tag_key):
+        raise _ItemError("TagKey is missing or blank; name the tag that the rule is about")
     if len(tag_key) > MAX_TAG_KEY_LENGTH:
         raise _ItemError(f"TagKey is longer than {MAX_TAG_KEY_LENGTH} characters")
     if not tag_key.isprintable():
-        raise _ItemError(f"TagKey {tag_key!r} holds a character that cannot be printed")
+        raise _ItemError(f"TagKey {quoted(tag_key)} holds a character that cannot be printed")
+    if trimmed(tag_key) != tag_key:
+        raise _ItemError(f"TagKey {quoted(tag_key)} begins or ends with a blank; take it away")
     if tag_key.lower().startswith("aws:"):
-        raise _ItemError(f"TagKey {tag_key!r} starts with 'aws:', which AWS keeps for itself")
+        raise _ItemError(f"TagKey {quoted(tag_key)} starts with 'aws:', which AWS keeps for itself")
     return tag_key
 
 
-def _action(item: Mapping[str, "AttributeValueTypeDef"]) -> Action:
+def _action(item: "Item") -> Action:
     text = _text(item, "Action")
     if text not in list(Action):
-        what = "missing" if text is None else _quoted(text)
+        what = "missing" if text is None else quoted(text)
         raise _ItemError(f"Action is {what}; it must be one of {', '.join(Action)}")
     return Action(text)
 
 
-def _required(item: Mapping[str, "AttributeValueTypeDef"]) -> bool:
+def _required(item: "Item") -> bool:
     text = _text(item, "Required")
     if text is None:
         return True
     if text not in _REQUIRED:
-        raise _ItemError(f"Required is {_quoted(text)}; it must be 'Y' or 'N'")
+        raise _ItemError(f"Required is {quoted(text)}; it must be 'Y' or 'N'")
     return _REQUIRED[text]
 
 
-def _default(item: Mapping[str, "AttributeValueTypeDef"], action: Action) -> str:
+def _default(item: "Item", action: Action) -> str:
     default = _text(item, "Default")
     if default is None and action is Action.USER_LOOKUP:
         return UNKNOWN_CREATOR
-    if default is None or not default.strip():
+    if default is None or is_blank(default):
         # A blank value would be found blank again by the next run, for ever.
         raise _ItemError(f"Default is missing or blank; {_DEFAULT_OF[action]}")
     if len(default) > MAX_TAG_VALUE_LENGTH:

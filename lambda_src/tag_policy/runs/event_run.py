@@ -2,15 +2,27 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator
+from tag_policy.creators.decision import launch_among, what_it_says
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.creators.search import what_it_says
-from tag_policy.model import Answer, Finding, Instance, Outcome, Remedy, Result
+from tag_policy.model import (
+    CREATOR_NOT_LOOKED_UP,
+    Answer,
+    Finding,
+    Instance,
+    Known,
+    NotKnownYet,
+    Outcome,
+    Remedy,
+    Result,
+    Verdict,
+)
 from tag_policy.resources import instance as inventory
-from tag_policy.runs.engine import Run
+from tag_policy.runs.engine import Engine
+from tag_policy.settings import Settings
 from tag_policy.triggers.sqs_batch import Message
 
 log = logging.getLogger(__name__)
@@ -23,31 +35,50 @@ By the third try it is older: see ``event_queue``.
 https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 """
 
+_LAST_TRY = 3
+"""The try at which people are told of a creator that nobody will look up: the fewest tries that a
+queue may be set to, so that no message becomes a dead letter for it."""
+
+_NOBODY_WILL_ASK = NotKnownYet(
+    "its launch event may still be on its way, and no schedule looks for it later; run the "
+    "function in a while, or set the tag by hand",
+    CREATOR_NOT_LOOKED_UP,
+)
+
 _REMEDIES = frozenset({Remedy.TAG, Remedy.UNMARK})
 """What is done about an instance on its own: the tags that it lacks are written, its mark is taken
 back. Whatever else follows from having no tags is left to the sweep: they may still be on their
 way, and the limits hold for all instances together, whom only the sweep sees at once."""
 
 
-def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
+def put_right(engine: Engine, messages: Sequence[Message]) -> list[Message]:
     """Judge the instances that messages name, act, and return the messages that have to come back.
 
     These are the ones that cannot be read, and those about an instance that EC2 does not show yet,
     or that the run could not put right for now. A creator that is not known yet is left to the
-    sweep: asking again in a minute would not help.
+    sweep: asking again in a minute would not help. Where there is no sweep, the message comes back
+    while the event of the launch may follow, and then people are told.
     """
     events = [message.event for message in messages if message.event is not None]
     named = frozenset[str]().union(*(event.instance_ids for event in events))
     shown: set[str] = set()
     left: set[str] = set()
     not_found: set[str] = set()
-    listing = run.part_of_the_time(1 / 2)
-    live = _live(run, sorted(named), shown, listing)
-    found = list(run.judge(live, listing, remedies=_REMEDIES))
-    # A RunInstances call that is repeated with its client token names the same instances again: the
-    # first of such launches counts.
-    newest_first = sorted(events, key=lambda event: event.time, reverse=True)
-    launches = {i: e.launch for e in newest_first if e.launch is not None for i in e.instance_ids}
+    listing = engine.context.part_of_the_time(1 / 2)
+    live = _live(engine, sorted(named), shown, listing)
+    found = list(engine.judge(live, listing, remedies=_REMEDIES))
+    launches: dict[str, list[LaunchEvent]] = {}
+    for launch in (event.launch for event in events if event.launch is not None):
+        if not launch.instance_ids:
+            _tell_of_what_is_left_out(engine, launch)
+        for instance_id in launch.instance_ids:
+            launches.setdefault(instance_id, []).append(launch)
+    may_come_back = {
+        instance_id
+        for message in messages
+        if message.event is not None and message.tries < _LAST_TRY
+        for instance_id in message.event.instance_ids
+    }
 
     def note(outcome: Outcome) -> None:
         if _is_left(outcome):
@@ -55,30 +86,31 @@ def put_right(run: Run, messages: Sequence[Message]) -> list[Message]:
         if outcome.code == "InvalidInstanceID.NotFound":
             not_found.add(outcome.finding.instance.instance_id)
 
-    act(run, found, launches, note)
+    asked_again = act(engine, found, launches, note, may_come_back)
 
     def comes_back(message: Message) -> bool:
         if message.event is None:
             return True
         ids = message.event.instance_ids
         not_visible = (ids - shown) | (ids & not_found)
-        too_new = run.now - message.event.time < _SHOWN_AFTER
-        return bool(left & ids or (not_visible and too_new) or listing.passed)
+        too_new = engine.context.now - message.event.time < _SHOWN_AFTER
+        asked = asked_again & ids and message.tries < _LAST_TRY
+        return bool(left & ids or asked or (not_visible and too_new) or listing.passed)
 
     return [message for message in messages if comes_back(message)]
 
 
-def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[list[Finding]]]:
-    """Judge an instance; return all that was found, and what may be done about it.
+def judge_one(engine: Engine, instance_id: str) -> tuple[Verdict | None, list[list[Finding]]]:
+    """Judge an instance; return the verdict, and what may be done about it.
 
-    The former is None where the instance is exempt, gone, or in no VPC of the run.
+    The former is None where the instance is gone, or in no VPC of the run.
     """
-    judged: dict[str, list[Finding] | None] = {}
-    listing = run.part_of_the_time(1 / 2)
-    may_be_done = run.judge(
-        _live(run, [instance_id], set(), listing),
+    judged: dict[str, Verdict] = {}
+    listing = engine.context.part_of_the_time(1 / 2)
+    may_be_done = engine.judge(
+        _live(engine, [instance_id], set(), listing),
         listing,
-        lambda instance, findings: judged.update({instance.ref.instance_id: findings}),
+        lambda instance, verdict: judged.update({instance.ref.instance_id: verdict}),
         remedies=_REMEDIES,
     )
     found = list(may_be_done)
@@ -86,11 +118,14 @@ def judge_one(run: Run, instance_id: str) -> tuple[list[Finding] | None, list[li
 
 
 def _live(
-    run: Run, instance_ids: Sequence[str], shown: set[str], out_of_time: Callable[[], bool]
+    engine: Engine, instance_ids: Sequence[str], shown: set[str], out_of_time: Callable[[], bool]
 ) -> Iterator[Instance]:
     """Yield those of the instances that are live and in a VPC of the run; collect all shown."""
     for instance_id, instance in inventory.instances_shown(
-        run.clients.ec2, instance_ids, run.report.vpc_ids, run.paced(out_of_time)
+        engine.context.clients.ec2,
+        instance_ids,
+        engine.context.assignment.vpc_ids,
+        engine.context.paced(out_of_time),
     ):
         shown.add(instance_id)
         if instance is not None:
@@ -98,30 +133,59 @@ def _live(
 
 
 def act(
-    run: Run,
+    engine: Engine,
     found: Sequence[Sequence[Finding]],
-    launches: Mapping[str, LaunchEvent],
+    launches: Mapping[str, Sequence[LaunchEvent]],
     noted: Callable[[Outcome], None] | None = None,
-) -> None:
-    """Do what may be done about instances; ``launches`` are those that events have told of.
+    may_come_back: Collection[str] = (),
+) -> set[str]:
+    """Do what may be done about instances.
 
-    A creator that CloudTrail cannot know yet is left to the sweep, without a word to anybody:
-    otherwise each launch would be told of twice.
+    ``launches`` are those that events have told of, by the ids of whom they name. A creator that
+    CloudTrail cannot know yet is left to the sweep, without a word to anybody: otherwise each
+    launch would be told of twice. Where no sweep will come, people are told, unless the event
+    ``may_come_back``; the ids of the instances whose events have to are returned.
     """
     known: dict[str, Answer] = {}
     too_new: set[str] = set()
+    to_come_back: set[str] = set()
     for instance in instances_to_look_up(itertools.chain(*found)):
-        launch = launches.get(instance.instance_id)
-        if launch is not None and launch.user_identity is not None:
-            known[instance.instance_id] = what_it_says(launch, instance)
-        elif run.now - instance.created_at < run.settings.attribution_delay:
-            too_new.add(instance.instance_id)
-            log.info("left to the sweep %s: who launched it", instance.instance_id)
+        instance_id = instance.instance_id
+        launch = launch_among(launches.get(instance_id, ()), instance)
+        answer = what_it_says(launch, instance) if launch is not None else None
+        if isinstance(answer, Known):
+            known[instance_id] = answer
+        elif engine.context.now - instance.created_at >= engine.context.settings.attribution_delay:
+            continue  # CloudTrail is asked
+        elif _has_sweep(engine.context.settings):
+            too_new.add(instance_id)
+            log.info("left to the sweep %s: who launched it", instance_id)
+        elif instance_id in may_come_back:
+            to_come_back.add(instance_id)
+        else:
+            known[instance_id] = _NOBODY_WILL_ASK
+
+    left_out = too_new | to_come_back
 
     def may_be_done(finding: Finding) -> bool:
-        return finding.instance.instance_id not in too_new or not waits_for_creator(finding)
+        return finding.instance.instance_id not in left_out or not waits_for_creator(finding)
 
-    run.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
+    engine.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
+    return to_come_back
+
+
+def _has_sweep(settings: Settings) -> bool:
+    """Tell whether creators are looked up regularly: on a schedule, or once a day for Config."""
+    return bool(settings.schedule) or (settings.config_rule and settings.config_rule_remediates)
+
+
+def _tell_of_what_is_left_out(engine: Engine, launch: LaunchEvent) -> None:
+    """Tell of a launch whose record leaves out what was launched."""
+    what = f"the launch of event {launch.event_id} is too large for its record to name an instance"
+    if _has_sweep(engine.context.settings):
+        log.warning("left to the sweep: %s", what)
+    else:
+        engine.problem(f"{what}, and no schedule looks for them; run the function")
 
 
 def _is_left(outcome: Outcome) -> bool:

@@ -2,19 +2,27 @@
 
 import gc
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding
-from tag_policy.resources import instance as inventory
-from tag_policy.runs.engine import TIME_WAS_UP, Judged, Run
+from tag_policy.resources.instance import (
+    ID_DIGITS,
+    asks_for_managed,
+    instances_of_vpcs,
+    missing_vpcs,
+)
+from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
+
+log = logging.getLogger(__name__)
 
 
-def sweep(run: Run) -> None:
+def sweep(engine: Engine) -> None:
     """Judge every instance of the VPCs, and act."""
     with _few_collections():
-        run.remedy(judge_all(run))
+        engine.remedy(judge_all(engine))
 
 
 @contextmanager
@@ -34,26 +42,30 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def judge_all(run: Run, judged: Judged | None = None) -> Iterator[list[Finding]]:
+def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Finding]]:
     """Judge every instance of the VPCs; yield what is found, and tell ``judged`` of each.
 
     Listing may take three quarters of the time, so that some is left for what waits for its end.
     """
-    vpc_ids, ec2 = run.report.vpc_ids, run.clients.ec2
-    is_late, listing = run.part_of_the_time(1 / 2), run.part_of_the_time(3 / 4)
+    context = engine.context
+    vpc_ids, ec2 = context.assignment.vpc_ids, context.clients.ec2
+    is_late, listing = context.part_of_the_time(1 / 2), context.part_of_the_time(3 / 4)
     try:
-        paced = run.paced(run.part_of_the_time(1))
-        for vpc_id in paced(lambda: list(inventory.missing_vpcs(ec2, vpc_ids))):
-            run.problem(f"{vpc_id} does not exist in this account and region")
+        paced = context.paced(context.until_margin())
+        for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
+            engine.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
-        run.problem(f"whether the VPCs exist could not be asked: {error}")
-    parts = _drawn(inventory.ID_DIGITS, run.report.request_id)
-    instances = inventory.instances_of_vpcs(
-        ec2, vpc_ids, run.paced(listing), is_late, listing, parts
-    )
-    yield from run.judge(instances, listing, judged)
+        engine.problem(f"whether the VPCs exist could not be asked: {error}")
+    if not asks_for_managed(ec2):
+        log.warning(
+            "instances that AWS services manage may be hidden: this SDK cannot ask for them"
+        )
+    parts = _drawn(ID_DIGITS, context.request_id)
+    instances = instances_of_vpcs(ec2, vpc_ids, context.paced(listing), is_late, listing, parts)
+    yield from engine.judge(instances, listing, judged)
     if listing.passed:
-        run.problem(TIME_WAS_UP)
+        engine.has_seen_a_part()
+        engine.problem(TIME_WAS_UP)
 
 
 def _drawn(items: str, by: str) -> list[str]:

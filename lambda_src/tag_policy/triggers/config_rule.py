@@ -6,15 +6,25 @@ https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import INSTANCE_ID, Finding, Remedy, TagPolicyError
+from tag_policy.model import (
+    INSTANCE_ID,
+    Assignment,
+    Finding,
+    Remedy,
+    Scope,
+    TagPolicyError,
+    Trigger,
+)
 from tag_policy.model.text import clean
+from tag_policy.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
@@ -46,6 +56,7 @@ class ConfigRequest:
     Config recorded the change: of several answers about an instance, the latest holds.
     """
 
+    assignment: Assignment
     result_token: str
     time: datetime
     instance_id: str | None = None
@@ -76,19 +87,26 @@ class Evaluation:
         object.__setattr__(self, "annotation", annotation)
 
 
-def is_config_request(event: Mapping[Any, Any]) -> bool:
+def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
     """Tell whether an event comes from AWS Config."""
-    return "invokingEvent" in event and "resultToken" in event
+    return settings.config_rule and "invokingEvent" in event and "resultToken" in event
 
 
-def read_config_request(event: Mapping[str, Any]) -> ConfigRequest:
+def read(event: Mapping[str, Any], settings: Settings, _function: FunctionArn) -> ConfigRequest:
     """Return what AWS Config asks for; raises ConfigRequestError when that cannot be read."""
+    everything = Assignment(
+        Trigger.CONFIG,
+        Scope.ALL,
+        settings.vpc_ids,
+        settings.mode,
+        acts=settings.config_rule_remediates,
+    )
     try:
         invoking = json.loads(event["invokingEvent"])
         kind = invoking["messageType"]
         token = event["resultToken"]
         if kind == _PERIODIC:
-            return ConfigRequest(token, _time(invoking["notificationCreationTime"]))
+            return ConfigRequest(everything, token, _time(invoking["notificationCreationTime"]))
         # Of an item that is too large for an event, there is a summary. It has what is needed here:
         # instances are always judged as EC2 describes them now.
         where = {_CHANGE: "configurationItem", _OVERSIZED_CHANGE: "configurationItemSummary"}
@@ -103,6 +121,7 @@ def read_config_request(event: Mapping[str, Any]) -> ConfigRequest:
                 "such as 'i-0123456789abcdef0'"
             )
         return ConfigRequest(
+            replace(everything, scope=Scope.SOME),
             token,
             _time(item["configurationItemCaptureTime"]),
             instance_id=item["resourceId"],

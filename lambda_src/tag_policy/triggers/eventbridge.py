@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events.html
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ from typing import Any
 from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
 from tag_policy.model import INSTANCE_ID, TagPolicyError
+from tag_policy.model.printable import printable
+
+_SHOWN = 100
+"""Characters that an error shows of what it is about."""
 
 
 class InstanceEventError(TagPolicyError):
@@ -24,7 +29,8 @@ class InstanceEventError(TagPolicyError):
 class InstanceEvent:
     """An event, and the instances that it is about: none where it tells of nothing to look at.
 
-    ``launch`` is what a launch says of who launched them.
+    ``launch`` is what a launch says of who launched them. Its record may name none of them, where
+    CloudTrail left them out.
     """
 
     time: datetime
@@ -47,8 +53,8 @@ def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
     where = event.get("account"), event.get("region")
     if where != (function.account_id, function.region):
         raise InstanceEventError(
-            f"the event is of the account {where[0]!r} and the region {where[1]!r}; expected one "
-            f"of {function.account_id!r} and {function.region!r}"
+            f"the event is of the account {_shown(where[0])} and the region {_shown(where[1])}; "
+            f"expected one of {function.account_id!r} and {function.region!r}"
         )
     time = _time(event.get("time"))
     detail = _mapping(event.get("detail"), "its detail")
@@ -67,7 +73,7 @@ def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
             return InstanceEvent(time, ids)
         case source, kind:
             raise InstanceEventError(
-                f"the event is {kind!r} of {source!r}; expected a RunInstances call, "
+                f"the event is {_shown(kind)} of {_shown(source)}; expected a RunInstances call, "
                 "a state change of an instance, or a change of its tags"
             )
 
@@ -84,12 +90,10 @@ def _launch(record: Mapping[str, Any], time: datetime) -> InstanceEvent:
 
 def _named(arns: object, function: FunctionArn) -> frozenset[str]:
     if not isinstance(arns, list):
-        raise InstanceEventError(f"its resources are {arns!r}; expected a list of ARNs")
-    start = f"arn:{function.partition}:ec2:{function.region}:{function.account_id}:instance/"
-    return _ids(
-        arn.removeprefix(start) if isinstance(arn, str) and arn.startswith(start) else arn
-        for arn in arns
-    )
+        raise InstanceEventError(f"its resources are {_shown(arns)}; expected a list of ARNs")
+    of_ours = re.compile(rf"arn:[^:]+:ec2:[^:]+:{re.escape(function.account_id)}:instance/(.+)")
+    matches = [(arn, of_ours.fullmatch(str(arn))) for arn in arns]
+    return _ids(match[1] if match else arn for arn, match in matches)
 
 
 def _ids(ids: Iterable[object]) -> frozenset[str]:
@@ -97,7 +101,7 @@ def _ids(ids: Iterable[object]) -> frozenset[str]:
     for instance_id in ids:
         if not isinstance(instance_id, str) or not INSTANCE_ID.fullmatch(instance_id):
             raise InstanceEventError(
-                f"it names {instance_id!r}; expected the id of an instance, "
+                f"it names {_shown(instance_id)}; expected the id of an instance, "
                 "such as 'i-0123456789abcdef0'"
             )
         found.add(instance_id)
@@ -111,9 +115,13 @@ def _time(value: object) -> datetime:
         time = None
     if time is None or time.tzinfo is None:
         raise InstanceEventError(
-            f"its time is {value!r}; expected a time such as '2026-11-23T08:00:00Z'"
+            f"its time is {_shown(value)}; expected a time such as '2026-11-23T08:00:00Z'"
         )
     return time
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), _SHOWN)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.function_arn import FunctionArn
+from tag_policy.model import Assignment, Scope, Trigger
+from tag_policy.settings import Settings
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
 
 if TYPE_CHECKING:
@@ -36,22 +38,32 @@ class Message:
     event: InstanceEvent | None
 
 
-def is_batch(event: Mapping[Any, Any]) -> bool:
-    """Tell whether Lambda hands over messages of a queue."""
+@dataclass(frozen=True, slots=True)
+class EventsRequest:
+    """Messages of the event queue, about whose instances the run is."""
+
+    assignment: Assignment
+    messages: tuple[Message, ...]
+
+
+def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
+    """Tell whether Lambda hands over messages of the event queue."""
     records = event.get("Records")
     return (
-        isinstance(records, list)
+        bool(settings.queue_url)
+        and isinstance(records, list)
         and bool(records)
         and all(isinstance(r, Mapping) and r.get("eventSource") == "aws:sqs" for r in records)
     )
 
 
-def read_messages(records: Iterable[Mapping[str, Any]], function: FunctionArn) -> list[Message]:
+def read(event: Mapping[str, Any], settings: Settings, function: FunctionArn) -> EventsRequest:
     """Return the messages of a batch; what cannot be read is logged, and fails alone.
 
     Nor can an event that is not of the account and region of the ``function``.
     """
-    return [_read(record, function) for record in records]
+    assignment = Assignment(Trigger.EVENTS, Scope.SOME, settings.vpc_ids, settings.mode)
+    return EventsRequest(assignment, tuple(_read(record, function) for record in event["Records"]))
 
 
 def _read(record: Mapping[str, Any], function: FunctionArn) -> Message:

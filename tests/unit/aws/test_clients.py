@@ -21,9 +21,11 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
 def made_of(clients: Clients) -> list[str]:
     """Make every client; return the services that they are of."""
     return sorted(
-        getattr(clients, name).meta.service_model.service_name
-        for name, member in vars(Clients).items()
-        if isinstance(member, cached_property) and not name.startswith("_")
+        {
+            getattr(clients, name).meta.service_model.service_name
+            for name, member in vars(Clients).items()
+            if isinstance(member, cached_property) and not name.startswith("_")
+        }
     )
 
 
@@ -35,6 +37,17 @@ def test_there_is_a_client_for_each_service_and_all_of_them_use_lean_models(
     assert made_of(clients) == sorted(SERVICES)
     assert isinstance(clients._session.get_component("data_loader").file_loader, LeanFileLoader)
     assert not caplog.records
+
+
+def test_a_call_that_changes_something_is_one_attempt_and_any_other_is_repeated() -> None:
+    clients = Clients()
+
+    def attempts(client: Any) -> int:
+        total: int = client.meta.config.retries["total_max_attempts"]
+        return total
+
+    assert attempts(clients.ec2_once) == 1
+    assert attempts(clients.ec2) == 3
 
 
 @pytest.mark.parametrize("lean", [lean_models, lean_parser, lean_request])

@@ -45,7 +45,7 @@ KEPT_EVENTS = [
         "EventId": None,
         "EventName": None,
         "EventTime": None,
-        "Resources": [{"ResourceName": None}],
+        "Resources": [{"ResourceType": None, "ResourceName": None}],
         "CloudTrailEvent": None,
     }
 ]

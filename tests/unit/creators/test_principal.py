@@ -274,8 +274,8 @@ def test_a_service_whose_tag_is_gone_is_known_by_its_principal(file: str, servic
     assert launch_of(file).name == service
 
 
-def assumed_role(role: str, session: str, **more: Any) -> dict[str, Any]:
-    issuer = {"type": "Role", "userName": role, "arn": f"{IAM}:role/{role}"}
+def assumed_role(role: str, session: str, path: str = "", **more: Any) -> dict[str, Any]:
+    issuer = {"type": "Role", "userName": role, "arn": f"{IAM}:role/{path}{role}"}
     return {
         "type": "AssumedRole",
         "principalId": f"AROAEXAMPLE:{session}",
@@ -310,10 +310,123 @@ def test_who_calls_themselves_a_service_is_none(identity: dict[str, Any]) -> Non
     assert principal.name in ("AutoScaling", "AWSCloudFormation")
 
 
+SSO_PATH = "aws-reserved/sso.amazonaws.com/eu-west-1/"
+
+
 def test_a_session_of_digits_through_single_sign_on_is_a_person() -> None:
-    assert name_of(assumed_role("AWSReservedSSO_Admin_0a1b", "1700000000")) == "1700000000"
+    role = "AWSReservedSSO_Admin_0a1b"
+    assert name_of(assumed_role(role, "1700000000", SSO_PATH)) == "1700000000"
     assert name_of(assumed_role("Admin", "1700000000")) == "Admin"
     assert name_of(assumed_role("Admin", "12345")) == "12345"
+
+
+@pytest.mark.parametrize("path", ["", "aws-reserved/", "sso.amazonaws.com/", "x/aws-reserved/sso/"])
+def test_a_role_is_single_sign_ons_by_its_path_and_not_by_its_name(path: str) -> None:
+    role = "AWSReservedSSO_Admin_0a1b2c3d4e5f6789"
+    theirs = principal_of(assumed_role(role, "jane", SSO_PATH), {})
+    somebodys = principal_of(assumed_role(role, "jane", path), {})
+
+    assert theirs is not None
+    assert somebodys is not None
+    assert (theirs.kind, somebodys.kind) == (Kind.SINGLE_SIGN_ON, Kind.ROLE)
+
+
+def test_a_session_named_like_an_instance_is_one_only_with_credentials_of_an_instance() -> None:
+    session = "i-0f9e8d7c6b5a43210"
+    named = assumed_role("BuildServer", session)
+    delivered = assumed_role("BuildServer", session)
+    delivered["sessionContext"]["ec2RoleDelivery"] = "2.0"
+
+    by_name, by_delivery = principal_of(named, {}), principal_of(delivered, {})
+
+    assert by_name is not None
+    assert by_delivery is not None
+    assert (by_name.kind, by_name.name) == (Kind.ROLE, "BuildServer")
+    assert (by_delivery.kind, by_delivery.name) == (Kind.INSTANCE, session)
+
+
+PRODUCT = "SC-111122223333-pp-abcdefghijklm"
+JANE = f"{STS}:assumed-role/Developers/jane@example.com"
+
+
+@pytest.mark.parametrize(
+    ("provisioner", "name", "kind"),
+    [
+        (JANE, "jane@example.com", Kind.ROLE),
+        (f"{STS}:assumed-role/Pipeline/botocore-session-1759654682", "Pipeline", Kind.ROLE),
+        (f"{IAM}:user/teams/alice", "alice", Kind.IAM_USER),
+        (f"{IAM}:root", "root", Kind.ROOT),
+        (f"{IAM}:role/teams/Portfolio", "Portfolio", Kind.OTHER),
+        ("no ARN", f"cloudformation:{PRODUCT}", Kind.AWS_SERVICE),
+        ("arn:aws:iam::111122223333:user/", f"cloudformation:{PRODUCT}", Kind.AWS_SERVICE),
+    ],
+)
+def test_behind_a_product_is_who_provisioned_it(provisioner: str, name: str, kind: Kind) -> None:
+    identity = assumed_role("Launch", "servicecatalog", invokedBy="cloudformation.amazonaws.com")
+
+    principal = principal_of(identity, {"cloudformation": PRODUCT, "servicecatalog": provisioner})
+
+    assert principal is not None
+    assert (principal.name, principal.kind) == (name, kind)
+
+
+def test_a_member_of_a_group_in_a_product_is_the_groups() -> None:
+    path = "aws-service-role/autoscaling.amazonaws.com/"
+    identity = assumed_role("AWSServiceRoleForAutoScaling", "AutoScaling", path)
+
+    assert name_of(identity, autoscaling="web", servicecatalog=JANE) == "autoscaling:web"
+
+
+def test_a_person_whose_stack_is_not_of_a_product_is_still_that_person() -> None:
+    identity = assumed_role("Deploy", "jane", invokedBy="cloudformation.amazonaws.com")
+
+    assert name_of(identity, cloudformation="web") == "jane"
+
+
+def test_a_service_that_manages_what_it_launched_is_the_creator_and_no_other() -> None:
+    identity = assumed_role("ecsInfrastructureRole", "ECSManaged", invokedBy="ecs.amazonaws.com")
+
+    assert name_of(identity, operator="ecs.amazonaws.com") == "ecs.amazonaws.com"
+    assert name_of(identity, operator="eks.amazonaws.com") == "ECSManaged"
+
+
+def test_a_person_who_has_a_service_launch_what_it_manages_is_still_that_person() -> None:
+    role = "AWSReservedSSO_Admin_0a1b"
+    identity = assumed_role(role, "jane@example.com", SSO_PATH, invokedBy="ecs.amazonaws.com")
+
+    assert name_of(identity, operator="ecs.amazonaws.com") == "jane@example.com"
+
+
+def test_without_an_issuer_the_role_stands_in_the_arn() -> None:
+    identity = assumed_role("Pipeline", "botocore-session-1759654682")
+    del identity["sessionContext"]
+
+    principal = principal_of(identity, {})
+
+    assert principal is not None
+    assert (principal.name, principal.role) == ("Pipeline", "Pipeline")
+
+
+def test_a_federated_user_whom_a_program_named_is_the_user_who_made_it() -> None:
+    identity = {
+        "type": "FederatedUser",
+        "arn": f"{STS}:federated-user/vault-token-ec2-1759654682-AbCd1234EFgh5678IJkl",
+        "sessionContext": {"sessionIssuer": {"type": "IAMUser", "userName": "vault"}},
+    }
+
+    assert name_of(identity) == "vault"
+    assert name_of({**identity, "arn": f"{STS}:federated-user/Carlos"}) == "Carlos"
+
+
+def test_what_cannot_be_printed_does_not_come_into_a_name() -> None:
+    name = "al\nice\x1b[2J\u202e"
+
+    principal = principal_of({"type": "IAMUser", "userName": name, "arn": name * 1000}, {})
+
+    assert principal is not None
+    assert principal.name == "al ice [2J"
+    assert principal.arn.isprintable()
+    assert len(principal.arn) <= 2048
 
 
 def test_a_session_without_an_arn_is_found_in_the_principal_id() -> None:
@@ -329,6 +442,8 @@ def test_a_session_without_an_arn_is_found_in_the_principal_id() -> None:
         ({"type": "SAMLUser", "userName": "carol"}, "carol"),
         ({"type": "WebIdentityUser", "userName": "dave"}, "dave"),
         ({"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": "1"}, "AIDAEXAMPLE"),
+        ({"type": "AWSAccount", "accountId": "444455556666"}, "444455556666"),
+        ({"type": "IAMUser", "accountId": "444455556666"}, None),
         ({"type": "IAMUser"}, None),
         ({"type": "AWSService"}, None),
         ({"type": "AssumedRole"}, None),

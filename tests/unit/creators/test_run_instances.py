@@ -69,3 +69,77 @@ def test_an_answer_of_another_shape_names_no_instance(answer: object) -> None:
 
     assert launch is not None
     assert launch.instance_ids == frozenset()
+
+
+def resource(kind: str, name: str) -> dict[str, str]:
+    return {"ResourceType": kind, "ResourceName": name}
+
+
+@pytest.mark.parametrize("kind", ["AWS::EC2::KeyPair", "AWS::EC2::SecurityGroup", "", None])
+@pytest.mark.parametrize("answer", [None, {"omitted": True}])
+def test_what_users_name_like_an_instance_is_none(kind: str | None, answer: object) -> None:
+    users = {"ResourceName": "i-0123456789abcdef0"} | ({} if kind is None else resource(kind, ID))
+    event = changed(responseElements=answer) | {"Resources": [users]}
+
+    launch = read_launch(event)
+
+    assert launch is not None
+    assert launch.instance_ids == frozenset()
+    assert not launch.complete
+
+
+ID = "i-0123456789abcdef0"
+
+
+def test_where_ec2_has_answered_only_the_answer_counts() -> None:
+    more = [resource("AWS::EC2::Instance", ID)]
+    arn = f"arn:aws:ec2:us-east-1:111122223333:instance/{ID}"
+    event = changed(resources=[{"type": "AWS::EC2::Instance", "ARN": arn}]) | {"Resources": more}
+
+    launch = read_launch(event)
+
+    assert launch is not None
+    assert ID not in launch.instance_ids
+    assert len(launch.instance_ids) == 1
+    assert launch.complete
+
+
+@pytest.mark.parametrize(
+    ("resources", "names"),
+    [
+        ([{"type": "AWS::EC2::Instance", "ARN": f"arn:aws:ec2:eu-west-1:1:instance/{ID}"}], {ID}),
+        (
+            [{"type": "AWS::EC2::Instance", "ARN": f"arn:aws-cn:ec2:cn-north-1::instance/{ID}"}],
+            {ID},
+        ),
+        ([{"type": "AWS::EC2::KeyPair", "ARN": f"arn:aws:ec2:eu-west-1:1:instance/{ID}"}], set()),
+        ([{"type": "AWS::EC2::Instance", "ARN": f"arn:aws:ec2:eu-west-1:1:key-pair/{ID}"}], set()),
+        ([{"type": "AWS::EC2::Instance"}, None, "x"], set()),
+        ({"type": "AWS::EC2::Instance"}, set()),
+    ],
+)
+def test_a_record_may_list_its_resources_by_arn(resources: object, names: set[str]) -> None:
+    event = changed(responseElements={"omitted": True}, resources=resources)
+    del event["Resources"]
+
+    launch = read_launch(event)
+
+    assert launch is not None
+    assert launch.instance_ids == names
+
+
+@pytest.mark.parametrize("identity", [None, {}, "alice", {"omitted": True}, {"type": 7}])
+def test_an_identity_that_is_left_out_cannot_be_read(identity: object) -> None:
+    launch = read_launch(changed(userIdentity=identity))
+
+    assert launch is not None
+    assert launch.user_identity is None
+
+
+def test_the_id_of_an_event_can_be_printed_and_is_cut() -> None:
+    event = recorded("iam-user") | {"EventId": "a\nb" * 1000}
+
+    launch = read_launch(event)
+
+    assert launch is not None
+    assert launch.event_id == ("a b" * 1000)[:64]

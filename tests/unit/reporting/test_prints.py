@@ -14,15 +14,19 @@ from hypothesis import strategies as st
 from tag_policy import handler
 from tag_policy.aws.errors import Refusal, refusal_of
 from tag_policy.model import (
+    Code,
     Finding,
     InstanceRef,
     Launch,
+    Mark,
     Mode,
     Outcome,
     PrincipalKind,
     Remedy,
     RuleError,
+    Scope,
     Trigger,
+    UntaggedAction,
 )
 from tag_policy.model import Result as Res
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT
@@ -57,7 +61,9 @@ def a_report(text: Callable[[], str]) -> Report:
             Finding(
                 InstanceRef(text(), text(), text(), NOW, {text(): text()}),
                 remedy,
+                Code.MISSING,
                 text(),
+                mark=Mark(text(), UntaggedAction.STOP, NOW, text(), None),
                 tag_key=text(),
                 value=text(),
                 fallback=text(),
@@ -75,6 +81,9 @@ def a_report(text: Callable[[], str]) -> Report:
     return Report(
         mode=Mode.ENFORCE,
         trigger=Trigger.EVENTS,
+        scope=Scope.SOME,
+        acts=True,
+        rehearsal=False,
         vpc_ids=[text(), text()],
         partition=text(),
         region=text(),

@@ -1,5 +1,6 @@
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,22 +8,32 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import LIMIT, Mode, Remedy, Result, RuleError
+from tag_policy.model import (
+    CREATOR_NOT_LOOKED_UP,
+    CREATOR_UNREADABLE,
+    LIMIT,
+    Mode,
+    Remedy,
+    Result,
+    RuleError,
+)
 from tag_policy.model.text import clean
 from tag_policy.reporting import message as reporting
-from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Tally, summary
-from tests.support.builders import outcome, ref, report
+from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Severity, Tally, summary
+from tests.support.builders import NOW, mark, outcome, ref, report
 
-MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
+TOMORROW = NOW + timedelta(days=1)
+MARK = mark(TOMORROW, TOMORROW)
 ONE_OF_EACH = [
     outcome(Result.TAGGED),
     outcome(Result.NOTIFIED, remedy=Remedy.NOTIFY, tag_key="", value=None),
-    outcome(Result.MARKED, remedy=Remedy.MARK, tag_key="due", value=MARK),
+    outcome(Result.MARKED, mark=MARK),
     outcome(Result.UNMARKED, remedy=Remedy.UNMARK, tag_key="due", value=None),
     outcome(Result.DEFERRED, value=None, detail="its event may be on its way"),
     outcome(Result.FAILED, code="TagLimitExceeded", detail="too many tags"),
     outcome(Result.STOPPED, remedy=Remedy.STOP, tag_key="", value=None),
     outcome(Result.TERMINATED, remedy=Remedy.TERMINATE, tag_key="", value=None),
+    outcome(Result.LEFT, remedy=Remedy.LEAVE, tag_key="due", value=None),
 ]
 
 
@@ -37,6 +48,8 @@ def test_the_summary_counts_findings_by_outcome() -> None:
     assert counted == {
         "mode": "enforce",
         "trigger": "schedule",
+        "scope": "all",
+        "acts": True,
         "vpc_ids": ["vpc-abc123c1"],
         "rules": 3,
         "rule_errors": 0,
@@ -52,6 +65,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "terminated": 1,
             "stopped": 1,
             "notified": 1,
+            "left": 1,
             "marked": 1,
             "unmarked": 1,
             "deferred": 1,
@@ -70,7 +84,9 @@ def test_a_run_that_found_nothing_has_nothing_to_say() -> None:
 def test_the_subject_begins_with_the_counts_that_matter() -> None:
     subject = reporting.subject(report(outcomes=ONE_OF_EACH))
 
-    assert subject.startswith("Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 deferred")
+    assert subject.startswith(
+        "Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 left, 1 deferred"
+    )
 
 
 def test_a_subject_that_is_too_long_loses_whole_parts_and_the_gentlest_first() -> None:
@@ -107,6 +123,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "STOPPED (1)",
         "FAILED (1)",
         "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
+        "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
         "NO LONGER DUE (1)",
@@ -147,7 +164,7 @@ def test_what_is_announced_says_what_will_happen_and_when() -> None:
     text, machine = parts(report(outcomes=[o for o in ONE_OF_EACH if o.result is Result.MARKED]))
 
     assert "terminate at 2026-11-24T08:00:00Z  required tag missing" in text
-    assert machine["findings"][0]["tag_value"] == MARK
+    assert machine["findings"][0]["due"] == MARK.what
 
 
 def test_each_instance_that_a_limit_held_back_is_listed() -> None:
@@ -198,7 +215,7 @@ def test_the_first_line_is_the_verdict() -> None:
     ("changes", "severity"),
     [
         ({"outcomes": [ONE_OF_EACH[0], ONE_OF_EACH[3], ONE_OF_EACH[4]]}, "info"),
-        *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7)),
+        *(({"outcomes": [ONE_OF_EACH[number]]}, "warning") for number in (1, 2, 6, 7, 8)),
         ({"outcomes": [outcome(Result.DEFERRED, code="ServiceUnavailable")]}, "warning"),
         ({"outcomes": [outcome(Result.DEFERRED, remedy=Remedy.TERMINATE)]}, "warning"),
         ({"outcomes": [ONE_OF_EACH[5]]}, "error"),
@@ -212,6 +229,14 @@ def test_the_severity_says_whether_somebody_is_needed(
 ) -> None:
     assert reporting.attributes(report(**changes))["severity"] == severity
     assert parts(report(**changes))[1]["severity"] == severity
+
+
+@pytest.mark.parametrize("code", [CREATOR_UNREADABLE, CREATOR_NOT_LOOKED_UP])
+def test_what_only_a_person_can_mend_is_never_told_as_all_well(code: str) -> None:
+    told = report(outcomes=[outcome(Result.TAGGED), outcome(Result.DEFERRED, code=code)])
+
+    assert told.severity is Severity.WARNING
+    assert parts(told)[0].startswith("PLEASE CHECK: ")
 
 
 def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
@@ -299,7 +324,7 @@ def test_an_incomplete_run_and_bad_rules_are_told_before_the_findings() -> None:
 
 def test_a_message_over_the_limit_is_cut_at_a_line_and_says_so() -> None:
     many = [outcome(instance=ref(f"i-{number:017x}")) for number in range(5000)]
-    tagged_and_terminated = [*many, ONE_OF_EACH[-1]]
+    tagged_and_terminated = [*many, ONE_OF_EACH[7]]
 
     text, machine = parts(report(outcomes=tagged_and_terminated))
 

@@ -1,26 +1,40 @@
 """Which instance is stopped or terminated, and which is not: decisions alone."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
-from tag_policy.model import LIMIT, Finding, Instance, Remedy, Result, UntaggedAction
-from tag_policy.rules.evaluation import evaluate, is_exempt
+from tag_policy.model import LIMIT, PART, Code, Finding, Instance, Remedy, Result, UntaggedAction
 from tag_policy.rules.limits import within_limits
-from tag_policy.rules.mark import Mark
-from tests.support.builders import DEFAULT_RULES, NOW, instance, ref, settings
+from tests.support.builders import (
+    DEFAULT_RULES,
+    NOW,
+    evaluate,
+    instance,
+    mark,
+    ref,
+    settings,
+    verdict,
+)
 
 HOUR = timedelta(hours=1)
 DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
 COMPLIANT = {"ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}
 
 
-def mark(time: datetime, action: UntaggedAction = UntaggedAction.TERMINATE) -> str:
-    return str(Mark(action, time, "no tags at all"))
+DAY = 24 * HOUR
+GRACE = {"grace_period": "24h"}
+
+
+def announced(time: datetime, before: timedelta = DAY, **changes: Any) -> str:
+    """Return the mark of an instance that is to be ended at a time."""
+    return str(mark(time, time - before, **changes))
 
 
 def judge(found: Instance, **changes: str) -> list[Finding]:
-    return evaluate(found, DEFAULT_RULES, settings(**changes), NOW)
+    return evaluate(found, DEFAULT_RULES, settings(**changes))
 
 
 def remedies(found: Instance, **changes: str) -> list[Remedy]:
@@ -31,71 +45,128 @@ def test_without_a_grace_period_an_instance_is_marked_and_ended_in_one_run() -> 
     (finding,) = judge(instance({}))
 
     assert finding.remedy is Remedy.TERMINATE
-    assert (finding.tag_key, finding.value) == (DUE, mark(NOW))
+    assert (finding.tag_key, finding.mark) == (DUE, mark(NOW, None))
+
+    (again,) = judge(instance({DUE: str(mark(NOW, None))}))
+    assert (again.remedy, again.mark) == (Remedy.TERMINATE, None), "it has its mark"
 
 
-def test_with_a_grace_period_it_is_marked_first() -> None:
-    (finding,) = judge(instance({}), grace_period="24h")
+def test_with_a_grace_period_it_is_announced_first() -> None:
+    (finding,) = judge(instance({}), **GRACE)
 
     assert finding.remedy is Remedy.MARK
-    assert (finding.tag_key, finding.value) == (DUE, mark(NOW + 24 * HOUR))
+    assert finding.mark is not None
+    assert (finding.tag_key, finding.mark.time) == (DUE, NOW + DAY)
 
 
 def test_until_its_time_comes_nothing_more_is_said_and_then_it_is_ended() -> None:
-    marked = instance({DUE: mark(NOW + HOUR)})
-    assert remedies(marked, grace_period="24h") == [Remedy.WAIT]
+    assert remedies(instance({DUE: announced(NOW + HOUR)}), **GRACE) == [Remedy.WAIT]
 
-    due = instance({DUE: mark(NOW)})
-    (finding,) = judge(due, grace_period="24h")
+    (finding,) = judge(instance({DUE: announced(NOW)}), **GRACE)
     assert finding.remedy is Remedy.TERMINATE
-    assert finding.tag_key == "", "it has its mark"
+    assert finding.mark is None, "it has its mark"
 
 
-def test_what_was_announced_holds_when_the_grace_period_changes() -> None:
-    marked = instance({DUE: mark(NOW + 20 * HOUR)})
+def test_a_grace_period_that_was_made_longer_holds_for_what_is_announced_already() -> None:
+    marked = instance({DUE: announced(NOW)})
 
-    assert remedies(marked, grace_period="1h") == [Remedy.WAIT]
-    assert remedies(marked, grace_period="0s") == [Remedy.WAIT]
+    assert remedies(marked, grace_period="48h") == [Remedy.WAIT]
+    assert remedies(marked, grace_period="24h") == [Remedy.TERMINATE]
 
 
 @pytest.mark.parametrize(
-    "value", ["", "soon", "terminate", mark(NOW - HOUR, UntaggedAction.STOP), "terminate at noon"]
+    "value",
+    [
+        mark(NOW + DAY, NOW).announcing,  # nobody knows whether people were told
+        str(mark(NOW, None)),  # there was no grace period, so that nobody was told
+        announced(NOW - 26 * HOUR),  # of long ago
+        announced(NOW + 2 * DAY, before=49 * HOUR),  # later than could be announced
+        announced(NOW, action=UntaggedAction.STOP),  # of what is not to be done any more
+        "terminate at 2026-11-23T07:00:00Z: no tags at all",  # of an earlier version
+    ],
 )
-def test_a_mark_that_is_none_of_ours_leads_to_no_action(value: str) -> None:
-    (finding,) = judge(instance({DUE: value}), grace_period="24h")
+def test_a_mark_that_does_not_count_is_announced_anew(value: str) -> None:
+    (finding,) = judge(instance({DUE: value}), **GRACE)
 
     assert finding.remedy is Remedy.MARK
-    assert finding.value == mark(NOW + 24 * HOUR)
-    assert "does not hold" in finding.reason
+    assert finding.mark is not None
+    assert finding.mark.time == NOW + DAY
+    assert finding.value == value, "so that it is known whether it changes in the meantime"
 
 
-def test_without_a_grace_period_a_mark_that_is_none_of_ours_protects_nobody() -> None:
-    (finding,) = judge(instance({DUE: "soon"}))
+@pytest.mark.parametrize("grace", ["0s", "24h"])
+@pytest.mark.parametrize("value", ["", "soon", "terminate", "ask Jane before you touch it"])
+def test_somebodys_own_words_are_left_and_nothing_is_ended_with_any_grace(
+    value: str, grace: str
+) -> None:
+    (finding,) = judge(instance({DUE: value}), grace_period=grace)
 
-    assert (finding.remedy, finding.value) == (Remedy.TERMINATE, mark(NOW))
-    assert "does not hold" in finding.reason
+    assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.MARKER_TAKEN)
+    assert "own words" in finding.reason
+
+
+@pytest.mark.parametrize("grace", ["0s", "24h"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        announced(NOW - HOUR, engine="other"),
+        mark(NOW, NOW, engine="other").announcing,
+        str(mark(NOW, None, engine="other")),
+    ],
+)
+def test_the_mark_of_another_engine_is_left_and_nothing_is_ended(value: str, grace: str) -> None:
+    (finding,) = judge(instance({DUE: value}), grace_period=grace)
+
+    assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.ANOTHER_ENGINE)
+    assert "engine other" in finding.reason
+
+    with_tags = judge(instance({DUE: value, "Name": "web"}), grace_period=grace)
+    assert Remedy.UNMARK not in [one.remedy for one in with_tags]
 
 
 def test_an_instance_that_was_stopped_and_started_again_gets_a_new_mark() -> None:
-    stop = {"untagged_action": "stop", "grace_period": "24h"}
-    tags = {DUE: mark(NOW - 48 * HOUR, UntaggedAction.STOP)}
+    stop = {"untagged_action": "stop", **GRACE}
+    tags = {DUE: announced(NOW - 2 * HOUR, action=UntaggedAction.STOP)}
+    started = replace(instance(tags), started_at=NOW - HOUR)
 
     assert remedies(instance(tags, state="stopped"), **stop) == [Remedy.NOTIFY], "the mark stays"
-    assert remedies(instance(tags), **stop) == [Remedy.MARK]
+    assert remedies(instance(tags), **stop) == [Remedy.STOP]
+    assert remedies(started, **stop) == [Remedy.MARK]
 
 
 @pytest.mark.parametrize("tags", [COMPLIANT, {"Name": "web"}])
-def test_the_mark_of_an_instance_that_got_a_tag_is_removed(tags: dict[str, str]) -> None:
-    findings = judge(instance(tags | {DUE: mark(NOW - HOUR)}))
+@pytest.mark.parametrize("value", [announced(NOW - HOUR), mark(NOW, NOW).announcing])
+def test_the_mark_of_an_instance_that_got_a_tag_is_removed(
+    tags: dict[str, str], value: str
+) -> None:
+    findings = judge(instance(tags | {DUE: value}))
 
-    assert findings[-1].remedy is Remedy.UNMARK
+    assert (findings[-1].remedy, findings[-1].value) == (Remedy.UNMARK, value)
     assert not findings[-1].violation
     assert Remedy.TERMINATE not in [finding.remedy for finding in findings]
 
 
+def test_somebodys_own_words_beside_other_tags_are_nobodys_concern() -> None:
+    assert judge(instance(COMPLIANT | {DUE: "soon"})) == []
+
+
+def test_marks_under_a_former_key_are_no_tags_and_go() -> None:
+    former = {"former_marker_tag_keys": '["old:due"]'}
+    old = announced(NOW + HOUR)
+
+    findings = judge(instance({"old:due": old}), **GRACE, **former)
+    assert [one.remedy for one in findings] == [Remedy.MARK, Remedy.UNMARK]
+    assert (findings[1].tag_key, findings[1].value) == ("old:due", old)
+
+    tagged = judge(instance(COMPLIANT | {"old:due": old}), **former)
+    assert [(one.remedy, one.tag_key) for one in tagged] == [(Remedy.UNMARK, "old:due")]
+    words = remedies(instance({"old:due": "my own"}), **GRACE, **former)
+    assert Remedy.MARK not in words, "it is a tag of somebody's"
+
+
 @pytest.mark.parametrize("action", ["notify", "remediate"])
 def test_a_mark_is_removed_when_nothing_is_ended_any_more(action: str) -> None:
-    found = remedies(instance({DUE: mark(NOW - HOUR)}), untagged_action=action)
+    found = remedies(instance({DUE: announced(NOW - HOUR)}), untagged_action=action)
 
     assert found[-1] is Remedy.UNMARK
     assert not {Remedy.STOP, Remedy.TERMINATE} & set(found)
@@ -145,7 +216,10 @@ def test_what_carries_a_tag_of_its_service_is_never_untagged(key: str) -> None:
     [
         ("", True),
         ("because", True),
+        ("false", True),
         ("2026-13-01", True),
+        ("20261122", True),
+        ("2026-11-22T00:00:00Z", True),
         ("2026-11-22", False),
         ("2026-11-23", True),
         (" 2026-11-24 ", True),
@@ -154,12 +228,20 @@ def test_what_carries_a_tag_of_its_service_is_never_untagged(key: str) -> None:
 def test_an_exemption_may_end_with_a_day(value: str, exempt: bool) -> None:
     found = instance({EXEMPT: value})
 
-    assert is_exempt(found, settings(), NOW) is exempt
-    assert (judge(found) == []) is exempt
+    assert is_exempt(found, NOW) is exempt
+    assert (Remedy.TAG not in remedies(found)) is exempt
+
+
+def test_the_day_of_an_exemption_is_one_in_utc() -> None:
+    found = instance({EXEMPT: "2026-11-22"})
+    already_the_23rd_in_tokyo = datetime(2026, 11, 23, 8, 59, tzinfo=timezone(9 * HOUR))
+
+    assert is_exempt(found, already_the_23rd_in_tokyo)
+    assert not is_exempt(found, already_the_23rd_in_tokyo + timedelta(minutes=1))
 
 
 def test_an_exempt_instance_is_not_touched_whatever_else_it_carries() -> None:
-    assert judge(instance({EXEMPT: "", DUE: mark(NOW - HOUR)})) == []
+    assert judge(instance({EXEMPT: "", DUE: announced(NOW - HOUR)})) == []
     assert judge(instance({EXEMPT: "", "ProjectCode": ""})) == []
 
 
@@ -167,11 +249,19 @@ def test_an_expired_exemption_is_a_tag_so_that_the_instance_is_not_ended() -> No
     assert remedies(instance({EXEMPT: "2026-01-01"})) == [Remedy.TAG] * 3
 
 
+def is_exempt(found: Instance, now: datetime) -> bool:
+    return verdict(found, DEFAULT_RULES, settings(), now).exempt
+
+
+def untagged(number: int, remedy: Remedy) -> Finding:
+    return Finding(ref(f"i-{number}"), remedy, Code.UNTAGGED, "no tags at all")
+
+
 def due(count: int) -> list[Finding]:
-    return [Finding(ref(f"i-{n}"), Remedy.TERMINATE, "no tags at all") for n in range(count)]
+    return [untagged(number, Remedy.TERMINATE) for number in range(count)]
 
 
-TAGGING = Finding(ref(), Remedy.TAG, "required tag missing", tag_key="A", value="b")
+TAGGING = Finding(ref(), Remedy.TAG, Code.MISSING, "required tag missing", tag_key="A", value="b")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +288,15 @@ def test_over_a_limit_nothing_is_ended_and_everything_else_is_done(
 
 
 def test_marks_are_no_matter_of_limits() -> None:
-    marks = [Finding(ref(f"i-{n}"), Remedy.MARK, "no tags at all") for n in range(50)]
+    marks = [untagged(number, Remedy.MARK) for number in range(50)]
 
     assert within_limits(marks, 50, settings()) == (marks, [])
+
+
+def test_a_run_that_has_seen_a_part_ends_nothing_within_whatever_limits() -> None:
+    allowed, outcomes = within_limits([*due(1), TAGGING], 1_000, settings(), "only a part")
+
+    assert allowed == [TAGGING]
+    assert [(o.result, o.code, o.detail) for o in outcomes] == [
+        (Result.DEFERRED, PART, "only a part")
+    ]

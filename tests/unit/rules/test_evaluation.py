@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model import Action, Finding, Instance, Remedy, Rule, UntaggedAction
-from tag_policy.rules.evaluation import evaluate
+from tag_policy.model.tag_text import is_blank
 from tests.support.builders import (
     CREATED_BY,
     DEFAULT_RULES,
     EXPIRES,
     NOW,
     PROJECT_CODE,
+    evaluate,
     instance,
     settings,
 )
@@ -48,6 +49,7 @@ def test_each_cell_of_the_semantics_table(
     for either in (required, optional):
         assert found(either, other | {rule.tag_key: ""}) == [empty]
         assert found(either, other | {rule.tag_key: " \t "}) == [empty]
+        assert found(either, other | {rule.tag_key: "\u200b\ufeff"}) == [empty]
         assert found(either, other | {rule.tag_key: "anything"}) == []
 
 
@@ -80,7 +82,16 @@ def test_rules_apply_in_the_order_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("creator", "owner"), [("jane", "jane"), (" jane ", "jane"), ("Undefined", ""), (" ", "")]
+    ("creator", "owner"),
+    [
+        ("jane", "jane"),
+        (" jane ", "jane"),
+        ("\u200bjane\ufeff", "jane"),
+        ("Undefined", ""),
+        ("Undefined\u200b", ""),
+        (" ", ""),
+        ("\u200b", ""),
+    ],
 )
 def test_the_owner_is_who_the_tags_name_and_a_fallback_names_nobody(
     creator: str, owner: str
@@ -88,6 +99,14 @@ def test_the_owner_is_who_the_tags_name_and_a_fallback_names_nobody(
     findings = evaluate(instance({"CreatedBy": creator}), DEFAULT_RULES, settings(), NOW)
 
     assert {finding.owner for finding in findings} == {owner}
+
+
+def test_a_fallback_with_a_blank_at_its_edge_names_nobody_either() -> None:
+    rule = replace(CREATED_BY, default="nobody ")
+
+    findings = evaluate(instance({"CreatedBy": "nobody "}), [rule, PROJECT_CODE], settings(), NOW)
+
+    assert [finding.owner for finding in findings] == [""]
 
 
 def test_a_user_lookup_carries_its_fallback() -> None:
@@ -147,7 +166,7 @@ def test_a_tag_without_a_value_is_a_tag_too() -> None:
 # What always holds
 
 keys = st.sampled_from(["Name", "ProjectCode", "CreatedBy", "Expires", "Owner", "aws:x:y"])
-tag_values = st.sampled_from(["", " ", "value", "\t", "0"])
+tag_values = st.sampled_from(["", " ", "value", "\t", "0", "\u200b", "\u2060\ufeff"])
 tags = st.dictionaries(keys, tag_values)
 states = st.sampled_from(["pending", "running", "stopping", "stopped"])
 actions = st.sampled_from(list(UntaggedAction))
@@ -199,4 +218,4 @@ def test_a_tag_with_a_value_is_never_written(
     findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
 
     for finding in findings:
-        assert not tags.get(finding.tag_key, "").strip()
+        assert is_blank(tags.get(finding.tag_key, ""))

@@ -6,30 +6,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.creators.tag_value import fit
-from tag_policy.model import UntaggedAction
-from tag_policy.rules.mark import Mark, read_mark
+from tag_policy.model import Mark, UntaggedAction
+from tag_policy.rules.mark import Announcing, due_at, read_mark, trusted
+from tests.support.builders import NOW, mark
 
-MARK = "terminate at 2026-11-24T08:00:00Z: no tags at all"
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MARK = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, announced 2026-11-23T08:00:00Z"
+WITHOUT_GRACE = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, no grace period"
 ENDING = st.sampled_from([UntaggedAction.TERMINATE, UntaggedAction.STOP])
+ENGINES = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,39}", fullmatch=True)
 
 
-def test_a_mark_says_what_will_happen_when_and_why() -> None:
-    time = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
-
-    assert str(Mark(UntaggedAction.TERMINATE, time, "no tags at all")) == MARK
+def test_a_mark_says_who_will_do_what_when_why_and_since_when_that_is_known() -> None:
+    assert str(mark(NOW + DAY, NOW)) == MARK
+    assert str(mark(NOW + DAY, None)) == WITHOUT_GRACE
 
 
 zones = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=zones)
 
 
-@given(ENDING, times)
-def test_what_is_written_is_read_to_the_second(action: UntaggedAction, time: datetime) -> None:
-    mark = Mark(action, time.replace(microsecond=0), "no tags at all")
+@given(ENGINES, ENDING, times, st.none() | times)
+def test_what_is_written_is_read_to_the_second(
+    engine: str, action: UntaggedAction, time: datetime, announced: datetime | None
+) -> None:
+    told = announced and announced.replace(microsecond=0)
+    written = Mark(engine, action, time.replace(microsecond=0), "untagged", told)
 
-    assert read_mark(str(mark)) == mark
-    assert fit(str(mark)) == str(mark), "it is fit for a tag as it is"
+    assert read_mark(str(written)) == written
+    assert len(str(written)) <= 256, "it fits into a tag"
+
+
+@given(ENGINES, ENDING, times)
+def test_what_was_not_told_is_no_mark(engine: str, action: UntaggedAction, time: datetime) -> None:
+    announcing = Mark(engine, action, time, "untagged", time).announcing
+
+    assert read_mark(announcing) == Announcing(engine)
+
+
+def test_a_mark_of_an_earlier_version_counts_for_nothing() -> None:
+    assert read_mark("terminate at 2026-11-24T08:00:00Z: no tags at all") == Announcing("")
 
 
 @pytest.mark.parametrize(
@@ -38,25 +55,80 @@ def test_what_is_written_is_read_to_the_second(action: UntaggedAction, time: dat
         "",
         "soon",
         "terminate",
-        "terminate at 2026-11-24T08:00:00Z",
-        "terminate at 2026-11-24T08:00:00Z: ",
-        "terminate at 2026-11-24T08:00:00: no tags at all",
-        "terminate at 2026-11-24T08:00:00+01:00: no tags at all",
-        "terminate at 2026-02-30T08:00:00Z: no tags at all",
-        "terminate at 2026-11-24T24:00:00Z: no tags at all",
-        "terminate at ٢٠٢٦-11-24T08:00:00Z: no tags at all",
-        "Terminate at 2026-11-24T08:00:00Z: no tags at all",
-        "notify at 2026-11-24T08:00:00Z: no tags at all",
+        "tag-policy: terminate at 2026-11-24T08:00:00Z",
+        "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged",
+        "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, announced",
+        "tag-policy: terminate at 2026-11-24T08:00:00Z: because, no grace period",
+        "tag policy: terminate at 2026-11-24T08:00:00Z: untagged, no grace period",
+        "tag-policy: terminate at 2026-11-24T08:00:00: untagged, no grace period",
+        "tag-policy: terminate at 2026-11-24T08:00:00+01:00: untagged, no grace period",
+        "tag-policy: terminate at 2026-02-30T08:00:00Z: untagged, no grace period",
+        "tag-policy: terminate at 2026-11-24T24:00:00Z: untagged, no grace period",
+        "tag-policy: terminate at ٢٠٢٦-11-24T08:00:00Z: untagged, no grace period",
+        "tag-policy: Terminate at 2026-11-24T08:00:00Z: untagged, no grace period",
+        "tag-policy: notify at 2026-11-24T08:00:00Z: untagged, no grace period",
+        "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, announced 2026-13-23T08:00:00Z",
         " " + MARK,
         MARK + "\n",
+        "announcing " + MARK,
     ],
 )
-def test_anything_else_is_none(value: str) -> None:
+def test_anything_else_is_somebodys_own_words(value: str) -> None:
     assert read_mark(value) is None
 
 
 @given(st.text(max_size=80))
 def test_no_value_is_a_crash(value: str) -> None:
-    mark = read_mark(value)
+    read = read_mark(value)
 
-    assert mark is None or str(mark) == value
+    assert not isinstance(read, Mark) or str(read) == value
+
+
+def test_an_instance_is_due_when_its_mark_says_so_and_never_sooner_after_it_than_it_may() -> None:
+    announced = mark(NOW + DAY, NOW)
+
+    assert due_at(announced, DAY) == NOW + DAY
+    assert due_at(announced, HOUR) == NOW + DAY
+    assert due_at(announced, 2 * DAY) == NOW + 2 * DAY, "the grace period was made longer"
+
+
+def believed(
+    found: Mark, schedule: str = "rate(1 hour)", started_at: datetime = NOW - 30 * DAY
+) -> bool:
+    return trusted(found, grace=DAY, schedule=schedule, started_at=started_at, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("time", "announced", "counts"),
+    [
+        (NOW + DAY, NOW, True),
+        (NOW, NOW - DAY, True),
+        (NOW - 24 * HOUR, NOW - 48 * HOUR, True),
+        (NOW - 25 * HOUR, NOW - 49 * HOUR, False),  # overdue for longer than a day
+        (NOW + 3 * DAY, NOW, False),  # later than could be announced
+        (datetime(9999, 1, 1, tzinfo=UTC), NOW - HOUR, False),
+        (NOW + 2 * DAY, NOW + HOUR, False),  # announced in the future
+        (NOW - HOUR, NOW, False),  # due before it was announced
+        (NOW, None, False),  # nobody was told
+    ],
+)
+def test_a_mark_is_believed_within_bounds(
+    time: datetime, announced: datetime | None, counts: bool
+) -> None:
+    assert believed(mark(time, announced)) is counts
+
+
+def test_a_mark_is_believed_longer_where_sweeps_are_rare() -> None:
+    overdue = mark(NOW - 10 * DAY, NOW - 11 * DAY)
+
+    assert not believed(overdue)
+    assert believed(overdue, schedule="rate(7 days)")
+    assert believed(overdue, schedule="cron(0 6 ? * MON *)")
+
+
+def test_a_mark_that_has_led_to_a_stop_counts_no_more_once_the_instance_is_started_again() -> None:
+    carried_out = mark(NOW - HOUR, NOW - 25 * HOUR)
+
+    assert believed(carried_out)
+    assert not believed(carried_out, started_at=NOW - timedelta(minutes=10))
+    assert believed(carried_out, started_at=NOW - 20 * HOUR), "started before its time had come"

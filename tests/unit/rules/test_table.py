@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model import Action, Rule
+from tag_policy.model.tag_text import is_blank
 from tag_policy.rules import table as rules
 from tests.support.builders import DEFAULT_RULES
 
@@ -23,7 +24,10 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         item(2, TagKey="CreatedBy", Action="UserLookup"),
     ]
 
-    assert rules.parse(items) == (list(DEFAULT_RULES), [])
+    parsed = rules.parse(items)
+
+    assert (list(parsed.rules), list(parsed.errors)) == (list(DEFAULT_RULES), [])
+    assert parsed.may_end
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,9 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item(7, TagKey="k" * 128, Action="Update", Default="x"), "longer than 127"),
         (item(7, TagKey="A\nTERMINATED (9)", Action="Update", Default="x"), "cannot be printed"),
         (item(7, TagKey="K", Action="x" * 300_000, Default="x"), "xxx…'; it must be one of"),
+        (item(7, TagKey="\u200b", Action="Update", Default="x"), "TagKey is missing or blank"),
+        (item(7, TagKey="K ", Action="Update", Default="x"), "'K ' begins or ends with a blank"),
+        (item(7, TagKey=" K", Action="Update", Default="x"), "' K' begins or ends with a blank"),
         (item(7, TagKey="aws:x", Action="Update", Default="x"), "starts with 'aws:'"),
         (
             item(7, TagKey="K", Default="x"),
@@ -47,12 +54,15 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         ),
         (item(7, TagKey="K", Action="Update"), "Default is missing or blank; give the value"),
         (item(7, TagKey="K", Action="Update", Default=" "), "Default is missing or blank"),
+        (item(7, TagKey="K", Action="Update", Default="\u200b\u2060"), "missing or blank"),
+        (item(7, TagKey="K", Action="UserLookup", Default="\ufeff"), "missing or blank"),
         (item(7, TagKey="K", Action="Update", Default="v" * 257), "longer than 256"),
         (item(7, TagKey="K", Action="Function"), "give the call to make, such as 'today()'"),
         (item(7, TagKey="K", Action="Function", Default="now()"), "names no known function"),
         (item(7, TagKey="K", Action="UserLookup", Default=""), "leave the attribute out"),
         (item("1.5", TagKey="K", Action="Update", Default="x"), "positive whole number"),
         (item(-1, TagKey="K", Action="Update", Default="x"), "positive whole number"),
+        (item("9" * 39, TagKey="K", Action="Update", Default="x"), "positive whole number"),
         (item(7, TagKey="ProjectCode", Action="UserLookup"), "already the subject of rule 1"),
         ({"RuleId": {"N": "7"}, "TagKey": {"N": "5"}}, "TagKey is of type N; it must be a string"),
     ],
@@ -60,36 +70,147 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
 def test_a_bad_item_is_reported_with_its_id_and_the_others_go_on(
     bad: dict[str, Any], problem: str
 ) -> None:
-    valid, errors = rules.parse([bad, GOOD])
+    parsed = rules.parse([bad, GOOD])
 
-    assert [rule.tag_key for rule in valid] == ["ProjectCode"]
-    (error,) = errors
+    assert [rule.tag_key for rule in parsed.rules] == ["ProjectCode"]
+    (error,) = parsed.errors
     assert error.rule_id == bad["RuleId"]["N"]
     assert problem in error.problem
 
 
-def test_the_second_of_two_rules_for_a_tag_counts_when_the_first_is_bad() -> None:
+def ids(parsed: rules.ParsedTable) -> list[int]:
+    return [rule.rule_id for rule in parsed.rules]
+
+
+def errors(parsed: rules.ParsedTable) -> dict[str, str]:
+    return {error.rule_id: error.problem for error in parsed.errors}
+
+
+def update(rule_id: object, tag_key: str, default: str = "x") -> dict[str, Any]:
+    return item(rule_id, TagKey=tag_key, Action="Update", Default=default)
+
+
+def test_the_second_of_two_rules_for_a_tag_is_silenced_when_the_first_is_bad() -> None:
     bad = item(1, TagKey="ProjectCode", Action="Update")
-    good = item(2, TagKey="ProjectCode", Action="Update", Default="x")
 
-    valid, errors = rules.parse([good, bad])
+    parsed = rules.parse([update(2, "ProjectCode"), bad, update(3, "Other")])
 
-    assert [rule.rule_id for rule in valid] == [2]
-    assert [error.rule_id for error in errors] == ["1"]
+    assert ids(parsed) == [3]
+    assert errors(parsed).keys() == {"1", "2"}
+    assert "is that of rule 1, which comes before this one" in errors(parsed)["2"]
+    assert "concern what that was meant for" in errors(parsed)["2"]
+    assert parsed.may_end
+
+
+def test_a_bad_item_silences_no_rule_before_it() -> None:
+    parsed = rules.parse([update(1, "Owner"), item(2, TagKey="Owner", Action="Delete")])
+
+    assert ids(parsed) == [1]
+    assert errors(parsed).keys() == {"2"}
+
+
+@pytest.mark.parametrize("key", ["owner", "OWNER", " Owner", "Owner ", "Owner\u200b"])
+def test_a_bad_item_silences_a_key_that_is_the_same_but_for_case_and_blanks(key: str) -> None:
+    parsed = rules.parse([item(1, TagKey=key, Action="Delete"), update(2, "Owner")])
+
+    assert ids(parsed) == []
+    assert parsed.may_end
+
+
+@pytest.mark.parametrize("rule_id", [{"N": "1.5"}, {"N": "-3"}, {"N": "1e2"}, {"S": "9"}, None])
+def test_a_bad_item_whose_place_is_unknown_silences_all_rules_of_its_key(
+    rule_id: dict[str, str] | None,
+) -> None:
+    bad = update(0, "Owner") | {"RuleId": rule_id}
+    if rule_id is None:
+        del bad["RuleId"]
+
+    parsed = rules.parse([update(1, "Owner"), update(2, "Other"), bad])
+
+    assert ids(parsed) == [2]
+    assert "an item without a readable RuleId, which may come before" in errors(parsed)["1"]
+    assert parsed.may_end
+
+
+@pytest.mark.parametrize(
+    "tag_key",
+    [None, {"N": "5"}, {"S": ""}, {"S": "\u200b"}, {"S": "k" * 128}, {"S": "Own\u200ber"}],
+)
+def test_nothing_may_be_ended_where_the_tag_of_a_bad_item_is_unknown(
+    tag_key: dict[str, str] | None,
+) -> None:
+    bad = update(7, "K") | {"TagKey": tag_key}
+    if tag_key is None:
+        del bad["TagKey"]
+
+    parsed = rules.parse([GOOD, bad])
+
+    assert not parsed.may_end
+    assert ids(parsed) == [1], "tags are filled all the same"
+
+
+def test_a_misspelt_attribute_is_an_error_that_names_it_and_the_one_that_was_meant() -> None:
+    misspelt = item(1, TagKey="Owner", Action="Update", Defualt="x")
+
+    parsed = rules.parse([misspelt, GOOD | {"RuleId": {"N": "2"}}])
+
+    assert ids(parsed) == [2]
+    assert errors(parsed)["1"].startswith(
+        "attribute 'Defualt' (did you mean 'Default'?) is not known, and might have narrowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("tag_key", "TagKey"), ("ACTION", "Action"), ("Require", "Required"), ("rule-id", "RuleId")],
+)
+def test_the_nearest_known_attribute_is_suggested_whatever_its_case(name: str, meant: str) -> None:
+    (error,) = rules.parse([GOOD | {name: {"S": "x"}}]).errors
+
+    assert f"(did you mean {meant!r}?)" in error.problem
+
+
+def test_an_attribute_that_is_like_none_might_have_narrowed_the_rule_too() -> None:
+    parsed = rules.parse([GOOD | {"ResourceTypes": {"L": []}}, update(2, "ProjectCode")])
+
+    assert ids(parsed) == []
+    assert "attribute 'ResourceTypes' is not known" in errors(parsed)["1"]
+    assert "did you mean" not in errors(parsed)["1"]
+    assert "known are RuleId, TagKey, Action, Required, Default" in errors(parsed)["1"]
+
+
+def test_of_a_thousand_unknown_attributes_three_are_named() -> None:
+    many = {f"Attribute{number:03}": {"S": "x"} for number in range(1000)}
+
+    (error,) = rules.parse([GOOD | many]).errors
+
+    assert "'Attribute000', 'Attribute001', 'Attribute002' and 997 more are not known" in (
+        error.problem
+    )
+
+
+@pytest.mark.parametrize("key", ["tag-policy:due", "Tag-Policy:Due", "TAG-POLICY:EXEMPT"])
+def test_a_rule_about_a_key_of_the_engine_is_an_error_whatever_its_case(key: str) -> None:
+    own_keys = ("tag-policy:due", "tag-policy:exempt")
+
+    parsed = rules.parse([update(1, key), update(2, "Due")], own_keys)
+
+    assert ids(parsed) == [2]
+    assert "is the engine's own mark or exemption" in errors(parsed)["1"]
+
+
+def test_of_two_keys_that_differ_only_in_case_the_later_is_an_error_because_of_the_locks() -> None:
+    parsed = rules.parse([update(2, "owner"), update(1, "Owner"), update(3, "Owners")])
+
+    assert ids(parsed) == [1, 3]
+    assert "TagKey 'owner' differs from that of rule 1" in errors(parsed)["2"]
+    assert "the locks in IAM take the two for one" in errors(parsed)["2"]
 
 
 def test_ids_are_ordered_as_numbers() -> None:
     items = [item(i, TagKey=f"K{i}", Action="UserLookup") for i in (10, 9, 100)]
 
-    valid, _ = rules.parse(items)
-
-    assert [rule.rule_id for rule in valid] == [9, 10, 100]
-
-
-def test_unknown_attributes_are_left_alone() -> None:
-    valid, errors = rules.parse([GOOD | {"Comment": {"S": "asked for by finance"}}])
-
-    assert (len(valid), errors) == (1, [])
+    assert [rule.rule_id for rule in rules.parse(items).rules] == [9, 10, 100]
 
 
 attribute_values = st.one_of(
@@ -98,14 +219,25 @@ attribute_values = st.one_of(
     st.just({"NULL": True}),
     st.just({"L": []}),
 )
-items = st.fixed_dictionaries(
-    {"RuleId": st.builds(lambda n: {"N": str(n)}, st.one_of(st.integers(), st.floats()))},
-    optional={
-        "TagKey": st.one_of(attribute_values, st.just({"S": "ProjectCode"})),
-        "Action": st.one_of(attribute_values, st.sampled_from([{"S": a} for a in Action])),
-        "Required": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
-        "Default": st.one_of(attribute_values, st.just({"S": "today()"})),
-    },
+tag_keys = st.sampled_from(
+    [{"S": key} for key in ("ProjectCode", "projectcode", "Owner", "Owner ")]
+)
+good_or_not = {
+    "TagKey": st.one_of(tag_keys, attribute_values),
+    "Action": st.one_of(st.sampled_from([{"S": a} for a in Action]), attribute_values),
+    "Default": st.one_of(st.just({"S": "today()"}), attribute_values),
+}
+optional = {
+    "Required": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
+    "RuleId": st.one_of(
+        st.builds(lambda n: {"N": str(n)}, st.one_of(st.integers(1, 9), st.floats())),
+        attribute_values,
+    ),
+}
+items = st.one_of(
+    st.fixed_dictionaries(good_or_not, optional=optional),
+    st.fixed_dictionaries({}, optional=good_or_not | optional),
+    st.dictionaries(st.text(max_size=300), attribute_values, max_size=6),
 )
 
 
@@ -113,9 +245,70 @@ items = st.fixed_dictionaries(
 def test_no_item_whatsoever_is_a_crash_and_each_is_a_rule_or_an_error(
     items: list[dict[str, Any]],
 ) -> None:
-    valid, errors = rules.parse(items)
+    parsed = rules.parse(items)
 
-    assert len(valid) + len(errors) == len(items)
+    valid = list(parsed.rules)
+    assert len(valid) + len(parsed.errors) == len(items)
     assert valid == sorted(valid, key=lambda rule: rule.rule_id)
-    assert len({rule.tag_key for rule in valid}) == len(valid)
-    assert all(isinstance(rule, Rule) and rule.default.strip() for rule in valid)
+    assert len({rule.tag_key.lower() for rule in valid}) == len(valid)
+    assert all(isinstance(rule, Rule) and not is_blank(rule.default) for rule in valid)
+
+
+UNPRINTABLE = "\U000e0001" * 250
+
+
+def assert_printable_and_short(table: list[dict[str, Any]]) -> None:
+    for error in rules.parse(table).errors:
+        assert str(error).isprintable()
+        assert len(error.problem) <= rules.MAX_PROBLEM_LENGTH
+        assert len(error.rule_id) <= 80
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        item(1, TagKey="K", Action="Function", Default=UNPRINTABLE),
+        item(1, TagKey="K", Action="Function", Default=f"{'x' * 250}()"),
+        item(1, TagKey="K" + UNPRINTABLE[:100], Action="UserLookup"),
+        item(1, TagKey="K", Action=UNPRINTABLE),
+        item(1, TagKey="K", Action="UserLookup", Required="N" * 300_000),
+        item(1, TagKey="K") | {UNPRINTABLE + str(n): {"NULL": True} for n in range(1000)},
+        item("9" * 5000, TagKey="K", Action="UserLookup"),
+        item("\n" * 5000, TagKey="K", Action="UserLookup"),
+        item("1", **{"x" * 65_535: ""}),
+    ],
+)
+def test_an_error_about_a_strange_item_is_printable_and_short(strange: dict[str, Any]) -> None:
+    assert len(rules.parse([strange]).errors) == 1
+    assert_printable_and_short([strange])
+
+
+@given(st.lists(items, max_size=8))
+def test_whatever_stands_in_the_table_an_error_is_printable_and_short(
+    items: list[dict[str, Any]],
+) -> None:
+    assert_printable_and_short(items)
+
+
+numbered = st.lists(
+    st.tuples(st.sampled_from(["Owner", "owner", "Team"]), st.booleans()), max_size=8
+).map(lambda some: list(enumerate(some, 1)))
+
+
+@given(numbered.flatmap(st.permutations))
+def test_a_rule_is_applied_only_where_nothing_about_its_key_comes_before_it(
+    drawn: list[tuple[int, tuple[str, bool]]],
+) -> None:
+    items = [
+        update(rule_id, key) if good else item(rule_id, TagKey=key, Action="Delete")
+        for rule_id, (key, good) in drawn
+    ]
+
+    applied = set(ids(rules.parse(items)))
+
+    firsts = {
+        key: min(rule_id for rule_id, (other, _) in drawn if other.lower() == key)
+        for key in {key.lower() for _, (key, _) in drawn}
+    }
+    good_ids = {rule_id for rule_id, (_, good) in drawn if good}
+    assert applied == set(firsts.values()) & good_ids

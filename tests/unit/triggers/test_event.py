@@ -3,38 +3,54 @@ from pathlib import Path
 
 import pytest
 
-from tag_policy.model import Mode
-from tag_policy.triggers.event import EventError, Scope, read_event
+from tag_policy.model import Assignment, Mode, Scope, Trigger
+from tag_policy.triggers.event import read_event
+from tag_policy.triggers.request import EventError, SweepRequest
 from tests.support.builders import FUNCTION, settings
 
 EVENTS = Path(__file__).parents[1] / "events"
 BOTH = ("vpc-abc123c1", "vpc-0def")
 
 
+def sweep_of(
+    trigger: Trigger, scope: Scope, vpc_ids: tuple[str, ...], mode: Mode = Mode.ENFORCE
+) -> SweepRequest:
+    rehearsal = mode is Mode.AUDIT
+    return SweepRequest(Assignment(trigger, scope, vpc_ids, mode, rehearsal=rehearsal))
+
+
 def test_a_scheduled_event_is_a_full_sweep() -> None:
     event = json.loads((EVENTS / "scheduled.json").read_text())
 
-    assert read_event(event, settings(), FUNCTION) == Scope("schedule", BOTH, Mode.ENFORCE)
+    assert read_event(event, settings(), FUNCTION) == sweep_of(Trigger.SCHEDULE, Scope.ALL, BOTH)
 
 
 def test_an_empty_event_is_a_full_sweep() -> None:
-    assert read_event({}, settings(), FUNCTION) == Scope("manual", BOTH, Mode.ENFORCE)
+    assert read_event({}, settings(), FUNCTION) == sweep_of(Trigger.MANUAL, Scope.ALL, BOTH)
 
 
 def test_a_manual_event_may_narrow_the_sweep_and_make_it_safer() -> None:
     event = {"vpc_ids": ["vpc-0def"], "mode": "audit"}
 
-    assert read_event(event, settings(), FUNCTION) == Scope("manual", ("vpc-0def",), Mode.AUDIT)
+    narrowed = sweep_of(Trigger.MANUAL, Scope.SOME, ("vpc-0def",), Mode.AUDIT)
+    assert read_event(event, settings(), FUNCTION) == narrowed
 
 
-def test_a_scheduled_event_with_a_mode_or_vpcs_is_taken_at_its_word() -> None:
+def test_a_manual_event_that_names_every_vpc_is_a_full_sweep() -> None:
+    request = read_event({"vpc_ids": list(reversed(BOTH))}, settings(), FUNCTION)
+
+    assert isinstance(request, SweepRequest)
+    assert request.assignment.scope is Scope.ALL
+
+
+@pytest.mark.parametrize("narrowing", [{"mode": "audit"}, {"vpc_ids": ["vpc-0def"]}])
+def test_a_scheduled_event_that_asks_for_less_is_refused_because_eventbridge_sends_none(
+    narrowing: dict[str, object],
+) -> None:
     event = json.loads((EVENTS / "scheduled.json").read_text())
 
-    scope = read_event(event | {"mode": "audit", "vpc_ids": ["vpc-0def"]}, settings(), FUNCTION)
-
-    assert scope == Scope("schedule", ("vpc-0def",), Mode.AUDIT)
-    with pytest.raises(EventError):
-        read_event(event | {"vpc_ids": ["vpc-0bad"]}, settings(), FUNCTION)
+    with pytest.raises(EventError, match="EventBridge never sends"):
+        read_event(event | narrowing, settings(), FUNCTION)
 
 
 def test_what_is_deployed_to_audit_cannot_be_told_to_enforce() -> None:

@@ -113,6 +113,15 @@ def test_what_is_no_such_event_is_an_error_that_says_why(body: str, message: str
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("field", ["source", "detail-type", "time", "resources"])
+def test_what_an_error_shows_is_cut_and_can_be_printed(field: str) -> None:
+    with pytest.raises(InstanceEventError) as error:
+        read_instance_event(event("tag-change", **{field: "x\n" * 10_000}), FUNCTION)
+
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 400
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tag_policy import handler
-from tag_policy.triggers.sqs_batch import read_messages
-from tests.support.builders import FUNCTION
+from tag_policy.triggers.sqs_batch import read
+from tests.support.builders import FUNCTION, settings
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -26,7 +26,8 @@ def test_what_cannot_be_read_is_one_line_of_the_log_whatever_it_holds(
 ) -> None:
     assert handler.__name__, "which has the log cleaned"
 
-    messages = read_messages([record(messageId=f"m{forged}"), record(body=forged)], FUNCTION)
+    records = [record(messageId=f"m{forged}"), record(body=forged)]
+    messages = read({"Records": records}, settings(), FUNCTION).messages
 
     assert [message.event for message in messages] == [None, None]
     assert [message.message_id for message in messages] == [f"m{forged}", "m-1"]

@@ -164,7 +164,9 @@ def _event(whole: Found) -> Found:
     if "EventTime" in event:
         event["EventTime"] = timestamp(event["EventTime"])
     if "Resources" in event:
-        event["Resources"] = [_part(one, ("ResourceName",)) for one in event["Resources"]]
+        event["Resources"] = [
+            _part(one, ("ResourceType", "ResourceName")) for one in event["Resources"]
+        ]
     return event
 
 

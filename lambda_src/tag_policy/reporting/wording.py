@@ -1,0 +1,129 @@
+"""What is said about a result, once: for e-mail, subject, page, JSON and attributes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tag_policy.model import Result
+
+
+class Tone(StrEnum):
+    """How a result looks on the page."""
+
+    BAD = "bad"
+    WARN = "warn"
+    GOOD = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is said about a result.
+
+    ``heading`` and ``audit_heading`` stand in the e-mail, ``one`` and ``many`` after a number,
+    ``label`` on the page. ``worth_a_look`` says that somebody should see it (severity warning),
+    ``is_filtered`` that its number is a message attribute, of which there are few.
+    """
+
+    heading: str
+    audit_heading: str
+    one: str
+    many: str
+    label: str
+    tone: Tone
+    worth_a_look: bool
+    is_filtered: bool
+
+
+WORDING: Mapping[Result, Wording] = {
+    Result.TERMINATED: Wording(
+        heading="TERMINATED",
+        audit_heading="WOULD BE TERMINATED",
+        one="instance terminated",
+        many="instances terminated",
+        label="Terminated",
+        tone=Tone.BAD,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
+    Result.STOPPED: Wording(
+        heading="STOPPED",
+        audit_heading="WOULD BE STOPPED",
+        one="instance stopped",
+        many="instances stopped",
+        label="Stopped",
+        tone=Tone.BAD,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
+    Result.FAILED: Wording(
+        heading="FAILED",
+        audit_heading="WOULD FAIL",
+        one="remedy failed",
+        many="remedies failed",
+        label="Failed",
+        tone=Tone.BAD,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
+    Result.MARKED: Wording(
+        heading="ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE",
+        audit_heading="WOULD BE ANNOUNCED",
+        one="instance due unless it is tagged",
+        many="instances due unless they are tagged",
+        label="Will be ended",
+        tone=Tone.WARN,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
+    Result.LEFT: Wording(
+        heading="NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE",
+        audit_heading="WOULD NOT BE TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE",
+        one="finding that somebody has to decide about",
+        many="findings that somebody has to decide about",
+        label="Somebody has to decide",
+        tone=Tone.WARN,
+        worth_a_look=True,
+        is_filtered=False,
+    ),
+    Result.DEFERRED: Wording(
+        heading="LEFT FOR THE NEXT RUN",
+        audit_heading="WOULD BE LEFT FOR THE NEXT RUN",
+        one="finding left for the next run",
+        many="findings left for the next run",
+        label="Left for later",
+        tone=Tone.WARN,
+        worth_a_look=False,
+        is_filtered=False,
+    ),
+    Result.NOTIFIED: Wording(
+        heading="UNTAGGED, NOT TOUCHED",
+        audit_heading="UNTAGGED, WOULD NOT BE TOUCHED",
+        one="instance without tags",
+        many="instances without tags",
+        label="No tags",
+        tone=Tone.WARN,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
+    Result.UNMARKED: Wording(
+        heading="NO LONGER DUE",
+        audit_heading="WOULD NO LONGER BE DUE",
+        one="instance no longer due",
+        many="instances no longer due",
+        label="No longer due",
+        tone=Tone.GOOD,
+        worth_a_look=False,
+        is_filtered=False,
+    ),
+    Result.TAGGED: Wording(
+        heading="TAGGED",
+        audit_heading="WOULD BE TAGGED",
+        one="tag written",
+        many="tags written",
+        label="Tagged",
+        tone=Tone.GOOD,
+        worth_a_look=False,
+        is_filtered=False,
+    ),
+}
+"""In the order of every report: worst first."""

@@ -1,0 +1,192 @@
+"""A second look at instances, just before something is done to them.
+
+Minutes may lie between listing instances and acting, and people act in the meantime. There are two
+ways to look again. The whole look describes the instances and judges them anew; nothing that ends
+an instance, and nothing that deletes a tag, is done without one. The quick look is for findings
+that rest on the absence of some tags alone: it only asks which of the instances have one of these
+tags by now, which is next to none of them, and so takes next to no time.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from tag_policy.aws.pace import PacedCalls
+from tag_policy.model import Finding, Instance, Remedy, Verdict
+from tag_policy.resources.instance import ended, instances_by_id, touched
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+
+FRESH = timedelta(seconds=10)
+"""How old a look at an instance may be for its tags to be written without another one.
+
+What EC2 tells may itself be some seconds old:
+https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a whole look has seen: the instances that are live and in the VPCs, and their verdicts.
+
+    ``asked_at`` is when EC2 was asked for the first of them.
+    """
+
+    instances: Mapping[str, Instance]
+    verdicts: Mapping[str, Verdict]
+    asked_at: datetime
+
+    def still(self, instance_id: str, findings: Iterable[Finding]) -> bool:
+        """Tell whether all that was found about an instance is found again."""
+        verdict = self.verdicts.get(instance_id)
+        again = {_identity(finding) for finding in verdict.findings} if verdict else set()
+        return all(_identity(finding) in again for finding in findings)
+
+    def tag(self, instance_id: str, key: str) -> str | None:
+        """Return the value of a tag of an instance; None where it has none, or is not there."""
+        instance = self.instances.get(instance_id)
+        return None if instance is None else instance.tags.get(key)
+
+
+def _identity(finding: Finding) -> tuple[object, ...]:
+    """Return by what a finding is known again.
+
+    Not the value that is to be written: the creator may have been looked up since. But what stands
+    in the tag that is to be deleted, or marked, is a part of it, and whether an instance that is to
+    be ended has a mark that counts.
+    """
+    match finding.remedy:
+        case Remedy.TAG:
+            return finding.remedy, finding.tag_key
+        case Remedy.MARK | Remedy.UNMARK:
+            return finding.remedy, finding.tag_key, finding.value
+        case Remedy.STOP | Remedy.TERMINATE | Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
+            return finding.remedy, finding.mark is None
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class _QuickLook:
+    """Which of some instances may have changed, as far as EC2 told when it was asked for it."""
+
+    instance_ids: frozenset[str]
+    keys: frozenset[str]
+    changed: frozenset[str]
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _HaveEnded:
+    """Which instances of the region have ended, as far as EC2 told when it was asked for it."""
+
+    instance_ids: frozenset[str]
+    asked_at: datetime
+
+
+class SecondLook:
+    """Looks at instances again, for one run.
+
+    ``evaluate`` judges an instance as the run does; ``exempt_tag_key`` is the tag whose appearance
+    changes everything.
+    """
+
+    def __init__(
+        self,
+        ec2: "EC2Client",
+        vpc_ids: Sequence[str],
+        evaluate: Callable[[Instance], Verdict],
+        exempt_tag_key: str,
+        paced: PacedCalls,
+    ) -> None:
+        self.ec2 = ec2
+        self._vpc_ids = vpc_ids
+        self._evaluate = evaluate
+        self._exempt_tag_key = exempt_tag_key
+        self._paced = paced
+        self._quick: _QuickLook | None = None
+        self._have_ended: _HaveEnded | None = None
+
+    def is_fresh(self, seen_at: datetime) -> bool:
+        """Tell whether a look of a time is young enough for a tag to be written."""
+        return self._paced.now() - seen_at < FRESH
+
+    def whole(self, instance_ids: Sequence[str]) -> Seen:
+        """Describe instances, and judge them anew. Raises botocore's errors.
+
+        What EC2 tells of other instances than those is not taken into account.
+        """
+        asked_at = self._paced.now()
+        asked_for = set(instance_ids)
+        found = {
+            instance.ref.instance_id: instance
+            for instance in instances_by_id(self.ec2, instance_ids, self._vpc_ids, self._paced)
+            if instance.ref.instance_id in asked_for
+        }
+        verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
+        return Seen(found, verdicts, asked_at)
+
+    def unchanged(
+        self, findings: Mapping[str, Sequence[Finding]], also: Callable[[], Iterable[str]]
+    ) -> list[str]:
+        """Return the ids of those instances of which everything that was found is still so.
+
+        ``findings`` are given by the id of the instance. ``also`` gives more instances about whom
+        the same will be asked in the next moments, so that one quick look serves all. Raises
+        botocore's errors.
+        """
+        suspects = self._suspects(findings, also)
+        seen = self.whole(sorted(suspects)) if suspects else None
+        return [
+            instance_id
+            for instance_id, some in findings.items()
+            if instance_id not in suspects or (seen is not None and seen.still(instance_id, some))
+        ]
+
+    def _suspects(
+        self, findings: Mapping[str, Sequence[Finding]], also: Callable[[], Iterable[str]]
+    ) -> set[str]:
+        """Return the instances that a quick look cannot clear."""
+        rest_on_more = {
+            instance_id
+            for instance_id, some in findings.items()
+            if any(finding.absent_keys is None for finding in some)
+        }
+        keys = frozenset(
+            key for some in findings.values() for f in some for key in f.absent_keys or ()
+        )
+        cleared = findings.keys() - rest_on_more
+        if not cleared:
+            return rest_on_more
+        return rest_on_more | (self._changed(cleared, keys, also) & cleared)
+
+    def _changed(
+        self, ids: Collection[str], keys: frozenset[str], also: Callable[[], Iterable[str]]
+    ) -> frozenset[str]:
+        look = self._quick
+        if (
+            look is None
+            or look.keys != keys
+            or not look.instance_ids >= set(ids)
+            or not self.is_fresh(look.asked_at)
+        ):
+            look = self._quick = self._look_quickly(list(dict.fromkeys([*ids, *also()])), keys)
+        return look.changed
+
+    def _look_quickly(self, ids: Sequence[str], keys: frozenset[str]) -> _QuickLook:
+        asked_at = self._paced.now()
+        have_ended = self._ended_lately()
+        have_a_key = touched(self.ec2, ids, {*keys, self._exempt_tag_key}, self._paced)
+        changed = have_ended.instance_ids.union(have_a_key)
+        return _QuickLook(frozenset(ids), keys, changed, min(asked_at, have_ended.asked_at))
+
+    def _ended_lately(self) -> _HaveEnded:
+        """Return what has ended: asked for once, for the looks of some seconds."""
+        have_ended = self._have_ended
+        if have_ended is None or not self.is_fresh(have_ended.asked_at):
+            asked_at = self._paced.now()
+            ids = frozenset(ended(self.ec2, self._paced))
+            have_ended = self._have_ended = _HaveEnded(ids, asked_at)
+        return have_ended

@@ -1,0 +1,164 @@
+"""What follows for an instance that has no tags at all. Pure.
+
+The questions are asked in this order, and the first that applies is the answer: it is too young to
+be judged; nothing but a report is wanted; it is stopped already; a service manages it; its marker
+tag is not ours; its mark does not count, so that people have to be told; its time has not come; it
+is due.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tag_policy.model import (
+    ENDING_OF_ACTION,
+    Code,
+    Finding,
+    Instance,
+    Mark,
+    Remedy,
+    UntaggedAction,
+)
+from tag_policy.rules.mark import UNTAGGED, Announcing, due_at, read_mark, trusted
+from tag_policy.settings import Settings
+
+_NO_TAGS = "no tags at all"
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """Judges instances without tags, for the engine of a name and at a time."""
+
+    settings: Settings
+    engine: str
+    now: datetime
+
+    def has_no_tags(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether an instance has no tag, not even one of AWS's own (``aws:…``).
+
+        What engines have written into the marker's tag, or into one that was it formerly, is no
+        tag of anybody's.
+        """
+        return all(
+            key == self.settings.marker_tag_key
+            or (key in self.settings.former_marker_tag_keys and read_mark(value) is not None)
+            for key, value in tags.items()
+        )
+
+    def findings(self, instance: Instance) -> list[Finding]:
+        """Return what is to be done about an instance without tags."""
+        may_be_ended = self.settings.untagged_action in ENDING_OF_ACTION and not self._is_protected(
+            instance
+        )
+        former = self.settings.former_marker_tag_keys
+        return [
+            self._judge(instance),
+            *self._marks_to_remove(instance, former if may_be_ended else self._marker_keys),
+        ]
+
+    def marks_to_remove(self, instance: Instance) -> list[Finding]:
+        """Return the marks of this engine, which announce what will not happen any more."""
+        return self._marks_to_remove(instance, self._marker_keys)
+
+    @property
+    def _marker_keys(self) -> tuple[str, ...]:
+        return (self.settings.marker_tag_key, *self.settings.former_marker_tag_keys)
+
+    def _marks_to_remove(self, instance: Instance, keys: Sequence[str]) -> list[Finding]:
+        return [
+            Finding(
+                instance.ref,
+                Remedy.UNMARK,
+                Code.NO_LONGER_DUE,
+                "no longer due",
+                violation=False,
+                tag_key=key,
+                value=instance.tags[key],
+            )
+            for key in keys
+            if self._is_own_mark(instance.tags.get(key))
+        ]
+
+    def _is_own_mark(self, value: str | None) -> bool:
+        mark = None if value is None else read_mark(value)
+        return mark is not None and mark.engine in (self.engine, "")
+
+    def _judge(self, instance: Instance) -> Finding:
+        settings = self.settings
+        if self.now - instance.ref.created_at < settings.minimum_age:
+            # Its tags may still be on their way: tools tag after launch.
+            reason = f"{_NO_TAGS}; younger than the minimum age"
+            return Finding(instance.ref, Remedy.WAIT, Code.TOO_YOUNG, reason, violation=False)
+        ending = ENDING_OF_ACTION.get(settings.untagged_action)
+        if ending is None:
+            return Finding(instance.ref, Remedy.NOTIFY, Code.UNTAGGED, _NO_TAGS)
+        if ending.remedy is Remedy.STOP and instance.state in ending.states:
+            # Stopping it again would report the same stop every hour.
+            reason = f"{_NO_TAGS}; {instance.state} already"
+            return Finding(instance.ref, Remedy.NOTIFY, Code.STOPPED_ALREADY, reason)
+        if self._is_protected(instance):
+            service, what = next(iter(instance.ref.managers.items()))
+            reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
+            return Finding(instance.ref, Remedy.NOTIFY, Code.PROTECTED, reason)
+        return self._due(instance, ending.action, ending.remedy)
+
+    def _is_protected(self, instance: Instance) -> bool:
+        return self.settings.protect_managed and bool(instance.ref.managers)
+
+    def _due(self, instance: Instance, action: UntaggedAction, remedy: Remedy) -> Finding:
+        """Return what is next for an instance that is to be stopped or terminated."""
+        key, grace = self.settings.marker_tag_key, self.settings.grace_period
+        value = instance.tags.get(key)
+        mark = None if value is None else read_mark(value)
+        if value is not None and mark is None:
+            reason = (
+                f"{_NO_TAGS}; its tag {key} holds somebody's own words, so that nothing is done "
+                "about it: delete that tag, or give the instance the tags that it lacks"
+            )
+            return Finding(instance.ref, Remedy.LEAVE, Code.MARKER_TAKEN, reason, tag_key=key)
+        if mark is not None and mark.engine not in (self.engine, ""):
+            reason = (
+                f"{_NO_TAGS}; the engine {mark.engine} has marked it, and nothing is done about "
+                "it: one engine at most may end the instances of a VPC"
+            )
+            return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
+        if isinstance(mark, Mark) and self._holds(mark, action, instance):
+            if due_at(mark, grace) <= self.now:
+                return Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
+            return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, f"{_NO_TAGS}; {mark}")
+        reason = _NO_TAGS
+        if isinstance(mark, Mark):
+            reason += f"; what its tag {key} says does not hold any more"
+        elif isinstance(mark, Announcing):
+            reason += "; it is not known whether people were told before"
+        time = self.now + grace
+        return Finding(
+            instance.ref,
+            Remedy.MARK if grace else remedy,
+            Code.UNTAGGED,
+            reason,
+            tag_key=key,
+            value=value,
+            mark=Mark(
+                self.engine,
+                action,
+                time.replace(microsecond=0),
+                UNTAGGED,
+                announced=time.replace(microsecond=0) if grace else None,
+            ),
+        )
+
+    def _holds(self, mark: Mark, action: UntaggedAction, instance: Instance) -> bool:
+        """Tell whether a mark of this engine still says what is to happen."""
+        if mark.action is not action:
+            return False
+        if not self.settings.grace_period:
+            # Written a moment ago, by this run, or by one that broke off before it could go on.
+            return mark.announced is None and mark.time <= self.now
+        return trusted(
+            mark,
+            grace=self.settings.grace_period,
+            schedule=self.settings.schedule,
+            started_at=instance.started_at,
+            now=self.now,
+        )

@@ -1,0 +1,134 @@
+"""Announcing: nothing is ended before people have been told.
+
+An instance that is to be ended is marked in two steps. First its tag says ``announcing …``, which
+counts for nothing; then a message names it, and the time; then it gets the mark that counts, if
+that message was accepted. A crash, a lost answer or a refused message in between means that it is
+announced anew by the next run: people are told twice, never not at all.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
+from tag_policy.reporting.report import MOST_KEPT
+from tag_policy.resources.remediation import Remediation
+from tag_policy.rules.limits import is_destructive
+from tag_policy.runs.context import RunContext
+from tag_policy.runs.memory import Memory, MemoryFailedError, Told
+
+log = logging.getLogger(__name__)
+
+MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, ValueError)
+"""How the state table may fail, or what stands in it be unreadable."""
+
+_NO_ROOM = "a run announces 2,000 instances at most; the next run announces more"
+_UNTOLD = "no message about it was accepted; the next run announces it anew"
+_NOT_KNOWN = (
+    "whether people were told of a later time cannot be read from the state table; the next run "
+    "looks again"
+)
+
+
+class Announcements:
+    """What one run announces. ``remediation`` is what writes the marks, once there is one.
+
+    ``problem`` is told what could not be read or kept.
+    """
+
+    def __init__(self, context: RunContext, problem: Callable[[str], None]) -> None:
+        self._context = context
+        self._problem = problem
+        self._memory = Memory(context.clients, context.settings.state_table)
+        self._pending: dict[str, Outcome] = {}
+        self.remediation: Remediation | None = None
+
+    def to_announce(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Outcome]]:
+        """Return the findings to act on, and those that are left for now, as deferred.
+
+        Nothing is announced for an earlier time than people were last told, and nothing is ended
+        before that time, whatever has become of the mark or of the grace period since. What was
+        announced for a later time, and has its mark, waits for it without another word.
+        """
+        told = self._last_told(findings)
+        ready: list[Finding] = []
+        deferred: list[Outcome] = []
+        announced = 0
+        for finding in findings:
+            as_told = self._as_told(finding, told)
+            if isinstance(as_told, Outcome):
+                deferred.append(as_told)
+            elif as_told is not None:
+                announced += as_told.remedy is Remedy.MARK
+                if as_told.remedy is Remedy.MARK and announced > MOST_KEPT:
+                    deferred.append(Outcome(as_told, Result.DEFERRED, _NO_ROOM))
+                else:
+                    ready.append(as_told)
+        return ready, deferred
+
+    def _last_told(self, findings: Sequence[Finding]) -> dict[str, Told] | None:
+        """Return what people were last told of those to be marked; None where that is not known."""
+        concerned = {f.instance.instance_id for f in findings if f.mark is not None}
+        try:
+            return self._memory.last_told(concerned)
+        except MEMORY_ERRORS as error:
+            self._problem(f"what people were told before could not be read: {error}")
+            return None
+
+    def _as_told(
+        self, finding: Finding, last_told: dict[str, Told] | None
+    ) -> Finding | Outcome | None:
+        """Return what to do about a finding, after what people were told; None for nothing."""
+        mark = finding.mark
+        if mark is None:
+            return finding
+        if last_told is None:
+            if is_destructive(finding):
+                return Outcome(finding, Result.DEFERRED, _NOT_KNOWN)
+            return finding
+        told = last_told.get(finding.instance.instance_id)
+        if told is None or told.time <= mark.time:
+            return finding
+        if finding.value == told.mark:
+            log.info("waiting %s: %s", finding.instance.instance_id, told.mark)
+            return None
+        later = replace(mark, time=told.time, announced=told.time)
+        return replace(finding, remedy=Remedy.MARK, mark=later)
+
+    def is_pending(self, outcome: Outcome) -> bool:
+        """Tell whether an outcome is of an instance whose tag says that it is being announced."""
+        if outcome.result is not Result.MARKED or self._context.assignment.mode is Mode.AUDIT:
+            return False
+        self._pending[outcome.finding.instance.instance_id] = outcome
+        return True
+
+    def complete(self, told: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
+        """Give those whom an accepted message names the mark that counts, and remember that.
+
+        Yields each outcome as it was told, and as it has become.
+        """
+        waiting = [one for one in told if one.finding.instance.instance_id in self._pending]
+        if not waiting or self.remediation is None:
+            return
+        # Marks are in whole seconds, and none may say that people were told sooner than they were.
+        announced = (self._context.clock.now() + timedelta(seconds=1)).replace(microsecond=0)
+        marked: dict[str, Told] = {}
+        for before, mark, after in self.remediation.complete_marks(
+            waiting, announced, self._context.until_the_end()
+        ):
+            instance_id = before.finding.instance.instance_id
+            del self._pending[instance_id]
+            marked[instance_id] = Told(mark.time, str(mark))
+            yield before, after
+        try:
+            self._memory.remember_told(marked)
+        except MEMORY_ERRORS as error:
+            self._problem(f"what people were told could not be remembered: {error}")
+
+    def untold(self) -> Iterator[tuple[Outcome, Outcome]]:
+        """Yield the outcomes of those whom no accepted message names, and what they have become."""
+        for before in self._pending.values():
+            yield before, replace(before, result=Result.DEFERRED, detail=_UNTOLD, code="Untold")
+        self._pending.clear()

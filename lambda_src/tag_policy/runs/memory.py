@@ -1,0 +1,110 @@
+"""What the engine remembers from run to run, in a table that only its role writes.
+
+Nothing that ends an instance is decided by this alone: without an entry, everything is told anew.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tag_policy.aws.clients import Clients
+from tag_policy.model import TagPolicyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_MOST_READ = 100
+_MOST_WRITTEN = 25
+"""Items a call.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+"""
+
+_TRIES = 5
+"""Calls about the same items, of which DynamoDB has left some unprocessed each time."""
+
+_KEPT = timedelta(days=90)
+"""How long after the time that was announced an entry is kept."""
+
+
+class MemoryFailedError(TagPolicyError):
+    """DynamoDB has not processed everything, although asked several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people were last told of an instance: for what time, and the mark that says so."""
+
+    time: datetime
+    mark: str
+
+
+class Memory:
+    """Reads and writes the state table.
+
+    Raises botocore's errors and MemoryFailedError.
+    """
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        self._clients = clients
+        self._table = table
+
+    @property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return self._clients.dynamodb
+
+    def last_told(self, instance_ids: Collection[str]) -> dict[str, Told]:
+        """Return what people were last told of those instances of whom they were told anything."""
+        found: dict[str, Told] = {}
+        for some in _chunks(sorted(instance_ids), _MOST_READ):
+            keys = [{"Key": {"S": _key(instance_id)}} for instance_id in some]
+            request: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            for _ in range(_TRIES):
+                answer = self._dynamodb.batch_get_item(RequestItems=request)
+                for item in answer["Responses"].get(self._table, []):
+                    instance_id = item["Key"]["S"].partition("#")[2]
+                    time = datetime.fromisoformat(item["Time"]["S"])
+                    found[instance_id] = Told(time, item["Mark"]["S"])
+                request = answer.get("UnprocessedKeys", {})
+                if not request:
+                    break
+            else:
+                raise MemoryFailedError("DynamoDB does not give all that is asked for")
+        return found
+
+    def remember_told(self, told: Mapping[str, Told]) -> None:
+        """Remember what people were told of some instances, by their ids."""
+        items = [
+            {
+                "Key": {"S": _key(instance_id)},
+                "Time": {"S": one.time.astimezone(UTC).isoformat(timespec="seconds")},
+                "Mark": {"S": one.mark},
+                "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
+            }
+            for instance_id, one in sorted(told.items())
+        ]
+        for some in _chunks(items, _MOST_WRITTEN):
+            request: Mapping[str, Any] = {
+                self._table: [{"PutRequest": {"Item": item}} for item in some]
+            }
+            for _ in range(_TRIES):
+                request = self._dynamodb.batch_write_item(RequestItems=request).get(
+                    "UnprocessedItems", {}
+                )
+                if not request:
+                    break
+            else:
+                raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
+
+
+def _key(instance_id: str) -> str:
+    return f"announced#{instance_id}"
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,35 @@
+# Which tag keys there are: those of the rules, those that follow from the inputs, the engine's own.
+
+locals {
+  # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
+  table_knows_more = !local.creates_table || var.rules_owner == "table"
+
+  rule_tag_keys    = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
+  lookup_tag_keys  = toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
+  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
+  detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
+
+  # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
+  detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
+
+  filled_tag_keys   = setunion(local.rule_tag_keys, local.detail_tag_keys)
+  writable_tag_keys = setunion(local.filled_tag_keys, local.ends == null ? [] : [var.marker_tag_key])
+
+  # Today's rules fill what is missing or empty, and none may change a value. The mark changes.
+  locked_tag_keys = local.enforces ? sort(local.filled_tag_keys) : []
+
+  own_tag_keys = concat([var.marker_tag_key, var.exempt_tag_key], tolist(var.former_marker_tag_keys))
+
+  # Keys that IAM takes for one, because they differ in case alone: of the rules, and of the engine.
+  keys_alike = [
+    for keys in values({ for key in local.filled_tag_keys : lower(key) => key... }) : keys
+    if length(keys) > 1
+  ]
+  own_keys_alike = [
+    for folded, keys in { for key in concat(local.own_tag_keys, local.names, tolist(local.filled_tag_keys)) : lower(key) => key... } : keys
+    if length(keys) > 1 && contains([for key in local.own_tag_keys : lower(key)], folded)
+  ]
+
+  # A mark in the tag "Name" would take its place; an exemption there is strange, and works.
+  names = lower(var.exempt_tag_key) == "name" ? [] : ["Name"]
+}

@@ -1,0 +1,334 @@
+"""What the role may do and what it may not: requests, and what IAM must say to each.
+
+The one table about the role. ``tests/integration/test_role.py`` asks the rendered policies each of
+them, and ``tests/integration/test_role_mutants.py`` shows that no part of a policy can go, or
+become wider, without an answer that changes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.support.iam import Request
+
+_OURS = "eu-west-1:123456789012"
+INSTANCE = f"arn:aws:ec2:{_OURS}:instance/i-0123456789abcdef0"
+
+NOT_OURS = {
+    "a volume": f"arn:aws:ec2:{_OURS}:volume/vol-0123456789abcdef0",
+    "another region's instance": (
+        "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0"
+    ),
+    "another account's instance": (
+        "arn:aws:ec2:eu-west-1:999999999999:instance/i-0123456789abcdef0"
+    ),
+}
+
+MARK, EXEMPTION = "tag-policy:due", "tag-policy:exempt"
+ANNOUNCED = "untagged, announced 2026-11-24T08:00:00Z"
+NO_GRACE = "untagged, no grace period"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request of the role of a variant (see ``tests.support.policies``), and IAM's answer."""
+
+    about: str
+    variant: str
+    request: Request
+    allowed: bool
+
+    def __str__(self) -> str:
+        """Return what a test that fails is named after."""
+        return f"{self.variant}: {self.about}: {'allowed' if self.allowed else 'refused'}"
+
+
+Tags = Mapping[str, str]
+
+
+def mark(engine: str, action: str, reason: str, time: str = "2026-11-25T08:00:00Z") -> str:
+    """Return a mark, as ``rules/mark.py`` writes it."""
+    return f"{engine}: {action} at {time}: {reason}"
+
+
+def on(tags: Tags) -> dict[str, list[str]]:
+    """Return what IAM knows of a resource that has these tags."""
+    return {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
+
+
+def write(keys: Sequence[str], tags: Tags | None = None, resource: str = INSTANCE) -> Request:
+    """Return the request to write tags with these keys on what has these tags."""
+    context = {"aws:TagKeys": list(keys)} if keys else {}
+    return Request("ec2:CreateTags", resource, context | on(tags or {}))
+
+
+def take_back(keys: Sequence[str], resource: str = INSTANCE) -> Request:
+    """Return the request to delete the tags with these keys; with none, all of a resource."""
+    context = {"aws:TagKeys": list(keys)} if keys else {}
+    return Request("ec2:DeleteTags", resource, context | on({MARK: "x", "Name": "web"}))
+
+
+# What ends an untagged instance: the first lock.
+
+ENDS = {"terminate": "ec2:TerminateInstances", "stop": "ec2:StopInstances"}
+
+
+def _ending(engine: str, action: str, *, warned: bool) -> Iterator[Case]:
+    call = ENDS[action]
+    (other_action,) = set(ENDS) - {action}
+    good = mark(engine, action, ANNOUNCED)
+
+    def case(about: str, tags: Tags, allowed: bool = False, **change: str) -> Case:
+        request = Request(change.get("call", call), change.get("resource", INSTANCE), on(tags))
+        return Case(about, engine, request, allowed)
+
+    yield case("announced", {MARK: good}, True)
+    yield case("without a grace period", {MARK: mark(engine, action, NO_GRACE)}, not warned)
+
+    yield case("no mark", {})
+    for about, value in {
+        "a blank mark": "",
+        "somebody's own words": "soon",
+        "announcing, before people were told": f"announcing {good}",
+        "another engine's mark": mark("other", action, ANNOUNCED),
+        "the mark of an engine whose name ends alike": f"my-{good}",
+        "the mark of an engine whose name begins alike": mark(f"{engine}-2", action, ANNOUNCED),
+        "a mark of the version before": f"{action} at 2026-11-25T08:00:00Z: no tags at all",
+        "a mark of the other action": mark(engine, other_action, ANNOUNCED),
+        "a mark that names a rule": mark(engine, action, "rule 10, announced 2026-11-24T08:00:00Z"),
+        "a mark without a reason": f"{engine}: {action} at 2026-11-25T08:00:00Z",
+        "a mark without a time": mark(engine, action, ANNOUNCED, time=""),
+        "a time in words": mark(engine, action, ANNOUNCED, time="noon"),
+        "an announcement in words": mark(engine, action, "untagged, announced yesterday"),
+        "more behind the announcement": f"{good} or later",
+        "more behind no grace period": mark(engine, action, f"{NO_GRACE}, sorry"),
+        "another's mark with ours behind it": f"x {good}",
+        "a mark in capitals": good.upper(),
+    }.items():
+        yield case(about, {MARK: value})
+    yield case("the mark in another tag", {"due": good})
+
+    for key in ("ProjectCode", "CreatedBy", "Expires"):
+        yield case(f"a stale mark, and {key}", {MARK: good, key: "x"})
+        yield case(f"a stale mark, and a blank {key}", {MARK: good, key: ""})
+        yield case(f"a stale mark, and {key.lower()}", {MARK: good, key.lower(): "x"})
+        yield case(f"a stale mark, and {key.upper()}", {MARK: good, key.upper(): "x"})
+    for key in ("Name", "name", "NAME"):
+        yield case(f"a stale mark, and {key}", {MARK: good, key: "web"})
+    yield case("a stale mark, Name and name", {MARK: good, "Name": "", "name": "web"})
+
+    for value in ("", "2026-12-31", "because"):
+        yield case(f"exempt: {value!r}", {MARK: good, EXEMPTION: value})
+    yield case("exempt, in capitals", {MARK: good, EXEMPTION.upper(): ""})
+
+    yield case("the other action", {MARK: good}, call=ENDS[other_action])
+    yield case(
+        "the other action, with its mark",
+        {MARK: mark(engine, other_action, ANNOUNCED)},
+        call=ENDS[other_action],
+    )
+    for call_nobody_makes in ("ec2:RebootInstances", "ec2:StartInstances"):
+        yield case(call_nobody_makes, {MARK: good}, call=call_nobody_makes)
+    for about, resource in NOT_OURS.items():
+        yield case(about, {MARK: good}, resource=resource)
+
+
+ENDING = [
+    *_ending("terminate", "terminate", warned=False),
+    *_ending("stop", "stop", warned=False),
+    *_ending("warned", "terminate", warned=True),
+]
+
+NEVER_ENDING = [
+    Case(f"{action}, marked", variant, Request(call, INSTANCE, on({MARK: value})), False)
+    for variant in ("notify", "remediate", "audit")
+    for action, call in ENDS.items()
+    for value in [mark(variant, action, ANNOUNCED)]
+]
+
+
+# What is written: the tags of the rules and no other, and never over a value.
+
+_DEFAULT_KEYS = ("CreatedBy", "Expires", "ProjectCode")
+_WRITTEN = {
+    "terminate": _DEFAULT_KEYS,
+    "stop": _DEFAULT_KEYS,
+    "notify": _DEFAULT_KEYS,
+    "remediate": _DEFAULT_KEYS,
+    "warned": _DEFAULT_KEYS,
+    "event-id": (*_DEFAULT_KEYS, "CreatedBy:event-id"),
+    "shared": tuple(
+        f"{key}{suffix}" for key in (*_DEFAULT_KEYS, "Owner") for suffix in ("", ":event-time")
+    ),
+    "by-hand": ("Owner", "Owner:event-id"),
+}
+
+
+def _writing() -> Iterator[Case]:
+    for variant, keys in _WRITTEN.items():
+        yield Case("all keys of the rules", variant, write(keys), True)
+        for key in keys:
+            yield Case(f"{key}", variant, write([key]), True)
+            yield Case(f"{key} and Name", variant, write([key, "Name"]), False)
+            yield Case(f"{key} in capitals", variant, write([key.upper()]), False)
+            for about, resource in NOT_OURS.items():
+                yield Case(f"{key} on {about}", variant, write([key], {}, resource), False)
+        for other in ("Name", "*", EXEMPTION, "ProjectCode:event-id", "CreatedBy:event-time"):
+            yield Case(other, variant, write([other]), other in keys)
+        yield Case("no key", variant, write([]), False)
+    for variant in ("audit", "no-lookup"):
+        yield Case("CreatedBy", variant, write(["CreatedBy"]), False)
+    yield Case("CreatedBy:event-id", "terminate", write(["CreatedBy:event-id"]), False)
+
+    for variant, may in (("terminate", True), ("stop", True), ("notify", False), ("audit", False)):
+        yield Case("the mark", variant, write([MARK]), may)
+    yield Case("the mark anew", "terminate", write([MARK], {MARK: "an old mark"}), True)
+    yield Case("the mark on what has tags", "terminate", write([MARK], {"Expires": "x"}), True)
+    yield Case("a mark in a former tag", "warned", write(["due"]), False)
+    launch = Request("ec2:RunInstances", INSTANCE, {"aws:TagKeys": [MARK]})
+    yield Case("a launch", "terminate", launch, False)
+
+
+WRITING = list(_writing())
+
+
+def _overwriting() -> Iterator[Case]:
+    for variant, keys in _WRITTEN.items():
+        for key in keys:
+            rest = [other for other in keys if other != key]
+            for value in ("x", "?", "*", "a value that is longer than most"):
+                request = write([key], {key: value})
+                yield Case(f"{key} over {value!r}", variant, request, False)
+            yield Case(f"{key} over white space", variant, write([key], {key: " "}), False)
+            yield Case(f"{key} where it is empty", variant, write([key], {key: ""}), True)
+            yield Case(f"{key} among others", variant, write(keys, {key: "x"}), False)
+            yield Case(f"all but {key}", variant, write(rest, {key: "x"}), True)
+            for spelt in (key.lower(), key.upper()):
+                yield Case(f"{key} beside {spelt}", variant, write([key], {spelt: "x"}), False)
+                beside = write([key], {spelt: ""})
+                yield Case(f"{key} beside an empty {spelt}", variant, beside, True)
+            yield Case(f"{key} beside Name", variant, write([key], {"Name": "web"}), True)
+
+
+OVERWRITING = list(_overwriting())
+
+
+# What is taken back: the mark, wherever the engine had it, and nothing else.
+
+
+def _taking_back() -> Iterator[Case]:
+    for variant in ("terminate", "stop", "notify", "remediate", "warned"):
+        yield Case("the mark", variant, take_back([MARK]), True)
+        for keys in (["ProjectCode"], [MARK, "Name"], [EXEMPTION], [MARK.upper()], []):
+            yield Case(f"{keys}", variant, take_back(keys), False)
+        for about, resource in NOT_OURS.items():
+            yield Case(f"the mark of {about}", variant, take_back([MARK], resource), False)
+    yield Case("the mark", "audit", take_back([MARK]), False)
+    for keys in (["due"], ["tag-policy:old"], ["due", "tag-policy:old", MARK]):
+        yield Case(f"former marks, {keys}", "warned", take_back(keys), True)
+        yield Case(f"former marks, {keys}", "terminate", take_back(keys), False)
+    yield Case("a former mark and a name", "warned", take_back(["due", "Name"]), False)
+
+
+TAKING_BACK = list(_taking_back())
+
+
+# Everything else: each thing that is done, and its neighbours.
+
+
+def _table(name: str) -> str:
+    return f"arn:aws:dynamodb:{_OURS}:table/{name}"
+
+
+def _others() -> Iterator[Case]:
+    for variant in ("terminate", "audit"):
+        own = _table(f"{variant}-state")
+        for action in ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"):
+            yield _case(variant, f"dynamodb:{action}", own, True)
+            yield _case(variant, f"dynamodb:{action}", _table(f"{variant}-rules"), False)
+            yield _case(variant, f"dynamodb:{action}", _table("other-state"), False)
+        for action in ("Scan", "Query", "UpdateItem", "DeleteItem", "DeleteTable"):
+            yield _case(variant, f"dynamodb:{action}", own, False)
+        yield _case(variant, "dynamodb:Scan", _table(f"{variant}-rules"), True)
+        yield _case(variant, "dynamodb:Scan", _table("other-rules"), False)
+    yield _case("terminate", "ec2:DescribeInstances", "*", True)
+    yield _case("terminate", "ec2:DescribeVpcs", "*", True)
+    yield _case("terminate", "cloudtrail:LookupEvents", "*", True)
+    yield _case("no-lookup", "cloudtrail:LookupEvents", "*", False)
+    yield _case("by-hand", "cloudtrail:LookupEvents", "*", True)
+    yield _case("terminate", "cloudtrail:StopLogging", "*", False)
+    yield _case("terminate", "iam:PassRole", "*", False)
+    yield _case("terminate", "iam:DetachRolePolicy", "*", False)
+
+    topic = f"arn:aws:sns:{_OURS}:terminate-reports"
+    yield _case("terminate", "sns:Publish", topic, True)
+    yield _case("terminate", "sns:Publish", f"arn:aws:sns:{_OURS}:other", False)
+    yield _case("terminate", "sns:Subscribe", topic, False)
+
+    group = f"arn:aws:logs:{_OURS}:log-group:/aws/lambda"
+    for action in ("CreateLogStream", "PutLogEvents"):
+        yield _case("terminate", f"logs:{action}", f"{group}/terminate:log-stream:x", True)
+        yield _case("terminate", f"logs:{action}", f"{group}/other:log-stream:x", False)
+    yield _case("terminate", "logs:CreateLogGroup", f"{group}/terminate:x", False)
+    yield _case("terminate", "logs:DeleteLogStream", f"{group}/terminate:log-stream:x", False)
+
+    queue = f"arn:aws:sqs:{_OURS}:events-events"
+    for action in (
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "GetQueueAttributes",
+        "ReceiveMessage",
+    ):
+        yield _case("events", f"sqs:{action}", queue, True)
+        yield _case("events", f"sqs:{action}", f"arn:aws:sqs:{_OURS}:other", False)
+        yield _case("terminate", f"sqs:{action}", queue, False)
+    yield _case("events", "sqs:SendMessage", queue, False)
+    yield _case("events", "config:PutEvaluations", "*", True)
+    yield _case("terminate", "config:PutEvaluations", "*", False)
+    yield _case("events", "config:DeleteConfigRule", "*", False)
+
+    bucket = "arn:aws:s3:::all-reports"
+    folder = "account=123456789012/region=eu-west-1/engine"
+    for kind in ("runs", "findings", "pages", "history"):
+        kept = f"{bucket}/tag-policy/{kind}/{folder}=archive/x.json"
+        yield _case("archive", "s3:PutObject", kept, True)
+        yield _case("archive", "s3:PutObject", kept.replace("=archive", "=other"), False)
+        yield _case("archive", "s3:GetObject", kept, False)
+        yield _case("archive", "s3:DeleteObject", kept, False)
+    history = f"{bucket}/tag-policy/history/{folder}=archive/history.json"
+    yield _case("archive", "s3:GetObject", history, True)
+    yield _case("archive", "s3:GetObject", history.replace("=archive", "=other"), False)
+    yield _case("archive", "s3:DeleteObject", history, False)
+    yield _case("archive", "s3:ListBucket", bucket, True)
+    yield _case("archive", "s3:ListBucket", "arn:aws:s3:::other", False)
+    yield _case("archive", "s3:DeleteBucket", bucket, False)
+    yield _case("terminate", "s3:ListBucket", bucket, False)
+
+    for variant, services in (("encrypted", ("dynamodb", "sns")), ("archive", ("s3",))):
+        key = f"arn:aws:kms:{_OURS}:key/1234abcd-12ab-34cd-56ef-123456"
+        for service in ("dynamodb", "sns", "sqs", "s3"):
+            via = {"kms:ViaService": [f"{service}.eu-west-1.amazonaws.com"]}
+            for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+                may = service in services
+                about = f"{action} through {service}"
+                yield Case(about, variant, Request(action, key, via), may)
+                another = Request(action, key.replace("1234abcd", "99999999"), via)
+                yield Case(f"{about}, another key", variant, another, False)
+            yield Case("kms:CreateGrant", variant, Request("kms:CreateGrant", key, via), False)
+        yield Case("kms:Decrypt by itself", variant, Request("kms:Decrypt", key), False)
+
+
+def _case(variant: str, action: str, resource: str, allowed: bool) -> Case:
+    name = resource.rsplit(":", 1)[-1]
+    return Case(f"{action} on {name}", variant, Request(action, resource), allowed)
+
+
+OTHERS = list(_others())
+
+CASES: list[Case] = [
+    *ENDING,
+    *NEVER_ENDING,
+    *WRITING,
+    *OVERWRITING,
+    *TAKING_BACK,
+    *OTHERS,
+]

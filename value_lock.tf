@@ -1,0 +1,90 @@
+# The value lock: what somebody wrote into a tag is not overwritten, whatever the code does.
+#
+# A statement for each tag key refuses to write it on whatever has a value for it. The key of the
+# request and that of the resource have to be the same, so that two keys cannot share a statement.
+# They are too many for the role's own policy, and stand in up to three policies beside it.
+
+locals {
+  # No sid, and "*" for the role can write on instances alone: each character is one less for keys.
+  # Nothing here depends on a data source or a resource, so that a plan always knows the number of
+  # policies, behind a depends_on as well.
+  # White space is a value here: IAM cannot tell. The engine reports what is refused for it.
+  value_locks = [
+    for key in local.locked_tag_keys : jsonencode({
+      Effect   = "Deny"
+      Action   = "ec2:CreateTags"
+      Resource = "*"
+      Condition = {
+        "ForAnyValue:StringEquals" = { "aws:TagKeys" = key }
+        StringLike                 = { "aws:ResourceTag/${key}" = "?*" }
+      }
+    })
+  ]
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length
+  managed_policy_characters = 6144
+  inline_policy_characters  = 10240
+
+  # What the role's own policy takes without the tag keys, at most; tests/integration/test_role.py
+  # measures it.
+  inline_policy_overhead = 5600
+
+  # How many characters the first locks take, commas included: of none, of one, of two …
+  value_lock_room = local.managed_policy_characters - length(jsonencode({ Version = "2012-10-17", Statement = [] }))
+  value_lock_sums = [
+    for taken in range(length(local.value_locks) + 1) :
+    sum(concat([0], [for lock in slice(local.value_locks, 0, taken) : length(lock) + 1]))
+  ]
+
+  # Where each policy ends: with the last lock for which it has room.
+  ends_of_1 = length([for sum in local.value_lock_sums : sum if sum <= local.value_lock_room]) - 1
+  ends_of_2 = length([for sum in local.value_lock_sums : sum if sum <= local.value_lock_sums[local.ends_of_1] + local.value_lock_room]) - 1
+  ends_of_3 = length([for sum in local.value_lock_sums : sum if sum <= local.value_lock_sums[local.ends_of_2] + local.value_lock_room]) - 1
+
+  value_lock_policies = {
+    for number, locks in {
+      "1" = slice(local.value_locks, 0, local.ends_of_1)
+      "2" = slice(local.value_locks, local.ends_of_1, local.ends_of_2)
+      "3" = slice(local.value_locks, local.ends_of_2, local.ends_of_3)
+    } :
+    number => jsonencode({ Version = "2012-10-17", Statement = [for lock in locks : jsondecode(lock)] })
+    if length(locks) > 0
+  }
+
+  # The role's own policy names the keys, too: those that may be written, and those that an instance
+  # without tags has not.
+  inline_policy_room = local.inline_policy_characters - local.inline_policy_overhead - sum([
+    for key in concat([var.exempt_tag_key], [for use in range(3) : var.marker_tag_key], tolist(var.former_marker_tag_keys)) :
+    length(jsonencode(key)) + 1
+  ])
+  inline_policy_uses = [
+    for key in local.locked_tag_keys :
+    length(jsonencode(key)) + 1 + (
+      local.ends != null && contains(local.rule_tag_keys, key) ? length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
+    )
+  ]
+  inline_policy_fits = length([
+    for last in range(length(local.locked_tag_keys)) : last
+    if sum(slice(local.inline_policy_uses, 0, last + 1)) <= local.inline_policy_room
+  ])
+
+  keys_that_fit = min(local.ends_of_3, local.inline_policy_fits)
+}
+
+resource "aws_iam_policy" "value_lock" {
+  for_each = local.value_lock_policies
+
+  # Policies are global, as roles are: the region keeps two regions of one account apart.
+  name        = "${var.name}-${data.aws_region.current.id}-value-lock-${each.key}"
+  description = "The tag values that the Tag Policy Engine ${var.name} may not overwrite"
+  path        = var.iam_path
+  policy      = each.value
+  tags        = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "value_lock" {
+  for_each = local.value_lock_policies
+
+  role       = aws_iam_role.this.name
+  policy_arn = aws_iam_policy.value_lock[each.key].arn
+}
