@@ -98,6 +98,7 @@ data "aws_iam_policy_document" "this" {
     sid = "ListInstancesAndVpcs"
     actions = [
       "ec2:DescribeInstances",
+      "ec2:DescribeSpotInstanceRequests", # a persistent one launches what was ended anew
       "ec2:DescribeVpcs",
     ]
     resources = ["*"] # Describe actions of EC2 have no resource level.

@@ -106,7 +106,7 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = length(local.keys_alike) == 0
-      error_message = "IAM takes tag keys that differ only in case for one, and so could not tell whether it is theirs to protect: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one of them in rules and writable_tag_keys, such as \"Owner\"."
+      error_message = "IAM takes tag keys that differ in case alone for one, so that the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and writable_tag_keys, such as \"Owner\"."
     }
 
     precondition {

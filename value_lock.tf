@@ -25,8 +25,8 @@ locals {
   managed_policy_characters = 6144
   inline_policy_characters  = 10240
 
-  # What the role's own policy takes without the tag keys, at most; tests/integration/test_role.py
-  # measures it.
+  # What the role's own policy takes without the tag keys, at most, as measured by
+  # tests/integration/test_role_table.py.
   inline_policy_overhead = 5600
 
   # How many characters the first locks take, commas included: of none, of one, of two …

@@ -162,8 +162,17 @@ class Engine:
         return [call.action for call in self.calls]
 
     def changes(self) -> list[str]:
-        """Return those of the actions that change something other than SNS."""
-        reads = ("Describe", "Get", "Scan", "Lookup", "Publish")
+        """Return those of the actions that change something other than SNS and the state table."""
+        reads = (
+            "Describe",
+            "Get",
+            "Scan",
+            "Lookup",
+            "Publish",
+            "BatchGet",
+            "BatchWrite",
+            "PutItem",
+        )
         return [action for action in self.actions() if not action.startswith(reads)]
 
     def emails(self) -> list[Email]:

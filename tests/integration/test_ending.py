@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine
 from tests.support.calls import AwsError, Call, failing
@@ -25,7 +26,7 @@ def test_what_is_announced_once_happens_when_its_time_has_come(
     first = engine.run()
 
     mark = read_mark(engine.tags(untagged)[DUE])
-    assert mark is not None
+    assert isinstance(mark, Mark)
     assert 23 * HOUR < mark.time - engine.clock.now() <= 24 * HOUR
     assert first["outcomes"]["marked"] == 1
     assert engine.state(untagged) == "running"
@@ -38,7 +39,7 @@ def test_what_is_announced_once_happens_when_its_time_has_come(
     assert waiting["violations"] == 1
     assert len(engine.emails()) == 1, "it is announced once, not every hour"
 
-    engine.clock.sleep(3600)
+    engine.clock.sleep(3600 + 5)
     last = engine.run()
     assert engine.state(untagged) == state
     assert last["outcomes"][state] == 1
@@ -73,19 +74,39 @@ def test_an_owner_who_tags_in_time_is_told_no_more_and_the_mark_goes(engine: Eng
     assert engine.state(untagged) == "running"
 
 
-@pytest.mark.parametrize("mark", ["", "soon", "stop at 2020-01-01T00:00:00Z: no tags at all"])
-def test_a_mark_of_somebody_else_is_set_anew_and_ends_nothing(engine: Engine, mark: str) -> None:
+@pytest.mark.parametrize("grace", [DAY, {}])
+@pytest.mark.parametrize("words", ["", "soon", "ask Jane"])
+def test_a_marker_tag_in_somebodys_own_words_is_left_and_told_and_nothing_is_ended(
+    engine: Engine, words: str, grace: dict[str, str]
+) -> None:
+    engine.environment = grace
+    untagged = engine.launch()
+    engine.tag(untagged, due=words)
+
+    summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert engine.tags(untagged) == {DUE: words}
+    assert engine.changes() == []
+    assert summary["outcomes"]["left"] == 1
+    assert "somebody's own words" in engine.emails()[0].text
+
+
+def test_a_mark_that_somebody_has_forged_is_announced_anew(engine: Engine) -> None:
     engine.environment = DAY
     untagged = engine.launch()
-    engine.tag(untagged, due=mark)
+    long_ago = (
+        "terminate: terminate at 2020-01-02T00:00:00Z: untagged, announced 2020-01-01T00:00:00Z"
+    )
+    engine.tag(untagged, due=long_ago)
 
     engine.run()
 
     assert engine.state(untagged) == "running"
     new = read_mark(engine.tags(untagged)[DUE])
-    assert new is not None
+    assert isinstance(new, Mark)
     assert new.time > engine.clock.now() + 23 * HOUR
-    assert "does not hold" in engine.emails()[0].text
+    assert "does not hold any more" in engine.emails()[0].text
 
 
 def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: Engine) -> None:

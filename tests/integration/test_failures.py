@@ -533,7 +533,7 @@ def test_a_call_that_times_out_is_left_for_the_next_run(
     def time_out(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/")
 
-    clients.ec2.meta.events.register_first("before-send.ec2.CreateTags", time_out)
+    clients.ec2_once.meta.events.register_first("before-send.ec2.CreateTags", time_out)
 
     summary = engine.run(clients=clients)
 
@@ -644,7 +644,7 @@ def test_a_report_that_cannot_be_published_is_in_the_log_and_fails_the_run(
         engine.run()
 
     assert engine.tags(instance)["ProjectCode"] == "Proj007"
-    (record,) = [r for r in caplog.records if "could not be published" in r.message]
+    record, _ = [r for r in caplog.records if "could not be published" in r.message]
     assert instance in json.dumps(record.__dict__, default=str)
 
 

@@ -1,12 +1,10 @@
 """The role, both ways, against the policies that Terraform renders.
 
 That each call which the function makes is allowed is asserted of every test in this folder, by the
-fixture ``make_engine``. Here: that nothing is allowed which is never made, and what must not be.
-``tests/support/role_cases.py`` is the table of that.
+fixture ``make_engine``. Here: that nothing is allowed which is never made, and that forged calls
+are refused. ``test_role_table.py`` asks for everything that must be refused.
 """
 
-import copy
-import json
 from typing import Any
 
 import pytest
@@ -15,19 +13,12 @@ from botocore.exceptions import ClientError
 from tests.integration.conftest import Engine
 from tests.support import moto_config
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
-from tests.support.iam import allowed_actions, allows, enforcing, refuses, requests_of
-from tests.support.policies import REMEMBERING, SHAPES, VARIANTS, Policies
+from tests.support.iam import allowed_actions, enforcing, requests_of
+from tests.support.policies import REMEMBERING, VARIANTS, Policies
 from tests.support.role_cases import (
     ANNOUNCED,
-    ENDING,
     EXEMPTION,
     MARK,
-    NEVER_ENDING,
-    OTHERS,
-    OVERWRITING,
-    TAKING_BACK,
-    WRITING,
-    Case,
     mark,
 )
 
@@ -61,7 +52,8 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
         engine.set_rules({1: RULES[variant]})
     engine.launch()
     engine.launch({"Name": "web"})
-    engine.launch({"Name": "web", "tag-policy:due": "of an earlier run"})
+    announcing = f"announcing {variant}: terminate at 2026-11-24T08:00:00Z: untagged"
+    engine.launch({"Name": "web", "tag-policy:due": announcing})
 
     engine.run()
     if variant == "events":
@@ -74,54 +66,7 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     assert unused - REMEMBERING == set()
 
 
-def check(policies: dict[str, Policies], case: Case) -> None:
-    answer = allows if case.allowed else refuses
-    assert answer(policies[case.variant], case.request), case.request
-
-
-@pytest.mark.parametrize("case", ENDING, ids=str)
-def test_only_an_untagged_instance_with_this_engines_mark_can_be_ended_and_no_exempt_one(
-    policies: dict[str, Policies], case: Case
-) -> None:
-    check(policies, case)
-
-
-@pytest.mark.parametrize("case", NEVER_ENDING, ids=str)
-def test_nothing_can_be_ended_where_the_deployment_does_not_say_so(
-    policies: dict[str, Policies], case: Case
-) -> None:
-    check(policies, case)
-
-
-@pytest.mark.parametrize("case", WRITING, ids=str)
-def test_only_the_tags_of_the_rules_and_the_mark_can_be_written(
-    policies: dict[str, Policies], case: Case
-) -> None:
-    check(policies, case)
-
-
-@pytest.mark.parametrize("case", OVERWRITING, ids=str)
-def test_no_value_can_be_overwritten(policies: dict[str, Policies], case: Case) -> None:
-    check(policies, case)
-
-
-@pytest.mark.parametrize("case", TAKING_BACK, ids=str)
-def test_only_the_mark_can_be_taken_back(policies: dict[str, Policies], case: Case) -> None:
-    check(policies, case)
-
-
-@pytest.mark.parametrize("case", OTHERS, ids=str)
-def test_what_nobody_needs_is_not_allowed(policies: dict[str, Policies], case: Case) -> None:
-    check(policies, case)
-
-
-def test_in_audit_mode_nothing_can_be_changed(policies: dict[str, Policies]) -> None:
-    changes = {a for a in allowed_actions(policies["audit"]) if a.startswith("ec2:")}
-
-    assert changes == {"ec2:DescribeInstances", "ec2:DescribeVpcs"}
-
-
-# The same, as calls that somebody forges who has the role.
+# What somebody forges who has the role.
 
 
 def test_a_tagged_instance_with_a_stale_mark_cannot_be_ended_by_a_forged_call(
@@ -170,59 +115,3 @@ def test_a_value_that_somebody_wrote_cannot_be_overwritten_by_a_forged_call(
     assert engine.tags(written) == {"ProjectCode": "P1", "CreatedBy": "jane"}
     assert engine.tags(spelt) == {"projectcode": "P1"}
     assert engine.tags(blank) == {"ProjectCode": "x", "CreatedBy": "jane"}
-
-
-# IAM's limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-
-
-def characters(policy: dict[str, Any]) -> int:
-    """Count as IAM does: white space is not counted, but inside texts it is here."""
-    return len(json.dumps(policy, separators=(",", ":")))
-
-
-def texts(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_policy_fits(policies: dict[str, Policies], shape: str) -> None:
-    own, *locks = policies[shape]
-
-    assert characters(own) <= 10_240
-    assert len(locks) <= 3
-    assert all(characters(lock) <= 6_144 for lock in locks)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
-    policies: dict[str, Policies], shape: str
-) -> None:
-    own, *locks = policies[shape]
-    writable = {
-        key
-        for statement in own["Statement"]
-        if statement["Action"] == "ec2:CreateTags"
-        for key in texts(statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"])
-    }
-    locked = [
-        statement["Condition"]["ForAnyValue:StringEquals"]["aws:TagKeys"]
-        for lock in locks
-        for statement in lock["Statement"]
-    ]
-
-    assert sorted(locked) == sorted(writable - {MARK})
-
-
-def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
-    policies: dict[str, Policies],
-) -> None:
-    own = copy.deepcopy(policies["n" * 40][0])  # everything that makes it long
-    for statement in own["Statement"]:
-        if statement["Action"] == "ec2:CreateTags":
-            statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"] = []
-        if statement["Sid"] == "TerminateMarkedUntaggedInstances":
-            statement["Condition"]["Null"] = {}
-    longer = len("aws-iso-b:ap-southeast-7") - len("aws:eu-west-1")
-    arns = json.dumps(own).count("arn:aws:")
-
-    assert characters(own) + arns * longer <= 5_600

@@ -260,6 +260,11 @@ def wrong_answers(mutant: Policies, variant: str) -> list[Case]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def _in_process_aws() -> None:
+    """No call is made here, so that nothing has to answer."""
+
+
 @pytest.fixture(scope="session")
 def every_mutant(rendered: Rendered) -> dict[tuple[str, str, str], Policies]:
     return mutants(rendered.policies)

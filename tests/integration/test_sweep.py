@@ -27,12 +27,14 @@ def test_missing_tags_are_set_together_in_one_call(engine: Engine) -> None:
 def test_an_empty_tag_is_filled_and_a_tag_with_a_value_is_kept(engine: Engine) -> None:
     instance = engine.launch({"ProjectCode": "Apollo", "CreatedBy": "", "Expires": " "})
 
-    engine.run()
+    summary = engine.run()
 
     tags = engine.tags(instance)
     assert tags["ProjectCode"] == "Apollo"
     assert tags["CreatedBy"] == "root"
-    assert tags["Expires"].strip()
+    assert tags["Expires"] == " ", "IAM takes blanks for a value, and guards it"
+    assert summary["outcomes"]["left"] == 1
+    assert "IAM takes for a value" in engine.emails()[0].text
 
 
 def test_a_compliant_instance_is_never_touched_and_nobody_is_told(engine: Engine) -> None:
@@ -123,16 +125,25 @@ def test_an_instance_outside_the_configured_vpcs_is_never_touched(engine: Engine
     assert engine.state(untagged) == "running"
 
 
-def test_an_event_narrows_the_sweep_to_some_of_the_vpcs(engine: Engine) -> None:
+def test_a_run_that_is_narrowed_to_some_of_the_vpcs_fills_tags_and_ends_nothing(
+    engine: Engine,
+) -> None:
     other = fleet.create_vpc(engine)
     both = f"{engine.vpc.vpc_id},{other.vpc_id}"
-    mine, theirs = engine.launch(), fleet.launch(engine, other)[0]
+    mine, theirs = engine.launch({"Name": "web"}), fleet.launch(engine, other, {"Name": "web"})[0]
+    untagged = fleet.launch(engine, other)[0]
 
     summary = engine.run({"vpc_ids": [other.vpc_id]}, vpc_ids=both)
 
     assert summary["vpc_ids"] == [other.vpc_id]
-    assert engine.state(mine) == "running"
-    assert engine.state(theirs) == "terminated"
+    assert engine.tags(mine) == {"Name": "web"}
+    assert engine.tags(theirs)["ProjectCode"] == "Proj007"
+    assert engine.state(untagged) == "running"
+    assert summary["outcomes"]["deferred"] == 1
+    assert "limits hold against all of it" in engine.emails()[0].text
+
+    engine.run(vpc_ids=both)
+    assert engine.state(untagged) == "terminated"
 
 
 @pytest.mark.parametrize("deployed", ["terminate", "audit"])
@@ -153,6 +164,7 @@ def test_an_audit_decides_everything_and_changes_nothing(make_engine: Any, deplo
         "notified": 0,
         "marked": 0,
         "unmarked": 0,
+        "left": 0,
         "deferred": 0,
         "failed": 0,
     }

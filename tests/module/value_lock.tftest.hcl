@@ -101,7 +101,7 @@ run "former_keys_of_the_mark_are_told_as_json" {
   }
 }
 
-# How many keys fit. tests/integration/test_role.py has what is rendered at these limits.
+# How many keys fit. tests/integration/test_role_table.py has what is rendered at these limits.
 
 run "ninety_nine_keys_of_twelve_characters_fill_three_policies" {
   command = plan

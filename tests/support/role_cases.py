@@ -1,8 +1,8 @@
 """What the role may do and what it may not: requests, and what IAM must say to each.
 
-The one table about the role. ``tests/integration/test_role.py`` asks the rendered policies each of
-them, and ``tests/integration/test_role_mutants.py`` shows that no part of a policy can go, or
-become wider, without an answer that changes.
+The one table about the role. ``tests/integration/test_role_table.py`` asks the rendered policies
+each of them, and ``tests/integration/test_role_mutants.py`` shows that no part of a policy can go,
+or become wider, without an answer that changes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ def test_a_whole_environment_is_read() -> None:
 
     assert settings == Settings(
         rules_table="tag-policy-rules",
-        state_table="",
+        state_table="tag-policy-state",
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         untagged_action=UntaggedAction.TERMINATE,

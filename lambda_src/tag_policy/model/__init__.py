@@ -231,7 +231,8 @@ class InstanceRef:
     all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
     ``seen_at`` is when EC2 was asked for what is known of it, not when that was looked through.
     ``managers`` says which AWS services the instance belongs to, and what it is part of there, such
-    as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write.
+    as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write. ``spot_request_id`` is the
+    Spot request that it fulfils, or empty.
     """
 
     instance_id: str
@@ -240,6 +241,7 @@ class InstanceRef:
     created_at: datetime
     managers: Mapping[str, str]
     seen_at: datetime = _NEVER
+    spot_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The keys and values of tags as text: what is blank, which keys are one, how they are quoted."""
 
 import unicodedata
+from collections.abc import Mapping
 
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 """Control and format characters, halves of surrogate pairs, white space.
@@ -47,6 +48,16 @@ def as_iam_compares(tag_key: str) -> str:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
     """
     return tag_key.casefold()
+
+
+def guarded_spelling(tags: Mapping[str, str], tag_key: str) -> str:
+    """Return the tag whose value IAM guards when another of this key is to be written; else empty.
+
+    The role may write a tag only where the instance has no value for it (see value_lock.tf). For
+    IAM, ``owner`` and ``Owner`` are one key, and blanks are a value.
+    """
+    folded = as_iam_compares(tag_key)
+    return next((k for k, v in tags.items() if v and as_iam_compares(k) == folded), "")
 
 
 def quoted(text: str, limit: int = 40) -> str:

@@ -1,8 +1,7 @@
 """EC2 pages to instances, one by one; the whole VPC is never in memory."""
 
 import re
-from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -103,24 +102,29 @@ def instances_of_vpcs(
     """
     live = _filter("instance-state-name", LIVE_STATES)
     in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
-    # 8 bytes an instance: an id that is listed twice must not be judged, or ended, twice.
-    listed = array("Q")
+    # Of an instance that is listed twice, the first look counts: it must not be counted, or ended,
+    # twice.
+    listed = set[int]()
     for page in one_ahead(_pages(ec2, in_vpcs, paced)):
-        for instance in _ours(page, vpc_ids):
-            listed.append(_number(instance))
-            yield instance
+        yield from _not_yet(listed, _ours(page, vpc_ids))
         if not page.is_last and is_late():
             break
     else:
         return
-    before = frozenset(listed)
     ends = (_filter("instance-id", [f"i-*{digit}"]) for digit in parts)
     for page in one_ahead(_pages(ec2, [[*one, end] for end in ends for one in in_vpcs], paced)):
-        for instance in _ours(page, vpc_ids):
-            if _number(instance) not in before:
-                yield instance
+        yield from _not_yet(listed, _ours(page, vpc_ids))
         if is_over():
             return
+
+
+def _not_yet(listed: set[int], instances: Iterable[Instance]) -> Iterator[Instance]:
+    """Yield the instances that are not listed yet, and list them."""
+    for instance in instances:
+        number = _number(instance)
+        if number not in listed:
+            listed.add(number)
+            yield instance
 
 
 def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
@@ -147,9 +151,15 @@ def instances_by_id(
 def instances_shown(
     ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
 ) -> Iterator[tuple[str, Instance | None]]:
-    """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs."""
+    """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs.
+
+    What EC2 tells of other instances than those is nobody's concern.
+    """
+    asked_for = frozenset(instance_ids)
     for page in _pages_by_id(ec2, instance_ids, paced):
         for description in page.descriptions:
+            if description["InstanceId"] not in asked_for:
+                continue
             ours = description.get("VpcId") in vpc_ids
             live = description["State"]["Name"] in LIVE_STATES
             instance = to_instance(description, page.asked_at) if ours and live else None
@@ -183,6 +193,21 @@ def ended(ec2: "EC2Client", paced: PacedCalls) -> set[str]:
     """
     pages = _pages(ec2, [[_filter("instance-state-name", ENDED_STATES)]], paced)
     return {description["InstanceId"] for page in pages for description in page.descriptions}
+
+
+def persistent_spot_requests(
+    ec2: "EC2Client", request_ids: Collection[str], paced: PacedCalls
+) -> set[str]:
+    """Return those of the Spot requests that launch another instance when theirs has ended.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-requests.html
+    """
+    found: set[str] = set()
+    for some in chunks(sorted(request_ids), FILTER_VALUES):
+        filters = [_filter("spot-instance-request-id", some), _filter("type", ["persistent"])]
+        answer = paced(partial(ec2.describe_spot_instance_requests, Filters=filters))
+        found.update(one["SpotInstanceRequestId"] for one in answer["SpotInstanceRequests"])
+    return found & set(request_ids)
 
 
 def states_by_id(
@@ -259,6 +284,7 @@ def to_instance(description: "InstanceTypeDef", seen_at: datetime) -> Instance:
             created_at=_created_at(description),
             managers=_managers(description, tags),
             seen_at=seen_at,
+            spot_request_id=description.get("SpotInstanceRequestId", ""),
         ),
         state=description["State"]["Name"],
         started_at=description["LaunchTime"],

@@ -31,6 +31,7 @@ from tag_policy.model import (
     Remedy,
     Result,
 )
+from tag_policy.model.tag_text import guarded_spelling
 from tag_policy.resources.instance import states_by_id
 from tag_policy.resources.second_look import FRESH, SecondLook, Seen
 
@@ -291,7 +292,7 @@ class Remediation:
         """Yield why IAM does not let a tag be written beside one of almost the same key."""
         for instance_id, findings in call.findings.items():
             for finding in findings:
-                other = _other_spelling(seen, instance_id, finding.tag_key)
+                other = guarded_spelling(seen.instances[instance_id].tags, finding.tag_key)
                 if not other:
                     self._parts.append(
                         replace(call, findings={instance_id: [finding]}, tags=_tags([finding]))
@@ -544,21 +545,11 @@ def _has_tags(seen: Seen, instance_id: str, call: _Call) -> bool:
     return all(seen.tag(instance_id, key) == value for key, value in call.tags)
 
 
-def _other_spelling(seen: Seen, instance_id: str, tag_key: str) -> str:
-    """Return a tag with a value whose key differs from another in capitals only; empty if none.
-
-    Whatever it holds: for IAM, a blank is a value.
-    """
-    tags = seen.instances[instance_id].tags if instance_id in seen.instances else {}
-    folded = tag_key.casefold()
-    others = (k for k, v in tags.items() if v and k != tag_key and k.casefold() == folded)
-    return next(others, "")
-
-
 def _is_locked(seen: Seen, instance_id: str, call: _Call) -> bool:
     if call.remedy is not Remedy.TAG:
         return False
-    return any(_other_spelling(seen, instance_id, f.tag_key) for f in call.findings[instance_id])
+    tags = seen.instances[instance_id].tags
+    return any(guarded_spelling(tags, finding.tag_key) for finding in call.findings[instance_id])
 
 
 def _spread(ids: Sequence[str], number: int) -> list[str]:

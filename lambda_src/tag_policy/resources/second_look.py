@@ -114,16 +114,11 @@ class SecondLook:
         return self._paced.now() - seen_at < FRESH
 
     def whole(self, instance_ids: Sequence[str]) -> Seen:
-        """Describe instances, and judge them anew. Raises botocore's errors.
-
-        What EC2 tells of other instances than those is not taken into account.
-        """
+        """Describe instances, and judge them anew. Raises botocore's errors."""
         asked_at = self._paced.now()
-        asked_for = set(instance_ids)
         found = {
             instance.ref.instance_id: instance
             for instance in instances_by_id(self.ec2, instance_ids, self._vpc_ids, self._paced)
-            if instance.ref.instance_id in asked_for
         }
         verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
         return Seen(found, verdicts, asked_at)

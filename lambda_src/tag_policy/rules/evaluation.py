@@ -1,13 +1,13 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import assert_never
 
 from tag_policy.model import Action, Code, Finding, Instance, Remedy, Rule, UntaggedAction, Verdict
-from tag_policy.model.tag_text import is_blank, trimmed
+from tag_policy.model.tag_text import guarded_spelling, is_blank, quoted, trimmed
 from tag_policy.rules import functions
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.untagged import Untagged
@@ -60,7 +60,7 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
             continue
         if owner is None:
             owner = _owner(instance, rules)
-        yield Finding(
+        finding = Finding(
             instance.ref,
             Remedy.TAG,
             Code.EMPTY if present else Code.MISSING,
@@ -72,6 +72,28 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
             absent_keys=None if present else frozenset({rule.tag_key}),
             owner=owner,
         )
+        guarded = guarded_spelling(instance.tags, rule.tag_key)
+        yield _refused_by_lock(finding, guarded) if guarded else finding
+
+
+def _refused_by_lock(finding: Finding, guarded: str) -> Finding:
+    """Return a finding about a tag that IAM will not let the role write, for the sake of another.
+
+    Known before a call is made, so that none is made in vain.
+    """
+    what = (
+        "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
+        if guarded == finding.tag_key
+        else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
+    )
+    return replace(
+        finding,
+        remedy=Remedy.LEAVE,
+        code=Code.REFUSED_BY_LOCK,
+        reason=f"{finding.reason}; it {what}",
+        value=None,
+        absent_keys=None,
+    )
 
 
 def _owner(instance: Instance, rules: Iterable[Rule]) -> str:

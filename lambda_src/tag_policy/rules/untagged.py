@@ -7,7 +7,7 @@ is due.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tag_policy.model import (
@@ -162,3 +162,20 @@ class Untagged:
             started_at=instance.started_at,
             now=self.now,
         )
+
+
+def protected_by_spot(finding: Finding) -> Finding:
+    """Return that an instance is left alone, because its persistent Spot request replaces it."""
+    request = finding.instance.spot_request_id
+    return replace(
+        finding,
+        remedy=Remedy.NOTIFY,
+        code=Code.PROTECTED,
+        reason=(
+            f"{_NO_TAGS}; protected, because the persistent Spot request {request} would launch "
+            "another"
+        ),
+        tag_key="",
+        value=None,
+        mark=None,
+    )

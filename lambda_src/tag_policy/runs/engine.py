@@ -12,17 +12,30 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator, with_creators
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
-from tag_policy.model import Answer, Finding, Instance, Mode, Outcome, Remedy, Rule, Scope, Verdict
+from tag_policy.model import (
+    Answer,
+    Finding,
+    Instance,
+    Mode,
+    Outcome,
+    Remedy,
+    Result,
+    Rule,
+    Scope,
+    Verdict,
+)
 from tag_policy.reporting import publish
 from tag_policy.reporting.archive import Archive
 from tag_policy.reporting.message import as_record
 from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
+from tag_policy.resources.instance import persistent_spot_requests
 from tag_policy.resources.remediation import Remediation
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.rules import table
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.limits import is_destructive, within_limits
+from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
 
@@ -42,6 +55,10 @@ _INCOMPLETE = (
 _UNREADABLE_RULE = (
     "a rule's TagKey cannot be read, so that it is not known which tag it was meant for; mend that "
     "rule"
+)
+
+_SPOT_NOT_KNOWN = (
+    "whether its Spot request would launch another cannot be asked for; the next run looks again"
 )
 
 Judged = Callable[[Instance, Verdict], None]
@@ -234,15 +251,51 @@ class Engine:
                 note(remediation.take(findings))
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.context.settings)
+        ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
         ready, not_announced = self._announcements.to_announce(ready)
         looked_at = total(self.tallies.values()).instances
         ready, over_limit = within_limits(ready, looked_at, self.context.settings, self.may_not_end)
-        note((*deferred, *not_announced, *over_limit))
+        note((*deferred, *not_known, *not_announced, *over_limit))
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
             note(remediation.take(of_one))
         note(remediation.finish())
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
+
+    def _with_those_that_are_replaced(
+        self, findings: Sequence[Finding], out_of_time: Callable[[], bool]
+    ) -> tuple[list[Finding], list[Outcome]]:
+        """Protect what a persistent Spot request would launch anew, in every run, for ever.
+
+        The type of a request is asked for here, because it takes a call, and matters for next to
+        no instance. Where it cannot be asked for, the instance is left for the next run.
+        """
+        concerned = {
+            finding.instance.spot_request_id
+            for finding in findings
+            if is_destructive(finding) or finding.remedy is Remedy.MARK
+        } - {""}
+        if not concerned or not self.context.settings.protect_managed:
+            return list(findings), []
+        persistent: set[str] | None = None
+        try:
+            paced = self.context.paced(out_of_time)
+            persistent = persistent_spot_requests(self.context.clients.ec2, concerned, paced)
+        except AWS_ERRORS as error:
+            self.problem(f"Spot requests could not be asked for: {error}")
+        ready: list[Finding] = []
+        not_known: list[Outcome] = []
+        for finding in findings:
+            request = finding.instance.spot_request_id
+            if request not in concerned or not (
+                is_destructive(finding) or finding.remedy is Remedy.MARK
+            ):
+                ready.append(finding)
+            elif persistent is None:
+                not_known.append(Outcome(finding, Result.DEFERRED, _SPOT_NOT_KNOWN))
+            else:
+                ready.append(protected_by_spot(finding) if request in persistent else finding)
+        return ready, not_known
 
     def _remediation(self, out_of_time: Callable[[], bool]) -> Remediation:
         context = self.context

@@ -282,7 +282,12 @@ _state = _structure({"Name": "name"})
 _operator = _structure({"Principal": "principal"}, {"Managed": ("managed", _is_true)})
 _instances = _list(
     _structure(
-        {"InstanceId": "instanceId", "VpcId": "vpcId", "RootDeviceName": "rootDeviceName"},
+        {
+            "InstanceId": "instanceId",
+            "VpcId": "vpcId",
+            "RootDeviceName": "rootDeviceName",
+            "SpotInstanceRequestId": "spotInstanceRequestId",
+        },
         {"LaunchTime": ("launchTime", timestamp)},
         {
             "State": ("instanceState", _state),
