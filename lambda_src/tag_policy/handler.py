@@ -8,6 +8,8 @@ from typing import Any, assert_never
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
+from tag_policy.aws.function_arn import FunctionArn
+from tag_policy.reporting.log import CleanRecord
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.config_run import answer
 from tag_policy.runs.context import RunContext
@@ -22,6 +24,8 @@ from tag_policy.triggers.sqs_batch import EventsRequest, Message, bring_back, fa
 
 # The log is where every finding is to be found, so INFO is the least that is logged.
 logging.getLogger("tag_policy").setLevel(logging.INFO)
+# Whatever a line quotes, it is one line.
+logging.setLogRecordFactory(CleanRecord)
 # Not collected for each of a hundred thousand lines: Lambda's formatter writes none of them.
 # https://docs.python.org/3/howto/logging.html#optimization
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -46,7 +50,7 @@ def run(
     event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
-    request = read_event(event, settings)
+    request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn))
     engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
     match request:
         case SweepRequest():

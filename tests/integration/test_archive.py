@@ -149,7 +149,12 @@ def test_the_history_does_not_grow_without_end(
         b'{"runs": [{"time": "x", "complete": true, "instances": NaN, "compliant": 1}]}',
         b"[" * 100_000,
         b"\xff",
+        b'{"runs": [' + b"1" * 5_000 + b"]}",
+        b'{"runs": [{"time": "2026-01-01T00:00:00Z", "complete": true, "instances": 1e308,'
+        b'"compliant": 0, "exempt": 0, "violations": 0}]}',
+        b'{"runs": [' + b" " * 40 * 2**20 + b"]}",
     ],
+    ids=lambda content: f"{content[:60]!r}",
 )
 def test_a_history_that_somebody_has_spoilt_begins_anew(engine: Engine, content: bytes) -> None:
     key = f"tag-policy/history/{OF_THE_ENGINE}history.json"
@@ -159,6 +164,20 @@ def test_a_history_that_somebody_has_spoilt_begins_anew(engine: Engine, content:
 
     (history,) = kept(engine, "history").values()
     assert len(json.loads(history)["runs"]) == 1
+    assert len(kept(engine, "pages")) == 2
+
+
+def test_a_history_of_too_many_runs_is_cut_on_a_page_too(engine: Engine) -> None:
+    key = f"tag-policy/history/{OF_THE_ENGINE}history.json"
+    numbers = {"complete": True, "instances": 1, "compliant": 1, "exempt": 0, "violations": 0}
+    runs = [{"time": f"2020-01-01T00:{n // 60:02}:{n % 60:02}Z", **numbers} for n in range(500)]
+    content = json.dumps({"runs": runs}).encode()
+    engine.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    run(engine, {})  # which does not write the history
+
+    (page,) = kept(engine, "pages").values()
+    assert page.count(b'"time": "2020-01-01T') == archive.MOST_IN_HISTORY
 
 
 def test_a_sweep_that_has_nothing_to_say_is_kept_all_the_same(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from tag_policy.reporting.publish import RunError
 from tag_policy.triggers.config_rule import ConfigRequestError
 from tests.integration.conftest import Engine, prepare
 from tests.support import fleet, moto_config
-from tests.support.calls import AwsError, Call, answering, failing
+from tests.support.calls import AwsError, Call, answering, failing, failing_for
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.policies import Rendered
 
@@ -191,6 +191,23 @@ def test_when_config_cannot_be_told_the_run_fails_and_still_remedies(engine: Eng
         change(engine, instance)
 
     assert engine.tags(instance).keys() >= {"ProjectCode", "Expires"}
+
+
+def test_throttling_of_two_seconds_does_not_keep_config_from_being_told(engine: Engine) -> None:
+    instance = engine.launch({"Name": "web"})
+    throttled = AwsError("ThrottlingException")
+
+    with failing_for(timedelta(seconds=2), engine.clock, "PutEvaluations", throttled) as refused:
+        assert change(engine, instance)[0] == "NON_COMPLIANT"
+
+    assert len(refused) == 3
+
+
+def test_what_strangers_write_into_a_rule_is_one_line_of_an_annotation(engine: Engine) -> None:
+    engine.set_rules({1: {"TagKey": "Cost\u3164Centre", "Action": "Update", "Default": "x"}})
+    instance = engine.launch({"Name": "web"})
+
+    assert change(engine, instance)[1] == "Cost Centre: required tag missing"
 
 
 def test_what_is_no_question_of_config_is_refused(engine: Engine) -> None:

@@ -153,6 +153,26 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_and_the_rest_is_done(
     assert engine.actions().count("CreateTags") == 1
 
 
+@pytest.mark.parametrize(
+    "forged", [{"account": "210987654321"}, {"region": "eu-west-2"}, {"source": "my.own"}]
+)
+def test_an_event_of_elsewhere_is_logged_and_not_acted_upon(
+    engine: Engine, forged: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    instance = engine.launch({"Name": "web"}, by=fleet.iam_user(engine, "alice"))
+    waiting = engine.waiting_messages()
+    (launch,) = [m for m in waiting if "RunInstances" in m.body]
+    waiting.clear()
+    body = json.dumps(json.loads(launch.body) | forged)
+    engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=body)
+
+    engine.deliver()
+
+    assert engine.tags(instance) == {"Name": "web"}
+    assert engine.messages(engine.queue) == 1, "it will be a dead letter"
+    assert any("cannot be read: the event is" in message for message in caplog.messages)
+
+
 def test_what_failed_comes_back_after_half_a_minute_and_then_later_each_time(
     engine: Engine,
 ) -> None:

@@ -1,5 +1,6 @@
 """What goes wrong on AWS's side: each is told, and none stops what has nothing to do with it."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from tag_policy.handler import RunError
 from tag_policy.resources.instance import ended, instances_by_id, touched
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
-from tests.support.calls import AwsError, Call, failing, listening
+from tests.support.calls import AwsError, Call, answering, failing, failing_for, listening
 
 
 def touches(instance_id: str) -> Callable[[Call], bool]:
@@ -450,6 +451,76 @@ def test_throttling_that_passes_only_makes_a_run_slower(engine: Engine, action: 
     assert summary["complete"]
     assert summary["outcomes"]["tagged"] == 9
     assert engine.state(untagged) == "terminated"
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        ("Scan", "ThrottlingException"),
+        ("Scan", "ProvisionedThroughputExceededException"),
+        ("DescribeVpcs", "RequestLimitExceeded"),
+        ("Publish", "Throttled"),
+        ("Publish", "KMSThrottling"),
+    ],
+)
+def test_throttling_of_two_seconds_gives_up_neither_a_run_nor_its_message(
+    engine: Engine, action: str, code: str
+) -> None:
+    instance, untagged = engine.launch({"Name": "web"}), engine.launch()
+
+    with failing_for(timedelta(seconds=2), engine.clock, action, AwsError(code)) as refused:
+        summary = engine.run()
+
+    assert len(refused) == 3
+    assert summary["complete"]
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    assert engine.state(untagged) == "terminated"
+    assert len(engine.emails()) == 1
+
+
+@pytest.mark.parametrize("action", ["Scan", "Publish"])
+def test_throttling_that_does_not_pass_is_given_up_when_there_is_no_time_for_more(
+    engine: Engine, action: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.launch({"Name": "web"})
+    context = FakeContext()
+
+    def run_down(call: Call) -> None:
+        if call.action == action:
+            context.remaining_millis = [context.remaining_millis[0] - 400_000]
+
+    with (
+        listening(run_down),
+        failing(action, AwsError("Throttling")),
+        pytest.raises(RunError, match="Throttling"),
+    ):
+        engine.run(context=context)
+
+    assert engine.actions().count(action) == {"Scan": 2, "Publish": 3}[action]
+    assert "cannot be read" in engine.emails()[0].text if action == "Scan" else True
+    if action == "Publish":
+        assert "the report could not be published" in caplog.messages
+
+
+@pytest.mark.parametrize("action", ["Scan", "CreateTags", "DescribeVpcs", "TerminateInstances"])
+def test_an_answer_that_cannot_be_read_is_not_told_whole(
+    engine: Engine, action: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.launch({"Name": "web"})
+    engine.launch()
+    page = "<<<\nTERMINATED (9)\n" + "x" * 372_000
+
+    def garble(call: Call, answer: Any) -> Any:
+        return (200, answer[1], page) if call.action == action else answer
+
+    with answering(garble), contextlib.suppress(RunError):
+        engine.run()
+
+    assert all(len(message) <= 2_000 and message.isprintable() for message in caplog.messages)
+    assert max(len(str(vars(record))) for record in caplog.records) < 10_000
+    for email in engine.emails():
+        assert len(email.text) < 5_000
+        assert "\nTERMINATED (9)" not in email.text
 
 
 def test_a_call_that_times_out_is_left_for_the_next_run(

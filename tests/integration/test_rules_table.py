@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tag_policy.handler import RunError
+from tag_policy.rules import table
 from tests.integration.conftest import DEFAULT_ITEMS, Engine
 from tests.support.calls import AwsError, failing
 
@@ -77,10 +78,11 @@ def test_without_a_valid_rule_nothing_is_changed_and_the_run_fails(
 
 
 @pytest.mark.parametrize(
-    "code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"]
+    ("code", "tries"),
+    [("AccessDeniedException", 1), ("ResourceNotFoundException", 1), ("ThrottlingException", 8)],
 )
 def test_a_table_that_cannot_be_read_changes_nothing_and_fails_the_run(
-    engine: Engine, code: str
+    engine: Engine, code: str, tries: int
 ) -> None:
     untagged = engine.launch()
 
@@ -88,7 +90,7 @@ def test_a_table_that_cannot_be_read_changes_nothing_and_fails_the_run(
         engine.run()
 
     assert engine.state(untagged) == "running"
-    assert engine.actions() == ["Scan", "Publish"]
+    assert engine.actions() == ["Scan"] * tries + ["Publish"]
     assert code in engine.emails()[0].text
 
 
@@ -102,6 +104,23 @@ def test_every_page_of_the_table_is_read(engine: Engine) -> None:
 
     assert (summary["rules"], summary["rule_errors"]) == (3, 8)
     assert engine.actions().count("Scan") > 1
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_ITEMS", 7), ("MOST_BYTES", 1_300_000)])
+def test_a_table_that_holds_more_than_rules_is_not_read_to_its_end_and_the_run_fails(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(table, limit, most)
+    monkeypatch.setattr(table, "_ITEMS_A_PAGE", 2)
+    rule = {"Action": "Update", "Default": "v", "Comment": "x" * 200_000}
+    engine.set_rules({n: {"TagKey": f"Key{n}", **rule} for n in range(1, 21)})
+    untagged = engine.launch()
+
+    with pytest.raises(RunError, match="cannot be read: it holds more than"):
+        engine.run()
+
+    assert engine.actions() == ["Scan"] * 4 + ["Publish"]
+    assert engine.state(untagged) == "running"
 
 
 def test_a_vpc_that_does_not_exist_is_named_and_the_others_go_on(engine: Engine) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import (
     Action,
     Code,
@@ -27,6 +28,8 @@ from tag_policy.rules.evaluation import Evaluator
 from tag_policy.settings import Settings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+FUNCTION = FunctionArn("aws", "eu-west-1", "123456789012", "tag-policy")
 
 PROJECT_CODE = Rule(1, "ProjectCode", Action.UPDATE, required=True, default="Proj007")
 CREATED_BY = Rule(2, "CreatedBy", Action.USER_LOOKUP, required=True, default="Undefined")

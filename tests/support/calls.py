@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -17,6 +18,7 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
+from tag_policy.aws.clock import Clock
 from tests.support.extensions import replace
 
 
@@ -120,6 +122,27 @@ def failing(
 
     with listening(refuse):
         yield
+
+
+@contextmanager
+def failing_for(
+    time: timedelta, clock: Clock, action: str, error: AwsError
+) -> Iterator[list[datetime]]:
+    """Answer the calls of an action with an error for a while, from the first one on.
+
+    Yields the times of the calls that were refused.
+    """
+    refused: list[datetime] = []
+
+    def is_early(_: Call) -> bool:
+        now = clock.now()
+        early = not refused or now < refused[0] + time
+        if early:
+            refused.append(now)
+        return early
+
+    with failing(action, error, is_early):
+        yield refused
 
 
 def refusal(response: BaseResponse, error: AwsError) -> Any:

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import is_throttled
 from tag_policy.model import Result, TagPolicyError
+from tag_policy.model.text import DETAIL_LIMIT, clean
 
 _PASSING = frozenset(
     {
@@ -34,11 +35,17 @@ _ABOUT_ONE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a remedy was not applied to an instance."""
+    """Why a remedy was not applied to an instance; what AWS says is cleaned and cut."""
 
     result: Result
     detail: str
     code: str = ""
+
+    def __post_init__(self) -> None:
+        # An answer that cannot be read stands whole in its error: hundreds of kilobytes, which
+        # would be kept for each instance of the call.
+        object.__setattr__(self, "detail", clean(self.detail, DETAIL_LIMIT))
+        object.__setattr__(self, "code", clean(self.code, DETAIL_LIMIT))
 
 
 class NotConfirmedError(TagPolicyError):

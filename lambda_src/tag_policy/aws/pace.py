@@ -21,12 +21,25 @@ _MOST_THROTTLED = 8
 
 _THROTTLED = frozenset(
     {
+        "EC2ThrottledException",
+        "KMSThrottling",
+        "KMSThrottlingException",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "Throttled",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
+"""How the services that are called say it: EC2, CloudTrail, DynamoDB, SNS, AWS Config.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
+"""
 
 Answer = TypeVar("Answer")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from tag_policy.model.text import LINE_LIMIT, clean
+
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 """What the id of an instance looks like.
 
@@ -17,7 +19,13 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class TagPolicyError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Its text ends in the log and in an alarm, and may quote what others wrote: it is one line.
+    """
+
+    def __init__(self, problem: str = "") -> None:
+        super().__init__(clean(problem, LINE_LIMIT))
 
 
 class Trigger(StrEnum):

@@ -1,9 +1,8 @@
-"""Text that others wrote, made fit to be printed. Pure."""
+"""Text that others wrote, where what is cut off is not to be marked. Pure."""
+
+from tag_policy.model.text import clean
 
 
 def printable(untrusted: str, limit: int) -> str:
     """Return text on one line, without control or direction characters, cut to ``limit``."""
-    cut = untrusted[:limit]
-    if cut.isprintable():
-        return cut
-    return "".join(character if character.isprintable() else " " for character in cut)
+    return clean(untrusted[:limit], limit)

@@ -17,7 +17,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -30,6 +30,7 @@ from tag_policy.reporting.report import Report
 from tag_policy.reporting.wording import WORDING
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ MOST_BYTES_ON_A_PAGE = 6 * 2**20
 
 MOST_IN_HISTORY = 200
 """Runs that the chart of a page shows at most."""
+
+MOST_BYTES_OF_HISTORY = 256 * 2**10
+"""Of what is read as a history: eight times what so many runs take. Others may write there."""
 
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -161,14 +165,21 @@ class Archive:
         key = self._where("history", report) + "history.json"
         try:
             answer = self._client().get_object(Bucket=self.bucket, Key=key)
-            runs = page.points(json.load(answer["Body"]))
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > MOST_BYTES_OF_HISTORY:
+                    raise ValueError("it is too large for one")
+                kept = json.loads(_bounded(body, MOST_BYTES_OF_HISTORY))
+                runs = page.points(kept, report.time)
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             runs = []
-        except (TypeError, ValueError, RecursionError):
-            log.warning("%s is not what an engine has put there; the history begins anew", key)
+        except (TypeError, ValueError, RecursionError) as error:
+            log.warning(
+                "%s is not what an engine has put there (%s); the history begins anew", key, error
+            )
             runs = []
+        runs = runs[-MOST_IN_HISTORY:]
         if report.is_sweep and not report.rehearsal and report.rules:
             runs = [*runs, page.point(report)][-MOST_IN_HISTORY:]
             self._put(key, json.dumps({"runs": runs}).encode(), "application/json")
@@ -192,6 +203,20 @@ class Archive:
 
 
 _HTML = "text/html; charset=utf-8"
+
+
+def _bounded(body: "StreamingBody", most: int) -> bytes:
+    """Return what a body holds; raises ValueError as soon as that is too much.
+
+    The last read, which finds nothing more, has botocore check that the body is whole.
+    """
+    content = b""
+    while len(content) <= most:
+        part = body.read(most + 1 - len(content))
+        if not part:
+            return content
+        content += part
+    raise ValueError("it is too large for one")
 
 
 def _result(line: bytes) -> str:

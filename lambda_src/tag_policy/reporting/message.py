@@ -8,6 +8,7 @@ from typing import Any
 from tag_policy.model import Mode, Outcome, Result
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean, cleaned
 from tag_policy.reporting.report import (
     MOST_KEPT,
     Outcomes,
@@ -17,10 +18,9 @@ from tag_policy.reporting.report import (
     summary,
 )
 from tag_policy.reporting.text import (
-    DETAIL_LIMIT,
+    MOST_PROBLEMS,
     MOST_RULE_ERRORS,
     NAME_LIMIT,
-    clean,
     plural,
     text,
     verdict,
@@ -41,6 +41,9 @@ MESSAGE_LIMIT = 262_144 - 8_192
 
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
+
+FIELD_LIMIT = 500
+"""Characters of any text of the report's head, so that there is room for findings."""
 
 MOST_MESSAGES = 10
 """Messages that a run publishes at most."""
@@ -66,7 +69,7 @@ def subject(report: Report) -> str:
         line += where
     while len(line) > SUBJECT_LIMIT:
         line = line.rpartition(", ")[0]
-    return line.encode("ascii", "replace").decode()
+    return clean(line, SUBJECT_LIMIT).encode("ascii", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +200,11 @@ def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
 
 
 def head(report: Report) -> dict[str, Any]:
-    """Return the report for machines, without its findings; see docs/report.schema.json."""
-    return {
+    """Return the report for machines, without its findings; see docs/report.schema.json.
+
+    Each text in it is cleaned, whatever it comes from.
+    """
+    of_the_report = {
         "version": FORMAT_VERSION,
         "severity": str(report.severity),
         "verdict": verdict(report),
@@ -209,45 +215,69 @@ def head(report: Report) -> dict[str, Any]:
         "account_id": report.account_id,
         "time": report.time.isoformat(timespec="seconds"),
         "next_run": next_run(report.schedule, report.time),
-        "page": report.page,
+        "page": "",
         "log_group": report.log_group,
         "request_id": report.request_id,
-        "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems],
+        "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems[:MOST_PROBLEMS]],
         "rule_errors": [
-            {"rule_id": error.rule_id, "problem": clean(error.problem, DETAIL_LIMIT)}
+            {
+                "rule_id": clean(error.rule_id, NAME_LIMIT),
+                "problem": clean(error.problem, DETAIL_LIMIT),
+            }
             for error in report.rule_errors[:MOST_RULE_ERRORS]
         ],
     }
+    printable: dict[str, Any] = cleaned(of_the_report, FIELD_LIMIT)
+    return printable | {"page": clean(report.page, LINE_LIMIT)}
 
 
 def as_record(outcome: Outcome) -> dict[str, str]:
-    """Return one outcome for machines: the same in the log and in the JSON of the message."""
+    """Return one outcome for machines: the same in the log and in the JSON of the message.
+
+    Each text in it is cleaned and cut, whatever it comes from.
+    """
     finding = outcome.finding
     record = {
         "result": str(outcome.result),
         "remedy": str(finding.remedy),
         "instance_id": finding.instance.instance_id,
         "vpc_id": finding.instance.vpc_id,
-        "instance_name": clean(finding.instance.name, NAME_LIMIT),
-        "owner": clean(finding.owner, MAX_TAG_VALUE_LENGTH),
+        "instance_name": finding.instance.name,
+        "owner": finding.owner,
         "finding": str(finding.code),
         "reason": finding.reason,
         "tag_key": finding.tag_key,
         "tag_value": finding.value or "",
         "due": finding.mark.what if finding.mark is not None else "",
         "code": outcome.code,
-        "detail": clean(outcome.detail, DETAIL_LIMIT),
+        "detail": outcome.detail,
     }
     if finding.launch is not None:
         record |= {
             "creator_kind": str(finding.launch.kind),
-            "creator_role": clean(finding.launch.role, NAME_LIMIT),
-            "event_id": clean(finding.launch.event_id, NAME_LIMIT),
+            "creator_role": finding.launch.role,
+            "event_id": finding.launch.event_id,
             "event_time": finding.launch.event_time.isoformat(timespec="seconds"),
         }
     if finding.detail_tag is not None:
         record["detail_tag_key"], record["detail_tag_value"] = finding.detail_tag
-    return {key: value for key, value in record.items() if value}
+    return {
+        key: value
+        # What needs no cleaning is most of it, and a call for each takes as long as all the rest.
+        if len(value) <= NAME_LIMIT and value.isascii() and value.isprintable()
+        else clean(value, _LIMITS.get(key, DETAIL_LIMIT))
+        for key, value in record.items()
+        if value
+    }
+
+
+_LIMITS = {
+    "instance_name": NAME_LIMIT,
+    "owner": MAX_TAG_VALUE_LENGTH,
+    "creator_role": NAME_LIMIT,
+    "event_id": NAME_LIMIT,
+}
+"""Characters of a field, where it is not as many as of any other; none is fewer than of a name."""
 
 
 def whole_text(report: Report) -> str:

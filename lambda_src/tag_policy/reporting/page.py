@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,29 +61,43 @@ def point(report: Report) -> dict[str, Any]:
     }
 
 
-def points(history: Any) -> list[dict[str, Any]]:
-    """Return the points of a history that was kept; what is none is left out.
+def points(history: Any, until: datetime) -> list[dict[str, Any]]:
+    """Return the points of a history that was kept, oldest first; what is none is left out.
 
-    Raises TypeError or ValueError for what is no history at all.
+    Whoever may write to the bucket may have written them: each is made anew, of a time up to
+    ``until`` and of numbers that a run may have. Raises TypeError for what is no history at all.
     """
     if not isinstance(history, dict) or not isinstance(history.get("runs"), list):
         raise TypeError("a history is an object with a list of runs")
-    return [
-        {"time": run["time"], "complete": run["complete"], **{name: run[name] for name in _NUMBERS}}
-        for run in history["runs"]
-        if _is_point(run)
-    ]
+    found = [read for run in history["runs"] if (read := _point(run, until)) is not None]
+    return sorted(found, key=lambda read: str(read["time"]))
 
 
 _NUMBERS = ("instances", "compliant", "exempt", "violations")
+_LARGEST = 10**9
+_FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+"""What a point may hold: the chart of a page spans its times, and divides its numbers."""
 
 
-def _is_point(run: Any) -> bool:
+def _point(run: Any, until: datetime) -> dict[str, Any] | None:
+    """Return a point of a history in the form in which ``point`` makes one; None for any other."""
     try:
-        datetime.fromisoformat(run["time"])
-        return type(run["complete"]) is bool and all(type(run[name]) is int for name in _NUMBERS)
+        time = datetime.fromisoformat(run["time"])
+        good = (
+            time.tzinfo is not None
+            and _FIRST <= time <= until
+            and type(run["complete"]) is bool
+            and all(type(run[name]) is int and 0 <= run[name] <= _LARGEST for name in _NUMBERS)
+        )
     except (KeyError, TypeError, ValueError):
-        return False
+        return None
+    if not good:
+        return None
+    return {
+        "time": time.astimezone(UTC).isoformat(timespec="seconds"),
+        "complete": run["complete"],
+        **{name: run[name] for name in _NUMBERS},
+    }
 
 
 def _template() -> str:

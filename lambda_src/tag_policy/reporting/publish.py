@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from tag_policy.aws.clients import Clients
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Outcome, TagPolicyError, Trigger
 from tag_policy.reporting import sns
 from tag_policy.reporting.archive import Archive, archive
@@ -74,17 +75,20 @@ def log_the_end(report: Report) -> None:
     log.info("summary", extra={"summary": summary(report)})
 
 
-def publish(report: Report, settings: Settings, clients: Clients) -> Iterator[Sequence[Outcome]]:
+def publish(
+    report: Report, settings: Settings, clients: Clients, paced: PacedCalls
+) -> Iterator[Sequence[Outcome]]:
     """Publish the report, where it has something to say, in as many messages as it needs.
 
-    Yields, after each message that SNS has accepted, the announcements that it names. Raises
-    PublishError where one is not accepted; the log has the report then.
+    ``paced`` makes the calls, and makes those again that are throttled; it leaves time to log the
+    report. Yields, after each message that SNS has accepted, the announcements that it names.
+    Raises PublishError where one is not accepted; the log has the report then.
     """
     if not report.has_something_to_say:
         return
     for message in messages(report):
         try:
-            sns.publish(clients.sns, settings.topic_arn, message)
+            sns.publish(clients.sns, settings.topic_arn, message, paced)
         except Exception as error:
             log.error("the report could not be published", extra={"report": whole_text(report)})
             raise PublishError(

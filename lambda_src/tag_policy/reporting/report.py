@@ -18,6 +18,7 @@ from tag_policy.model import (
     Scope,
     Trigger,
 )
+from tag_policy.model.text import LINE_LIMIT, clean
 from tag_policy.reporting.wording import WORDING
 
 MOST_KEPT = 2_000
@@ -152,8 +153,9 @@ class Report:
         return not self.problems
 
     def with_problem(self, problem: str, *, failed: bool) -> "Report":
-        """Return the report with one more reason why the run is incomplete."""
-        return replace(self, problems=[*self.problems, problem], failed=self.failed or failed)
+        """Return the report with one more reason why the run is incomplete, cleaned and cut."""
+        problems = [*self.problems, clean(problem, LINE_LIMIT)]
+        return replace(self, problems=problems, failed=self.failed or failed)
 
     @property
     def is_sweep(self) -> bool:

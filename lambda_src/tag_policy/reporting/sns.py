@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.reporting.message import Message
 
 if TYPE_CHECKING:
@@ -10,17 +11,21 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 
-def publish(sns: "SNSClient", topic_arn: str, message: Message) -> None:
+def publish(sns: "SNSClient", topic_arn: str, message: Message, paced: PacedCalls) -> None:
     """Publish a message: text for e-mail, JSON for machines, attributes to filter on.
 
-    Raises botocore's ClientError or BotoCoreError when it cannot be published.
+    ``paced`` makes the call, and makes it again where it is throttled. Raises botocore's
+    ClientError or BotoCoreError when it cannot be published.
     """
-    sns.publish(
-        TopicArn=topic_arn,
-        Subject=message.subject,
-        Message=message.body,
-        MessageStructure="json",
-        MessageAttributes={name: _attribute(value) for name, value in message.attributes.items()},
+    of_it = {name: _attribute(value) for name, value in message.attributes.items()}
+    paced(
+        lambda: sns.publish(
+            TopicArn=topic_arn,
+            Subject=message.subject,
+            Message=message.body,
+            MessageStructure="json",
+            MessageAttributes=of_it,
+        )
     )
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tag_policy.model import LIMIT, PART, Mode, Outcome, Remedy, Result
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
 from tag_policy.reporting.report import Report, Severity, counts
 from tag_policy.reporting.wording import WORDING
 
-DETAIL_LIMIT = 300
 NAME_LIMIT = 64
+"""Characters of the name of an instance."""
+
 MOST_RULE_ERRORS = 50
-"""Characters and lines after which the report cuts what others wrote; the log holds it whole."""
+MOST_PROBLEMS = 20
+"""Lines after which the report leaves the rest to the log."""
 
 _MANY = 4
 """Instances that wait for the same, from which on they are named in one line."""
@@ -55,15 +58,17 @@ def verdict(report: Report) -> str:
 
 
 def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
-    """Return the report for people, with the first ``shown`` of the outcomes, worst first."""
-    return "\n".join(
-        [
-            *_head(report),
-            *_what_is_wrong(report),
-            *_sections(report, outcomes, shown),
-            *_tail(report, len(report.outcomes) - shown),
-        ]
+    """Return the report for people, with the first ``shown`` of the outcomes, worst first.
+
+    Whatever the parts of it hold, each line is cleaned here, and is one line.
+    """
+    lines = itertools.chain(
+        _head(report),
+        _what_is_wrong(report),
+        _sections(report, outcomes, shown),
+        _tail(report, len(report.outcomes) - shown),
     )
+    return "\n".join(clean(line, LINE_LIMIT) for line in lines)
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -96,14 +101,18 @@ def _head(report: Report) -> Iterator[str]:
 def _what_is_wrong(report: Report) -> Iterator[str]:
     if report.problems:
         yield from ("", "THIS RUN IS INCOMPLETE")
-        yield from (f"  {clean(problem, DETAIL_LIMIT)}" for problem in report.problems)
+        yield from (f"  {clean(p, DETAIL_LIMIT)}" for p in report.problems[:MOST_PROBLEMS])
+        yield from _left_to_the_log(len(report.problems) - MOST_PROBLEMS)
     if report.rule_errors:
         yield from ("", f"RULES THAT CANNOT BE USED ({len(report.rule_errors)})")
         for error in report.rule_errors[:MOST_RULE_ERRORS]:
             yield f"  {clean(str(error), DETAIL_LIMIT)}"
-        left_out = len(report.rule_errors) - MOST_RULE_ERRORS
-        if left_out > 0:
-            yield f"  and {left_out:,} more; the log names all of them"
+        yield from _left_to_the_log(len(report.rule_errors) - MOST_RULE_ERRORS)
+
+
+def _left_to_the_log(number: int) -> Iterator[str]:
+    if number > 0:
+        yield f"  and {number:,} more; the log names all of them"
 
 
 def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterator[str]:
@@ -198,11 +207,3 @@ def _tail(report: Report, left_out: int) -> Iterator[str]:
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def clean(untrusted: str, limit: int) -> str:
-    """Make text that strangers wrote fit for one line: no control or direction characters."""
-    if untrusted.isprintable() and len(untrusted) <= limit:
-        return untrusted
-    line = "".join(character if character.isprintable() else " " for character in untrusted)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

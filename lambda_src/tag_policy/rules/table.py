@@ -4,10 +4,12 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import ResponseParserError
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
 from tag_policy.model.tag_text import as_iam_compares, cut, is_blank, quoted, trimmed
 from tag_policy.model.tags import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
@@ -15,12 +17,19 @@ from tag_policy.rules import functions as values
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanOutputTypeDef
 
     Item = Mapping[str, AttributeValueTypeDef]
 
 UNKNOWN_CREATOR = "Undefined"
 """What ``UserLookup`` writes when nobody is found and the item names no fallback."""
+
+MOST_ITEMS = 10_000
+MOST_BYTES = 4 * 2**20
+"""What a table of rules may hold, written out: others may write into it, and a run that has no
+memory left tells nobody why. What one page may hold, before it is read: ``aws/fast/parser.py``."""
+
+_ITEMS_A_PAGE = 1_000
 
 MAX_PROBLEM_LENGTH = 280
 """Characters of what is wrong with an item; items are written by strangers."""
@@ -39,18 +48,35 @@ class _ItemError(TagPolicyError):
     """What is wrong with one item; never leaves this module."""
 
 
-def scan(dynamodb: "DynamoDBClient", table: str) -> list["Item"]:
+def scan(dynamodb: "DynamoDBClient", table: str, paced: PacedCalls) -> list["Item"]:
     """Read every item of the table, page by page (a page of Scan holds at most 1 MB).
 
-    Raises botocore's ClientError, BotoCoreError or ResponseParserError when the table cannot be
-    read.
+    ``paced`` makes the calls, and makes those again that are throttled. Raises botocore's
+    ClientError, BotoCoreError or ResponseParserError when the table cannot be read, or holds more
+    than a table of rules may.
     """
     items: list[Item] = []
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        if "Items" not in page:
-            raise ResponseParserError("a page of the table without items, which cannot be read")
+    size = 0
+    start: dict[str, Any] = {}
+    while True:
+        page = paced(partial(_page, dynamodb, table, start))
         items += page["Items"]
-    return items
+        size += len(str(page["Items"]))
+        if len(items) > MOST_ITEMS or size > MOST_BYTES:
+            raise ResponseParserError(
+                f"it holds more than {MOST_ITEMS:,} items, or {MOST_BYTES // 2**20} MB of them, "
+                "which no table of rules does"
+            )
+        if not page.get("LastEvaluatedKey"):
+            return items
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _page(dynamodb: "DynamoDBClient", table: str, start: dict[str, Any]) -> "ScanOutputTypeDef":
+    page = dynamodb.scan(TableName=table, ConsistentRead=True, Limit=_ITEMS_A_PAGE, **start)
+    if "Items" not in page:
+        raise ResponseParserError("a page of the table without items, which cannot be read")
+    return page
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ def answer(engine: Engine, request: ConfigRequest) -> None:
     else:
         evaluations, found = _evaluate_one(engine, request, request.instance_id)
     try:
-        refused = put_evaluations(engine.context.clients.config, request, evaluations)
+        context = engine.context
+        paced = context.paced(context.until_margin())
+        refused = put_evaluations(context.clients.config, request, evaluations, paced)
     except AWS_ERRORS as error:
         engine.problem(f"AWS Config could not be told: {error}", failed=True)
     else:

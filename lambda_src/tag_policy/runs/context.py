@@ -8,6 +8,7 @@ from typing import Self
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.deadline import Context, Deadline, seconds_left
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Assignment
 from tag_policy.settings import Settings
@@ -15,6 +16,7 @@ from tag_policy.settings import Settings
 _MARGIN_SECONDS = 120.0
 _ARCHIVE_SECONDS = 40.0
 _TELLING_SECONDS = 80.0
+_LAST_TRY_SECONDS = 60.0
 _MARKING_SECONDS = 5.0
 """Kept for the last call and for publishing the report, each with its retries (see aws/clients.py);
 where reports are kept in a bucket, for that, too. People are told first, so that what they were
@@ -56,9 +58,7 @@ class RunContext:
         The function's ARN, ``arn:aws:lambda:eu-west-1:123456789012:function:tag-policy`` and
         perhaps a version, says where the run is at home.
         """
-        _, partition, _, region, account_id, _, name, *_ = invocation.invoked_function_arn.split(
-            ":"
-        )
+        function = FunctionArn.parse(invocation.invoked_function_arn)
         margin = _MARGIN_SECONDS + (_ARCHIVE_SECONDS if settings.report_bucket else 0)
         return cls(
             assignment=assignment,
@@ -66,10 +66,10 @@ class RunContext:
             clients=clients,
             clock=clock,
             now=clock.now(),
-            partition=partition,
-            region=region,
-            account_id=account_id,
-            engine=name,
+            partition=function.partition,
+            region=function.region,
+            account_id=function.account_id,
+            engine=function.name,
             log_group=invocation.log_group_name,
             request_id=invocation.aws_request_id,
             margin=min(margin, seconds_left(invocation) / 3),
@@ -93,6 +93,14 @@ class RunContext:
     def until_telling(self) -> Deadline:
         """Return the deadline of what would leave no time to tell people."""
         return Deadline(self._invocation, min(_TELLING_SECONDS, seconds_left(self._invocation) / 4))
+
+    def until_last_try(self) -> Deadline:
+        """Return the deadline of trying again to publish what was throttled.
+
+        A try may take 50 seconds, and a report that is not published has to be logged, then.
+        """
+        reserved = min(_LAST_TRY_SECONDS, seconds_left(self._invocation) / 2)
+        return Deadline(self._invocation, reserved)
 
     def paced(self, out_of_time: Callable[[], bool]) -> PacedCalls:
         """Return what makes calls at the pace that AWS bears, for as long as there is time."""

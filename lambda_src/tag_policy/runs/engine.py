@@ -147,8 +147,10 @@ class Engine:
         if self._archive is not None and publish.is_kept(self.report):
             self.report = replace(self.report, page=self._archive.url(self.report))
         became: list[tuple[Outcome, Outcome]] = []
+        context = self.context
+        paced = context.paced(context.until_last_try())
         try:
-            for told in publish.publish(self.report, self.context.settings, self.context.clients):
+            for told in publish.publish(self.report, context.settings, context.clients, paced):
                 became += self._announcements.complete(told)
         except publish.PublishError as error:
             self.problem(str(error), failed=True)
@@ -161,7 +163,8 @@ class Engine:
         settings = self.context.settings
         name = settings.rules_table
         try:
-            items = table.scan(self.context.clients.dynamodb, name)
+            paced = self.context.paced(self.context.until_margin())
+            items = table.scan(self.context.clients.dynamodb, name, paced)
         except AWS_ERRORS as error:
             self.problem(f"the rules table {name} cannot be read: {error}", failed=True)
             return False

@@ -51,7 +51,8 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
     vpc_ids, ec2 = context.assignment.vpc_ids, context.clients.ec2
     is_late, listing = context.part_of_the_time(1 / 2), context.part_of_the_time(3 / 4)
     try:
-        for vpc_id in missing_vpcs(ec2, vpc_ids):
+        paced = context.paced(context.until_margin())
+        for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
             engine.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
         engine.problem(f"whether the VPCs exist could not be asked: {error}")

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tag_policy.aws.function_arn import FunctionArn
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import (
     INSTANCE_ID,
     Assignment,
@@ -20,11 +23,12 @@ from tag_policy.model import (
     TagPolicyError,
     Trigger,
 )
+from tag_policy.model.text import clean
 from tag_policy.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
-    from mypy_boto3_config.type_defs import EvaluationTypeDef
+    from mypy_boto3_config.type_defs import EvaluationTypeDef, PutEvaluationsResponseTypeDef
 
 RESOURCE_TYPE = "AWS::EC2::Instance"
 
@@ -69,11 +73,18 @@ class Compliance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What Config is told of one instance, and why."""
+    """What Config is told of one instance, and why: in one line that Config takes, or not at all.
+
+    Tag keys and the words of a mark are written by others.
+    """
 
     instance_id: str
     compliance: Compliance
     annotation: str = ""
+
+    def __post_init__(self) -> None:
+        annotation = clean(self.annotation, ANNOTATION_LIMIT).strip()
+        object.__setattr__(self, "annotation", annotation)
 
 
 def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
@@ -81,7 +92,7 @@ def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
     return settings.config_rule and "invokingEvent" in event and "resultToken" in event
 
 
-def read(event: Mapping[str, Any], settings: Settings) -> ConfigRequest:
+def read(event: Mapping[str, Any], settings: Settings, _function: FunctionArn) -> ConfigRequest:
     """Return what AWS Config asks for; raises ConfigRequestError when that cannot be read."""
     everything = Assignment(
         Trigger.CONFIG,
@@ -138,7 +149,7 @@ def evaluation(instance_id: str, findings: Sequence[Finding]) -> Evaluation:
     violations = [finding for finding in findings if finding.violation]
     if violations:
         text = "; ".join(_annotation(finding) for finding in violations)
-        return Evaluation(instance_id, Compliance.NON_COMPLIANT, _cut(text))
+        return Evaluation(instance_id, Compliance.NON_COMPLIANT, text)
     young = next((finding for finding in findings if finding.remedy is Remedy.WAIT), None)
     if young:
         return not_applicable(instance_id, young.reason)
@@ -147,7 +158,7 @@ def evaluation(instance_id: str, findings: Sequence[Finding]) -> Evaluation:
 
 def not_applicable(instance_id: str, why: str) -> Evaluation:
     """Return that the rule is not about an instance."""
-    return Evaluation(instance_id, Compliance.NOT_APPLICABLE, _cut(why))
+    return Evaluation(instance_id, Compliance.NOT_APPLICABLE, why)
 
 
 def _annotation(finding: Finding) -> str:
@@ -156,20 +167,24 @@ def _annotation(finding: Finding) -> str:
     return finding.reason
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= ANNOTATION_LIMIT else f"{text[: ANNOTATION_LIMIT - 1]}…"
-
-
 def put_evaluations(
-    config: "ConfigServiceClient", request: ConfigRequest, evaluations: Iterable[Evaluation]
+    config: "ConfigServiceClient",
+    request: ConfigRequest,
+    evaluations: Iterable[Evaluation],
+    paced: PacedCalls,
 ) -> list[str]:
     """Tell AWS Config, and return the ids of those instances of which it did not take it.
 
-    Raises botocore's errors when it cannot be told.
+    ``paced`` makes the calls, and makes those again that are throttled. Raises botocore's errors
+    when it cannot be told.
     """
+
+    def put(some: "Sequence[EvaluationTypeDef]") -> "PutEvaluationsResponseTypeDef":
+        return config.put_evaluations(Evaluations=some, ResultToken=request.result_token)
+
     refused: list[str] = []
     for some in _chunks([_as_parameter(one, request.time) for one in evaluations]):
-        answer = config.put_evaluations(Evaluations=some, ResultToken=request.result_token)
+        answer = paced(partial(put, some))
         failed = answer.get("FailedEvaluations", [])
         refused += [evaluation["ComplianceResourceId"] for evaluation in failed]
     return refused

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
 from tag_policy.model import INSTANCE_ID, TagPolicyError
 from tag_policy.model.printable import printable
 
 _SHOWN = 100
 """Characters that an error shows of what it is about."""
-
-_INSTANCE_ARN = re.compile(r"arn:[^:]+:ec2:[^:]+:\d{12}:instance/(.+)")
 
 
 class InstanceEventError(TagPolicyError):
@@ -39,16 +38,24 @@ class InstanceEvent:
     launch: LaunchEvent | None = None
 
 
-def read_instance_event(body: str) -> InstanceEvent:
+def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
     """Return what an event says, from the JSON that EventBridge sends.
 
-    Raises InstanceEventError for what is no such event.
+    ``function`` is the engine's own: an event of another account or region is about instances that
+    are no affair of it, whoever has sent it and by whatever rule. Raises InstanceEventError for
+    that, and for what is no such event.
     """
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InstanceEventError(f"the event is no JSON: {error}") from error
     event = _mapping(event, "the event")
+    where = event.get("account"), event.get("region")
+    if where != (function.account_id, function.region):
+        raise InstanceEventError(
+            f"the event is of the account {_shown(where[0])} and the region {_shown(where[1])}; "
+            f"expected one of {function.account_id!r} and {function.region!r}"
+        )
     time = _time(event.get("time"))
     detail = _mapping(event.get("detail"), "its detail")
     match event.get("source"), event.get("detail-type"):
@@ -62,7 +69,8 @@ def read_instance_event(body: str) -> InstanceEvent:
                 "ec2",
                 "instance",
             )
-            return InstanceEvent(time, _named(event.get("resources")) if of_an_instance else _NONE)
+            ids = _named(event.get("resources"), function) if of_an_instance else _NONE
+            return InstanceEvent(time, ids)
         case source, kind:
             raise InstanceEventError(
                 f"the event is {_shown(kind)} of {_shown(source)}; expected a RunInstances call, "
@@ -80,11 +88,12 @@ def _launch(record: Mapping[str, Any], time: datetime) -> InstanceEvent:
     return InstanceEvent(time, _ids(launch.instance_ids), launch)
 
 
-def _named(arns: object) -> frozenset[str]:
+def _named(arns: object, function: FunctionArn) -> frozenset[str]:
     if not isinstance(arns, list):
         raise InstanceEventError(f"its resources are {_shown(arns)}; expected a list of ARNs")
-    matches = [_INSTANCE_ARN.fullmatch(str(arn)) for arn in arns]
-    return _ids(match[1] if match else None for match in matches)
+    of_ours = re.compile(rf"arn:[^:]+:ec2:[^:]+:{re.escape(function.account_id)}:instance/(.+)")
+    matches = [(arn, of_ours.fullmatch(str(arn))) for arn in arns]
+    return _ids(match[1] if match else arn for arn, match in matches)
 
 
 def _ids(ids: Iterable[object]) -> frozenset[str]:

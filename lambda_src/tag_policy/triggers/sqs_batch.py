@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Assignment, Scope, Trigger
 from tag_policy.settings import Settings
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
@@ -56,16 +57,19 @@ def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
     )
 
 
-def read(event: Mapping[str, Any], settings: Settings) -> EventsRequest:
-    """Return the messages of a batch; what cannot be read is logged, and fails alone."""
+def read(event: Mapping[str, Any], settings: Settings, function: FunctionArn) -> EventsRequest:
+    """Return the messages of a batch; what cannot be read is logged, and fails alone.
+
+    Nor can an event that is not of the account and region of the ``function``.
+    """
     assignment = Assignment(Trigger.EVENTS, Scope.SOME, settings.vpc_ids, settings.mode)
-    return EventsRequest(assignment, tuple(map(_read, event["Records"])))
+    return EventsRequest(assignment, tuple(_read(record, function) for record in event["Records"]))
 
 
-def _read(record: Mapping[str, Any]) -> Message:
+def _read(record: Mapping[str, Any], function: FunctionArn) -> Message:
     event = None
     try:
-        event = read_instance_event(record["body"])
+        event = read_instance_event(record["body"], function)
     except InstanceEventError as error:
         log.error("message %s cannot be read: %s", record["messageId"], error)
     return Message(

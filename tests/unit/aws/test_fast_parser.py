@@ -343,3 +343,44 @@ def test_clients_of_a_session_parse_with_it() -> None:
 
 def test_the_time_of_an_answer_has_a_time_zone() -> None:
     assert timestamp("2026-11-23T08:00:00") == datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+PROTOCOLS = {
+    "dynamodb": "Scan",
+    "sns": "Publish",
+    "ec2": "CreateTags",
+    "cloudtrail": "LookupEvents",
+    "sqs": "ChangeMessageVisibilityBatch",
+    "config": "PutEvaluations",
+    "s3": "ListObjectsV2",
+}
+
+
+def parser_of(service: str) -> Any:
+    session = botocore.session.get_session()
+    register(session)
+    protocol = session.get_service_model(service).resolved_protocol
+    return session.get_component("response_parser_factory").create_parser(protocol)
+
+
+@pytest.mark.parametrize(("service", "operation"), PROTOCOLS.items())
+def test_what_cannot_be_read_is_said_in_few_words(service: str, operation: str) -> None:
+    parser, shape = parser_of(service), answer_of(service, operation)
+
+    for status in (200, 500):
+        try:
+            parser.parse(response("<<<\n" + "x" * 372_000, status), shape)
+        except ResponseParserError as error:
+            assert len(str(error)) <= 300
+            assert str(error).isprintable()
+            assert error.__suppress_context__
+
+
+def test_a_page_of_a_table_that_is_too_large_is_not_parsed() -> None:
+    parser, shape = parser_of("dynamodb"), answer_of("dynamodb", "Scan")
+    most = lean_parser.MOST_BYTES["ScanOutput"]
+    empty = json.dumps({"Items": [], "Count": 0})
+
+    assert parser.parse(response(empty.ljust(most)), shape)["Items"] == []
+    with pytest.raises(ResponseParserError, match="2,097,153 bytes; expected 2,097,152 at most"):
+        parser.parse(response(empty.ljust(most + 1)), shape)

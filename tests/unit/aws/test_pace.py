@@ -104,3 +104,12 @@ def test_a_shortest_pause_is_kept() -> None:
         pace.faster()
 
     assert time.slept == timedelta(seconds=4.5)
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "Throttled", "KMSThrottling", "Throttling"]
+)
+def test_whatever_a_service_calls_its_throttling_the_call_is_made_again(code: str) -> None:
+    throttled = ClientError({"Error": {"Code": code}}, "Scan")
+
+    assert PacedCalls(clock(), lambda: False)(answering(throttled, "done")) == "done"

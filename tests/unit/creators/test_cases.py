@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from tag_policy.settings import CreatorFormat
 from tag_policy.triggers import config_rule
 from tag_policy.triggers.eventbridge import read_instance_event
 from tests.support import extensions
-from tests.support.builders import settings
+from tests.support.builders import FUNCTION, settings
 from tests.support.cases import Case, cases
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
@@ -159,13 +160,14 @@ def the_request(case: Case) -> None:
 
 
 def the_event(case: Case) -> None:
-    read = read_instance_event(json.dumps(case.input))
+    function = replace(FUNCTION, account_id=case.input["account"], region=case.input["region"])
+    read = read_instance_event(json.dumps(case.input), function)
 
     assert {"instances": sorted(read.instance_ids)} == case.expected
 
 
 def the_question_of_config(case: Case) -> None:
-    request = config_rule.read(case.input, settings())
+    request = config_rule.read(case.input, settings(), FUNCTION)
 
     assert case.expected == {
         "instance_id": request.instance_id,

@@ -8,13 +8,15 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model import Mode, Remedy, Result
+from tag_policy.model.text import DETAIL_LIMIT, clean
 from tag_policy.reporting import page
 from tag_policy.reporting.message import as_record
-from tests.support.builders import outcome, ref, report
+from tests.support.builders import NOW, outcome, ref, report
 
 NASTY = [
     "<script>alert(1)</script>",
@@ -67,7 +69,8 @@ def test_whatever_strangers_write_the_page_has_the_same_elements(texts: list[str
 
     assert [tag for tag, _ in Elements(text).found] == EMPTY
     found = data_of(text)["findings"]
-    assert [finding.get("tag_value", "") for finding in found] == texts
+    shown = [clean(text, DETAIL_LIMIT) for text in texts]
+    assert [finding.get("tag_value", "") for finding in found] == shown
 
 
 def test_the_page_lets_its_own_script_and_style_run_and_no_other() -> None:
@@ -128,3 +131,62 @@ def test_a_point_of_the_chart_has_the_numbers_of_its_run() -> None:
     assert (point["instances"], point["compliant"], point["violations"]) == (10, 7, 4)
     assert point["complete"]
     assert json.loads(json.dumps(point)) == point
+
+
+GOOD = {
+    "time": "2026-11-23T07:00:00+00:00",
+    "complete": True,
+    "instances": 10,
+    "compliant": 7,
+    "exempt": 1,
+    "violations": 4,
+}
+
+
+def test_the_points_of_a_history_are_those_that_were_kept_oldest_first() -> None:
+    earlier = GOOD | {"time": "2026-11-23T06:00:00+00:00"}
+
+    assert page.points({"runs": [GOOD, earlier]}, NOW) == [earlier, GOOD]
+    elsewhere = GOOD | {"time": "20261123T090000+02:00", "more": [1]}
+    assert page.points({"runs": [elsewhere]}, NOW) == [GOOD], "in the form of every other"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"time": "0001-01-01T00:00:00+14:00"},
+        {"time": "9999-12-31T23:59:59-14:00"},
+        {"time": "2019-12-31T23:59:59+00:00"},
+        {"time": "2026-11-23T08:00:01+00:00"},
+        {"time": "2026-11-23T07:00:00"},
+        {"time": "2026-11-23"},
+        {"time": "x" * 100_000},
+        {"time": 1e308},
+        {"time": ["2026-11-23T07:00:00+00:00"]},
+        {"complete": 1},
+        {"instances": -1},
+        {"instances": 10**4000},
+        {"compliant": 1e308},
+        {"exempt": True},
+        {"violations": float("inf")},
+        {"violations": {"a": []}},
+    ],
+    ids=lambda change: f"{change!r:.60}",
+)
+def test_a_point_that_no_run_has_made_is_left_out(change: dict[str, Any]) -> None:
+    assert page.points({"runs": [GOOD | change, GOOD, change, [], None]}, NOW) == [GOOD]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from([*GOOD, "runs"]), inner, max_size=6)
+        ),
+    )
+)
+def test_whatever_stands_in_a_history_the_page_of_it_can_be_made(value: Any) -> None:
+    history = page.points({"runs": [value, GOOD | (value if isinstance(value, dict) else {})]}, NOW)
+
+    assert data_of(page.render(report(), history, []))["history"] == history

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
+from tests.support.builders import FUNCTION
 
 EVENTS = Path(__file__).parents[1] / "events"
 INSTANCE = "i-0abcdef1234567890"
@@ -29,7 +30,7 @@ def event(name: str, **changes: Any) -> str:
 
 
 def test_a_launch_names_its_instances_and_who_launched_them() -> None:
-    read = read_instance_event(event("launch"))
+    read = read_instance_event(event("launch"), FUNCTION)
 
     assert read.instance_ids == {INSTANCE, "i-0abcdef1234567891"}
     assert read.time == datetime(2026, 11, 23, 7, 59, 40, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_a_launch_names_its_instances_and_who_launched_them() -> None:
 
 @pytest.mark.parametrize("name", ["state-change", "tag-change"])
 def test_other_events_name_an_instance_and_nobody(name: str) -> None:
-    read = read_instance_event(event(name))
+    read = read_instance_event(event(name), FUNCTION)
 
     assert read.instance_ids == {INSTANCE}
     assert read.launch is None
@@ -60,12 +61,12 @@ def test_other_events_name_an_instance_and_nobody(name: str) -> None:
     ],
 )
 def test_an_event_that_tells_of_nothing_to_look_at_names_none(body: str) -> None:
-    assert read_instance_event(body).instance_ids == frozenset()
+    assert read_instance_event(body, FUNCTION).instance_ids == frozenset()
 
 
 def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
     for wrong in ("soon", None, "2026-11-23T07:59:38"):
-        read = read_instance_event(event("launch", detail={"eventTime": wrong}))
+        read = read_instance_event(event("launch", detail={"eventTime": wrong}), FUNCTION)
         assert read.launch is not None
         assert read.launch.event_time == read.time
 
@@ -76,14 +77,25 @@ def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
         ("", "no JSON"),
         ("[" * 100_000, "no JSON"),
         ("[]", "the event is a list; expected an object"),
-        ("{}", "its time is None; expected a time such as"),
+        ("{}", "the event is of the account None and the region None"),
+        (event("launch", account="210987654321"), "expected one of '123456789012' and 'eu-west-1'"),
+        (event("state-change", region="eu-west-2"), "of the account '123456789012' and the region"),
+        (event("tag-change", account=123456789012), "the event is of the account 123456789012"),
+        (event("launch", time=None), "its time is None; expected a time such as"),
         (event("launch", time="now"), "its time is 'now'"),
         (event("launch", time="2026-11-23T07:59:40"), "its time is '2026-11-23T07:59:40'"),
         (event("launch", source="aws.rds"), "the event is 'AWS API Call via CloudTrail' of"),
         (event("launch", **{"detail-type": "Other"}), "expected a RunInstances call"),
         (event("state-change", detail={"instance-id": "i-*"}), "it names 'i-*'; expected the id"),
         (event("state-change", detail={"instance-id": 7}), "it names 7"),
-        (event("tag-change", resources=["arn:aws:ec2:::volume/vol-1"]), "it names None"),
+        (event("tag-change", resources=["arn:aws:ec2:::volume/vol-1"]), "it names 'arn:aws:ec2::"),
+        (
+            event(
+                "tag-change", resources=[f"arn:aws:ec2:eu-west-1:210987654321:instance/{INSTANCE}"]
+            ),
+            "it names 'arn:aws:ec2:eu-west-1:210987654321:instance/i-0abcdef1234567890'",
+        ),
+        (event("tag-change", resources=[None]), "it names None"),
         (event("tag-change", resources="i-0abcdef1234567890"), "expected a list of ARNs"),
         (
             event(
@@ -96,7 +108,7 @@ def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
 )
 def test_what_is_no_such_event_is_an_error_that_says_why(body: str, message: str) -> None:
     with pytest.raises(InstanceEventError) as error:
-        read_instance_event(body)
+        read_instance_event(body, FUNCTION)
 
     assert message in str(error.value)
 
@@ -104,7 +116,7 @@ def test_what_is_no_such_event_is_an_error_that_says_why(body: str, message: str
 @pytest.mark.parametrize("field", ["source", "detail-type", "time", "resources"])
 def test_what_an_error_shows_is_cut_and_can_be_printed(field: str) -> None:
     with pytest.raises(InstanceEventError) as error:
-        read_instance_event(event("tag-change", **{field: "x\n" * 10_000}))
+        read_instance_event(event("tag-change", **{field: "x\n" * 10_000}), FUNCTION)
 
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 400
@@ -133,4 +145,4 @@ def test_whatever_stands_in_an_event_it_is_read_or_refused(
         recorded[key] = value
 
     with contextlib.suppress(InstanceEventError):
-        assert isinstance(read_instance_event(json.dumps(recorded)), InstanceEvent)
+        assert isinstance(read_instance_event(json.dumps(recorded), FUNCTION), InstanceEvent)

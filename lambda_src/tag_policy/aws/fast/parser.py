@@ -15,9 +15,17 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from botocore.parsers import EC2QueryParser, JSONParser, ResponseParser, ResponseParserError
+from botocore.parsers import (
+    PROTOCOL_PARSERS,
+    EC2QueryParser,
+    JSONParser,
+    ResponseParser,
+    ResponseParserError,
+)
 from botocore.parsers import ResponseParserFactory as BotocoreFactory
 from botocore.utils import parse_timestamp
+
+from tag_policy.model.text import DETAIL_LIMIT, clean
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -53,16 +61,44 @@ def timestamp(value: Any) -> datetime:
 class _Factory(BotocoreFactory):
     """Makes botocore's parsers, with our dates, and for EC2 and CloudTrail our own."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.set_parser_defaults(timestamp_parser=timestamp)
-
     def create_parser(self, protocol_name: str) -> ResponseParser:
-        if protocol_name == "ec2":
-            return LeanEC2Parser(timestamp_parser=timestamp)
-        if protocol_name == "json":
-            return LeanJSONParser(timestamp_parser=timestamp)
-        return super().create_parser(protocol_name)
+        parsers: Mapping[str, Any] = {
+            **PROTOCOL_PARSERS,
+            "ec2": LeanEC2Parser,
+            "json": LeanJSONParser,
+        }
+        of_protocol = parsers[protocol_name]
+        bounded = type(f"Bounded{of_protocol.__name__}", (_Bounded, of_protocol), {})
+        made: ResponseParser = bounded(timestamp_parser=timestamp)
+        return made
+
+
+MOST_BYTES = {"ScanOutput": 2 * 2**20}
+"""Of an answer with what others can write as much of as they like, by the name of its shape.
+
+A page of Scan holds 1 MB as DynamoDB counts it, which may be 10 as it is sent and 200 in memory.
+"""
+
+
+class _Bounded(ResponseParser):
+    """Refuses an answer that is too large, and says in few words what cannot be read.
+
+    Stands before another parser among the bases of a class. botocore's own errors hold the whole of
+    an answer that they cannot read, which may be hundreds of kilobytes, and would end in a report.
+    """
+
+    def parse(self, response: Mapping[str, Any], shape: "Shape") -> Found:
+        """Return the answer. Raises ResponseParserError when it cannot be read as one."""
+        most = MOST_BYTES.get(getattr(shape, "name", ""))
+        if most is not None and len(response["body"]) > most:
+            raise ResponseParserError(
+                f"an answer of {len(response['body']):,} bytes; expected {most:,} at most"
+            )
+        try:
+            parsed: Found = super().parse(response, shape)
+        except ResponseParserError as error:
+            raise ResponseParserError(clean(str(error), DETAIL_LIMIT)) from None
+        return parsed
 
 
 class _LeanParser(ResponseParser):
