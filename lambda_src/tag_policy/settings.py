@@ -42,6 +42,14 @@ class AttributionDetails(StrEnum):
     EVENT_TIME = "event_time"
 
 
+class Unchanged(StrEnum):
+    """How often a report lists what is as it was when people were last told of it."""
+
+    EVERY_RUN = "every_run"
+    DAILY = "daily"
+    NEVER = "never"
+
+
 class _Answer(StrEnum):
     TRUE = "true"
     FALSE = "false"
@@ -91,6 +99,7 @@ class Settings:
     config_rule: bool
     config_rule_remediates: bool
     schedule: str
+    report_unchanged: Unchanged
     report_bucket: str
     report_prefix: str
 
@@ -135,6 +144,7 @@ class Settings:
                 _Answer.FALSE, "TAG_POLICY_CONFIG_RULE_REMEDIATES"
             ),
             schedule=reader.text_or("", "TAG_POLICY_SCHEDULE"),
+            report_unchanged=reader.choice_or(Unchanged.DAILY, "TAG_POLICY_REPORT_UNCHANGED"),
             report_bucket=reader.text_or("", "TAG_POLICY_REPORT_BUCKET"),
             report_prefix=reader.text_or("", "TAG_POLICY_REPORT_PREFIX"),
         )

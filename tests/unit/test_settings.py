@@ -3,7 +3,12 @@ from datetime import timedelta
 import pytest
 
 from tag_policy.model import Mode, UntaggedAction
-from tag_policy.settings import AttributionDetails, CreatorFormat, Settings, SettingsError
+from tag_policy.settings import (
+    AttributionDetails,
+    CreatorFormat,
+    Settings,
+    SettingsError,
+)
 from tests.support.builders import ENVIRONMENT
 
 
@@ -34,6 +39,7 @@ def test_a_whole_environment_is_read() -> None:
         config_rule=False,
         config_rule_remediates=False,
         schedule="",
+        report_unchanged=Unchanged.DAILY,
         report_bucket="",
         report_prefix="",
     )

@@ -193,7 +193,8 @@ def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
         head(report)
         | {
             "findings": [as_record(outcome) for outcome in outcomes[:shown]],
-            "findings_left_out": len(report.outcomes) - shown,
+            "findings_left_out": report.outcomes.new - shown,
+            "findings_known": report.outcomes.known.total(),
         },
         ensure_ascii=False,
     )

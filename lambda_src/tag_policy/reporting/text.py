@@ -66,7 +66,8 @@ def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
         _head(report),
         _what_is_wrong(report),
         _sections(report, outcomes, shown),
-        _tail(report, len(report.outcomes) - shown),
+        _known(report),
+        _tail(report, report.outcomes.new - shown),
     )
     return "\n".join(clean(line, LINE_LIMIT) for line in lines)
 
@@ -120,11 +121,26 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
     for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
         wording = WORDING[result]
         heading = wording.audit_heading if report.mode is Mode.AUDIT else wording.heading
-        yield from ("", f"{heading} ({counted[result]:,})")
+        new = counted[result] - report.outcomes.known[result]
+        yield from ("", f"{heading} ({new:,})")
         if result is Result.DEFERRED:
             yield f"  Looked at again {next_run(report.schedule, report.time)}."
         alike = result in (Result.DEFERRED, Result.FAILED)
         yield from _by_owner(list(some), _together if alike else _one_by_one)
+
+
+def _known(report: Report) -> Iterator[str]:
+    """Yield how many findings are as they were when they were last listed."""
+    known = {result: report.outcomes.known[result] for result in WORDING}
+    if any(known.values()) and report.told_at is not None:
+        yield from (
+            "",
+            f"AS IN THE REPORT OF {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
+        )
+        for result, number in known.items():
+            if number:
+                wording = WORDING[result]
+                yield f"  {number:,} {wording.one if number == 1 else wording.many}"
 
 
 def _by_owner(

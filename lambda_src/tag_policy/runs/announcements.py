@@ -11,18 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
 from tag_policy.reporting.report import MOST_KEPT
 from tag_policy.resources.remediation import Remediation
 from tag_policy.rules.limits import is_destructive
 from tag_policy.runs.context import RunContext
-from tag_policy.runs.memory import Memory, MemoryFailedError, Told
+from tag_policy.runs.memory import MEMORY_ERRORS, Memory, Told
 
 log = logging.getLogger(__name__)
-
-MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, ValueError)
-"""How the state table may fail, or what stands in it be unreadable."""
 
 _NO_ROOM = "a run announces 2,000 instances at most; the next run announces more"
 _UNTOLD = "no message about it was accepted; the next run announces it anew"
@@ -38,10 +34,10 @@ class Announcements:
     ``problem`` is told what could not be read or kept.
     """
 
-    def __init__(self, context: RunContext, problem: Callable[[str], None]) -> None:
+    def __init__(self, context: RunContext, memory: Memory, problem: Callable[[str], None]) -> None:
         self._context = context
         self._problem = problem
-        self._memory = Memory(context.clients, context.settings.state_table)
+        self._memory = memory
         self._pending: dict[str, Outcome] = {}
         self.remediation: Remediation | None = None
 

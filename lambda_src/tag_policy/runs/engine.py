@@ -38,6 +38,8 @@ from tag_policy.rules.limits import is_destructive, within_limits
 from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
+from tag_policy.runs.memory import Memory
+from tag_policy.runs.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,9 @@ class Engine:
             by_vpc=self.tallies,
             outcomes=self.outcomes,
         )
-        self._announcements = Announcements(context, self.problem)
+        memory = Memory(context.clients, context.settings.state_table)
+        self._announcements = Announcements(context, memory, self.problem)
+        self._repeats = Repeats(context, memory, context.settings.report_unchanged)
         self._archive: Archive | None = None
         # What a line of the archive needs, which does not stand in a log.
         self._of_the_run = {
@@ -126,6 +130,7 @@ class Engine:
         with opened as self._archive:
             try:
                 if self._read_rules():
+                    self._repeats.load()
                     work(self)
             except Exception as error:
                 # Whatever it is, people are told what had been done by then.
@@ -133,7 +138,9 @@ class Engine:
                 self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
             seconds = round((context.clock.now() - context.now).total_seconds(), 1)
             counted = asdict(total(self.tallies.values()))
-            self.report = replace(self.report, seconds=seconds, **counted)
+            self.report = replace(
+                self.report, seconds=seconds, told_at=self._repeats.told_at, **counted
+            )
             self._tell()
             if self._archive is not None:
                 self.report = publish.kept(self.report, self._archive)
@@ -154,6 +161,8 @@ class Engine:
                 became += self._announcements.complete(told)
         except publish.PublishError as error:
             self.problem(str(error), failed=True)
+        else:
+            self._repeats.remember()
         for before, after in (*became, *self._announcements.untold()):
             self.outcomes.replace(before, after)
             self._record(after)
@@ -348,7 +357,7 @@ class Engine:
 
     def _note(self, outcome: Outcome) -> None:
         """Take in an outcome; what was announced is recorded when people have been told of it."""
-        self.outcomes.add(outcome)
+        self.outcomes.add(outcome, is_known=self._repeats.is_known(outcome))
         if not self._announcements.is_pending(outcome):
             self._record(outcome)
 

@@ -3,13 +3,14 @@
 Nothing that ends an instance is decided by this alone: without an entry, everything is told anew.
 """
 
+from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tag_policy.aws.clients import Clients
+from tag_policy.aws.clients import AWS_ERRORS, Clients
 from tag_policy.model import TagPolicyError
 
 if TYPE_CHECKING:
@@ -34,12 +35,36 @@ class MemoryFailedError(TagPolicyError):
     """DynamoDB has not processed everything, although asked several times."""
 
 
+MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, TypeError, ValueError)
+"""How the state table may fail, or what stands in it be unreadable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What people were last told of an instance: for what time, and the mark that says so."""
 
     time: datetime
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The findings that people were told of, as digests of 32 bits, and since when; None for never.
+
+    ``at`` is when all of them were last listed.
+    """
+
+    digests: frozenset[int]
+    at: datetime | None
+
+
+_MOST_LISTED = 90_000
+"""Digests that are remembered: an item has 400 KB at most. The others are listed again.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+_LISTED_KEPT = timedelta(days=30)
 
 
 class Memory:
@@ -98,6 +123,33 @@ class Memory:
                     break
             else:
                 raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
+
+    def listed(self, kind: str) -> Listed:
+        """Return what was listed in the last delivered reports of a kind of run."""
+        key = {"Key": {"S": f"listed#{kind}"}}
+        answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None:
+            return Listed(frozenset(), None)
+        digests = array("I")
+        digests.frombytes(bytes(item["Digests"]["B"]))
+        return Listed(frozenset(digests), datetime.fromisoformat(item["Time"]["S"]))
+
+    def remember_listed(self, kind: str, listed: Listed) -> None:
+        """Remember what was listed; ``listed.at`` must be a time."""
+        at = listed.at
+        if at is None:
+            raise ValueError("what was listed was listed at some time")
+        digests = array("I", sorted(listed.digests)[:_MOST_LISTED])
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                "Key": {"S": f"listed#{kind}"},
+                "Time": {"S": at.astimezone(UTC).isoformat(timespec="seconds")},
+                "Digests": {"B": digests.tobytes()},
+                "ExpiresAt": {"N": str(int((at + _LISTED_KEPT).timestamp()))},
+            },
+        )
 
 
 def _key(instance_id: str) -> str:
