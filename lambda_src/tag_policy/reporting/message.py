@@ -219,6 +219,7 @@ def head(report: Report) -> dict[str, Any]:
         "page": "",
         "log_group": report.log_group,
         "request_id": report.request_id,
+        "notes": list(report.notes),
         "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems[:MOST_PROBLEMS]],
         "rule_errors": [
             {

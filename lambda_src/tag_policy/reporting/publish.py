@@ -67,6 +67,8 @@ def log_the_end(report: Report) -> None:
     """Log what is wrong, and what metrics are made of (observability.tf)."""
     for rule_error in report.rule_errors:
         log.error("%s", rule_error)
+    for note in report.notes:
+        log.warning("%s", note)
     for problem in report.problems:
         log.error("%s", problem)
     if len(report.by_vpc) > 1:

@@ -129,7 +129,8 @@ class Report:
     ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
     when it is woken, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is when
-    those outcomes were listed that people know already.
+    those outcomes were listed that people know already. ``notes`` are what a reader should know of
+    the run beside that.
     """
 
     mode: Mode
@@ -159,6 +160,7 @@ class Report:
     failed: bool = False
     page: str = ""
     told_at: datetime | None = None
+    notes: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:

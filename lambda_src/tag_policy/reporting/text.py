@@ -97,6 +97,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
     yield f"Mode:     {report.mode}"
     yield f"Trigger:  {report.trigger}"
+    yield from (f"Note:     {note}" for note in report.notes)
 
 
 def _what_is_wrong(report: Report) -> Iterator[str]:

@@ -115,6 +115,10 @@ class Engine:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
         self.report = self.report.with_problem(problem, failed=failed)
 
+    def note(self, note: str) -> None:
+        """Remember what readers of the report should know; the run is complete all the same."""
+        self.report = replace(self.report, notes=[*self.report.notes, note])
+
     def has_seen_a_part(self) -> None:
         """Remember that the run has not seen all that it was to see: it may end nothing."""
         self.may_not_end = self.may_not_end or _INCOMPLETE
