@@ -8,6 +8,7 @@ from tag_policy.settings import (
     CreatorFormat,
     Settings,
     SettingsError,
+    Unchanged,
 )
 from tests.support.builders import ENVIRONMENT
 
