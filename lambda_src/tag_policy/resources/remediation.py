@@ -66,6 +66,9 @@ _MOST_LOOKS = 3
 _PROBES = 3
 """Instances to whom a tag is refused, and to nobody granted, before it is refused to all alike."""
 
+_MOST_TRIES = 8
+"""Attempts to complete some marks, after which they are announced anew by the next run."""
+
 _Tags = tuple[tuple[str, str], ...]
 
 _OUT_OF_TIME = Refusal(Result.DEFERRED, "the time of this run was up; the next run goes on here")
@@ -461,7 +464,9 @@ class Remediation:
         key = one.finding.tag_key
         left = list(outcomes)
         refusal = _OUT_OF_TIME
-        while left and not out_of_time():
+        for _ in range(_MOST_TRIES):
+            if not left or out_of_time():
+                break
             self._paced.wait()
             try:
                 seen = self._second_look.whole(left)
@@ -476,9 +481,9 @@ class Remediation:
                 continue
             except AWS_ERRORS as error:
                 refusal = refusal_of(error)
-                if passes(error):
-                    continue
-                break
+                if not passes(error):
+                    break
+                continue
             yield from ((outcomes[i], outcomes[i]) for i in left)
             return
         yield from ((outcomes[i], _deferred(outcomes[i], refusal)) for i in left)
