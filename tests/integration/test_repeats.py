@@ -115,7 +115,7 @@ def test_without_its_memory_the_engine_tells_everything_anew(engine: Engine) -> 
     engine.launch()
     engine.run()
 
-    with failing("GetItem", AwsError("AccessDeniedException", status=400)):
+    with failing("BatchGetItem", AwsError("AccessDeniedException", status=400)):
         engine.run()
     engine.client("dynamodb").put_item(
         TableName="notify-state", Item={"Key": {"S": "listed#enforce"}, "Digests": {"S": "x"}}

@@ -48,8 +48,8 @@ def test_a_whole_environment_is_read() -> None:
 
 def test_what_is_said_about_ending_instances_takes_the_place_of_the_defaults() -> None:
     settings = Settings.from_env(
-        ENVIRONMENT
-        | {
+        {
+            **ENVIRONMENT,
             "TAG_POLICY_GRACE_PERIOD": "24h",
             "TAG_POLICY_MINIMUM_AGE": "2d",
             "TAG_POLICY_MARKER_TAG_KEY": "due",
@@ -69,8 +69,8 @@ def test_what_is_said_about_ending_instances_takes_the_place_of_the_defaults() -
 
 def test_what_is_said_about_creators_takes_the_place_of_the_defaults() -> None:
     settings = Settings.from_env(
-        ENVIRONMENT
-        | {
+        {
+            **ENVIRONMENT,
             "TAG_POLICY_CREATOR_FORMAT": "role/name",
             "TAG_POLICY_ATTRIBUTION_DETAILS": "event_time",
             "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "45",

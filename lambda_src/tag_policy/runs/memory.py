@@ -83,52 +83,31 @@ class Memory:
 
     def last_told(self, instance_ids: Collection[str]) -> dict[str, Told]:
         """Return what people were last told of those instances of whom they were told anything."""
-        found: dict[str, Told] = {}
-        for some in _chunks(sorted(instance_ids), _MOST_READ):
-            keys = [{"Key": {"S": _key(instance_id)}} for instance_id in some]
-            request: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            for _ in range(_TRIES):
-                answer = self._dynamodb.batch_get_item(RequestItems=request)
-                for item in answer["Responses"].get(self._table, []):
-                    instance_id = item["Key"]["S"].partition("#")[2]
-                    time = datetime.fromisoformat(item["Time"]["S"])
-                    found[instance_id] = Told(time, item["Mark"]["S"])
-                request = answer.get("UnprocessedKeys", {})
-                if not request:
-                    break
-            else:
-                raise MemoryFailedError("DynamoDB does not give all that is asked for")
-        return found
+        items = self._read([_announced(instance_id) for instance_id in sorted(instance_ids)])
+        return {
+            key.partition("#")[2]: Told(
+                datetime.fromisoformat(item["Time"]["S"]), item["Mark"]["S"]
+            )
+            for key, item in items.items()
+        }
 
     def remember_told(self, told: Mapping[str, Told]) -> None:
         """Remember what people were told of some instances, by their ids."""
-        items = [
-            {
-                "Key": {"S": _key(instance_id)},
-                "Time": {"S": one.time.astimezone(UTC).isoformat(timespec="seconds")},
-                "Mark": {"S": one.mark},
-                "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
-            }
-            for instance_id, one in sorted(told.items())
-        ]
-        for some in _chunks(items, _MOST_WRITTEN):
-            request: Mapping[str, Any] = {
-                self._table: [{"PutRequest": {"Item": item}} for item in some]
-            }
-            for _ in range(_TRIES):
-                request = self._dynamodb.batch_write_item(RequestItems=request).get(
-                    "UnprocessedItems", {}
-                )
-                if not request:
-                    break
-            else:
-                raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
+        self._write(
+            [
+                {
+                    "Key": {"S": _announced(instance_id)},
+                    "Time": {"S": one.time.astimezone(UTC).isoformat(timespec="seconds")},
+                    "Mark": {"S": one.mark},
+                    "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
+                }
+                for instance_id, one in sorted(told.items())
+            ]
+        )
 
     def listed(self, kind: str) -> Listed:
         """Return what was listed in the last delivered reports of a kind of run."""
-        key = {"Key": {"S": f"listed#{kind}"}}
-        answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        item = answer.get("Item")
+        item = self._read([_listed(kind)]).get(_listed(kind))
         if item is None:
             return Listed(frozenset(), None)
         digests = array("I")
@@ -141,19 +120,53 @@ class Memory:
         if at is None:
             raise ValueError("what was listed was listed at some time")
         digests = array("I", sorted(listed.digests)[:_MOST_LISTED])
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item={
-                "Key": {"S": f"listed#{kind}"},
-                "Time": {"S": at.astimezone(UTC).isoformat(timespec="seconds")},
-                "Digests": {"B": digests.tobytes()},
-                "ExpiresAt": {"N": str(int((at + _LISTED_KEPT).timestamp()))},
-            },
+        self._write(
+            [
+                {
+                    "Key": {"S": _listed(kind)},
+                    "Time": {"S": at.astimezone(UTC).isoformat(timespec="seconds")},
+                    "Digests": {"B": digests.tobytes()},
+                    "ExpiresAt": {"N": str(int((at + _LISTED_KEPT).timestamp()))},
+                }
+            ]
         )
 
+    def _read(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Return the items that there are, by their keys."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for some in _chunks(keys, _MOST_READ):
+            wanted = [{"Key": {"S": key}} for key in some]
+            request: Mapping[str, Any] = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            for _ in range(_TRIES):
+                answer = self._dynamodb.batch_get_item(RequestItems=request)
+                items = answer["Responses"].get(self._table, [])
+                found.update({item["Key"]["S"]: item for item in items})
+                request = answer.get("UnprocessedKeys", {})
+                if not request:
+                    break
+            else:
+                raise MemoryFailedError("DynamoDB does not give all that is asked for")
+        return found
 
-def _key(instance_id: str) -> str:
+    def _write(self, items: Sequence[Mapping[str, Any]]) -> None:
+        for some in _chunks(items, _MOST_WRITTEN):
+            puts = [{"PutRequest": {"Item": item}} for item in some]
+            request: Mapping[str, Any] = {self._table: puts}
+            for _ in range(_TRIES):
+                answer = self._dynamodb.batch_write_item(RequestItems=request)
+                request = answer.get("UnprocessedItems", {})
+                if not request:
+                    break
+            else:
+                raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
+
+
+def _announced(instance_id: str) -> str:
     return f"announced#{instance_id}"
+
+
+def _listed(kind: str) -> str:
+    return f"listed#{kind}"
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
