@@ -20,10 +20,8 @@ MONTH = {"TAG_POLICY_GRACE_PERIOD": "30d"}
 
 
 def test_what_is_remembered_is_there_again_however_much_it_is(engine: Engine) -> None:
-    memory = Memory(shared_clients(), "terminate-state")
-    told = {
-        f"i-{number:017x}": Told(NOW + number * HOUR, f"mark {number}") for number in range(230)
-    }
+    memory = Memory(shared_clients(), f"{engine.variant}-state")
+    told = {f"i-{n:017x}": Told(NOW + n * HOUR, f"mark {n}") for n in range(230)}
 
     memory.remember_told(told)
 
