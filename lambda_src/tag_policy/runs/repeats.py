@@ -39,12 +39,14 @@ class Repeats:
         self._applies = context.assignment.scope is Scope.ALL
         self._before = Listed(frozenset(), None)
         self._digests = array("I")
+        self._is_loaded = False
         self.told_at: datetime | None = None
 
     def load(self) -> None:
         """Read what people know, at the beginning of a run."""
         if not self._applies:
             return
+        self._is_loaded = True
         try:
             self._before = self._memory.listed(self._kind)
         except MEMORY_ERRORS as error:
@@ -74,11 +76,11 @@ class Repeats:
 
     def remember(self) -> None:
         """Remember what people know now, after the report was delivered, or had nothing new."""
-        if not self._applies:
-            return
+        if not self._is_loaded:
+            return  # nothing was judged, which changes nothing of what people know
         known = frozenset(self._digests)
         at = self.told_at or self._now
-        if known == self._before.digests and at == self._before.at:
+        if known == self._before.digests and (not known or at == self._before.at):
             return
         try:
             self._memory.remember_listed(self._kind, Listed(known, at))
