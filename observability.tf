@@ -24,6 +24,7 @@ locals {
     Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }
     Marked     = { of = "run", value = "$.summary.outcomes.marked", prefix = local.done_prefix }
     Notified   = { of = "run", value = "$.summary.outcomes.notified", prefix = local.done_prefix }
+    Left       = { of = "run", value = "$.summary.outcomes.left", prefix = local.done_prefix }
     Deferred   = { of = "run", value = "$.summary.outcomes.deferred", prefix = local.done_prefix }
     Failed     = { of = "run", value = "$.summary.outcomes.failed", prefix = local.done_prefix }
     RuleErrors = { of = "run", value = "$.summary.rule_errors", prefix = "" }
@@ -224,9 +225,26 @@ locals {
     EOT
 
     "What is due, and when" = <<-EOT
-      fields @timestamp, instance_id, instance_name, vpc_id, tag_value
+      fields @timestamp, instance_id, instance_name, vpc_id, due
       | filter result = "marked" and mode = "enforce"
       | sort @timestamp desc
+      | limit 1000
+    EOT
+
+    # "marked" was told; "deferred" was not, or could not be marked, and is announced anew.
+    "Who was told of what" = <<-EOT
+      fields @timestamp, result, instance_id, instance_name, vpc_id, owner, due, code, detail
+      | filter remedy = "mark" and mode = "enforce"
+      | sort @timestamp desc
+      | limit 1000
+    EOT
+
+    # Told by every run, until somebody has decided: each is listed once.
+    "What somebody has to decide" = <<-EOT
+      fields @timestamp, instance_id, instance_name, vpc_id, owner, finding, tag_key, reason
+      | filter result = "left"
+      | sort @timestamp desc
+      | dedup instance_id, finding, tag_key
       | limit 1000
     EOT
 
@@ -237,19 +255,19 @@ locals {
     EOT
 
     "Who launches instances without the tags" = <<-EOT
-      filter remedy = "tag" and reason = "required tag missing" and ispresent(owner)
+      filter remedy = "tag" and finding = "missing" and ispresent(owner)
       | stats count_distinct(instance_id) as instances by owner
       | sort instances desc
     EOT
 
     "Which tags are missing" = <<-EOT
       filter remedy = "tag"
-      | stats count_distinct(instance_id) as instances by tag_key, reason
+      | stats count_distinct(instance_id) as instances by tag_key, finding
       | sort instances desc
     EOT
 
     "What happened to an instance (put in its id)" = <<-EOT
-      fields @timestamp, mode, result, tag_key, tag_value, reason, code, detail, event_id
+      fields @timestamp, mode, result, finding, tag_key, tag_value, due, reason, code, detail, event_id
       | filter instance_id = "i-0123456789abcdef0"
       | sort @timestamp desc
     EOT
@@ -347,6 +365,7 @@ locals {
       metrics = [
         [local.metrics_namespace, "${local.done_prefix}Failed", { label = "refused by AWS", color = "#d62728" }],
         [".", "HeldBack", { label = "held back by a limit", color = "#9467bd" }],
+        [".", "${local.done_prefix}Left", { label = "somebody has to decide", color = "#bcbd22" }],
         [".", "${local.done_prefix}Deferred", { label = "left for the next run", color = "#ff7f0e" }],
         [".", "RuleErrors", { label = "rules that cannot be used", color = "#8c564b" }],
         ["AWS/Lambda", "Errors", "FunctionName", var.name, { label = "failed runs", color = "#000000" }],
@@ -398,7 +417,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             title  = "Last findings"
             region = data.aws_region.current.id
             view   = "table"
-            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, due, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
           }
         },
       ],
