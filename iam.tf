@@ -90,8 +90,6 @@ data "aws_iam_policy_document" "this" {
     actions = [
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
     ]
     resources = [local.state_table_arn]
   }

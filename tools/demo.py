@@ -1,4 +1,6 @@
-"""`make demo`: the whole engine at work, from `terraform apply` to the e-mail.
+"""`make demo`: the whole engine at work, from `terraform apply` to the last e-mail.
+
+An instance without tags is announced; its owner acts, or does not; a day later, the other is ended.
 
 Real: Terraform, the AWS provider, this module, the deployed zip, AWS's Lambda runtime client.
 Embedded: AWS itself. Nothing here can reach a real AWS account, whatever credentials there are.
@@ -19,14 +21,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from tag_policy.reporting.wording import WORDING
 from tests.support import fleet
 from tests.support.embedded_aws import Answer, EmbeddedAws
-from tests.support.past import backdate
+from tests.support.past import backdate, make_due
 from tests.support.terraform import ROOT, RootModule, TerraformError
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
 ADDRESS = "cloud-admins@example.com"
+MARKER = "tag-policy:due"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Case:
     instance_id: str
     shows: str
     launched_by: str
+    is_ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,13 @@ def main() -> int:
     started = time.monotonic()
     _introduce()
     with EmbeddedAws() as aws:
-        with _step("Starting the embedded AWS and launching ten instances"):
+        with _step("Starting the embedded AWS and launching some instances"):
             vpc, cases = _launch(aws)
         module = aws.root_module(
             ROOT / "examples" / "minimal",
             vpc_id=vpc.vpc_id,
             untagged_action="terminate",
+            grace_period="24h",
             email_subscriptions=[ADDRESS],
         )
         try:
@@ -66,7 +72,7 @@ def main() -> int:
             console.print(error, style="red")
             return 1
         _show_terraform(printed)
-        succeeded = _show_run(aws, module, cases)
+        succeeded = _show_runs(aws, module, cases)
         with _step("terraform destroy"):
             printed = module.destroy()
         _show_terraform(printed)
@@ -105,43 +111,70 @@ def _launch(aws: EmbeddedAws) -> tuple[fleet.Vpc, list[Case]]:
 
     compliant = {"Name": "db", "ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}
     (member,) = fleet.launch_group(aws, vpc, "web-asg")
-    old, protected = launch(by=sam), launch(by=sam, zone=1, protected=True)
-    for instance_id in (old, protected):
+    claimed, forgotten = launch(by=jane), launch(by=sam)
+    protected, asked = launch(by=sam, zone=1, protected=True), launch({MARKER: "ask Jane"}, by=sam)
+    for instance_id in (claimed, forgotten, protected, asked):
         backdate(instance_id, timedelta(hours=1))
+    by_jane, by_sam = "jane, through single sign-on", "the IAM user sam"
     return vpc, [
-        Case(old, "no tags at all, an hour old", "the IAM user sam"),
-        Case(protected, "no tags, an hour old, but protected", "the IAM user sam"),
-        Case(launch(by=sam), "no tags, but launched just now", "the IAM user sam"),
-        Case(launch({"tag-policy:exempt": ""}, by=sam), "exempt", "the IAM user sam"),
-        Case(launch({"Name": "web"}, by=jane), "only a Name", "jane, through single sign-on"),
-        Case(
-            launch({"Name": "api", "ProjectCode": ""}, by=sam), "an empty tag", "the IAM user sam"
-        ),
-        Case(
-            launch({"Name": "job", "ProjectCode": "Hermes"}, by=jane),
-            "some tags",
-            "jane, through single sign-on",
-        ),
-        Case(launch(compliant, by=jane), "compliant", "jane, through single sign-on"),
+        Case(claimed, "no tags; its owner will act", by_jane),
+        Case(forgotten, "no tags; nobody will act", by_sam),
+        Case(protected, "no tags; protected from termination", by_sam),
+        Case(asked, "only the engine's tag, in somebody's own words", by_sam),
+        Case(launch(by=sam), "no tags; just launched when the demo begins", by_sam),
+        Case(launch({"tag-policy:exempt": ""}, by=sam), "exempt", by_sam),
+        Case(launch({"Name": "web"}, by=jane), "only a Name", by_jane),
+        Case(launch({"Name": "api", "ProjectCode": ""}, by=sam), "an empty tag", by_sam),
+        Case(launch(compliant, by=jane), "compliant", by_jane),
         Case(member, "in an Auto Scaling group", "Auto Scaling"),
-        Case(launch(by=sam, into=other), "no tags, in another VPC", "the IAM user sam"),
+        Case(launch(by=sam, into=other), "no tags; in another VPC", by_sam, is_ours=False),
     ]
 
 
-def _show_run(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
-    """Show two runs of the function; returns whether they did what they should."""
+def _show_runs(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
+    """Show three runs of the function; returns whether they did what they should."""
     engine = module.outputs["tag_policy"]
-    before = _look(aws, cases)
-    console.print(Rule("Before", style="cyan"))
-    console.print(_table(cases, before, before))
+    claimed, forgotten, *_ = (case.instance_id for case in cases)
+    begin = _look(aws, cases)
+    _title("Before")
+    console.print(_table(cases, begin, begin))
 
-    with _step(f"Invoking the deployed function {engine['function_name']}"):
+    _title("The first run: tags are written, and what has none is announced")
+    told = _show_run(aws, engine, cases, begin)
+
+    _title("Jane tags her instance, and a day passes")
+    name = [{"Key": "Name", "Value": "jenkins"}]
+    aws.client("ec2").create_tags(Resources=[claimed], Tags=name)
+    _let_a_day_pass(aws, engine["state_table_name"], cases, told)
+    console.print(f"  {claimed} has a Name now. Of {forgotten}, nobody has taken notice.\n")
+
+    _title("The second run: what nobody wanted is ended")
+    ended = _show_run(aws, engine, cases, _look(aws, cases))
+
+    _title("A third run straight after it")
+    with _step(f"Invoking the function {engine['function_name']}"):
+        answer = aws.invoke(engine["function_name"])
+    _show_answer(answer)
+    if _look(aws, cases) != ended:
+        console.print("The third run changed something, and should not have.", style="bold red")
+        return False
+    console.print(
+        "  Nothing was left to change. The protected instance and the one whose tag holds\n"
+        "  somebody's own words stay in the report until a person decides.\n"
+    )
+    wanted = {claimed: "running", forgotten: "terminated"}
+    return all(ended[instance_id].state == state for instance_id, state in wanted.items())
+
+
+def _show_run(
+    aws: EmbeddedAws, engine: Mapping[str, Any], cases: list[Case], before: Mapping[str, Look]
+) -> Mapping[str, Look]:
+    """Invoke the function, and show what it changed and told; returns what is there now."""
+    with _step(f"Invoking the function {engine['function_name']}"):
         answer = aws.invoke(engine["function_name"])
     _show_answer(answer)
     after = _look(aws, cases)
-    console.print(Rule("After: what changed is marked", style="cyan"))
-    console.print(_table(cases, before, after))
-
+    console.print(_table(cases, before, after, only_changed=True))
     email = aws.emails()[-1]
     console.print(
         Panel(
@@ -150,18 +183,22 @@ def _show_run(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
             border_style="green",
         )
     )
+    return after
 
-    with _step("Invoking the function again"):
-        answer = aws.invoke(engine["function_name"])
-    _show_answer(answer)
-    if _look(aws, cases) != after:
-        console.print("The second run changed something, and should not have.", style="bold red")
-        return False
-    console.print(
-        "  Nothing was left to change. The protected instance stays in the report until somebody\n"
-        "  tags it or lifts the protection.\n"
-    )
-    return True
+
+def _let_a_day_pass(
+    aws: EmbeddedAws, state_table: str, cases: list[Case], told: Mapping[str, Look]
+) -> None:
+    """Make everything a day older: instances, and what was announced of them."""
+    for case in cases:
+        if case.is_ours:
+            backdate(case.instance_id, timedelta(days=1, hours=1))
+        if "announced" in told[case.instance_id].tags.get(MARKER, ""):
+            make_due(aws, case.instance_id, state_table, MARKER)
+
+
+def _title(title: str) -> None:
+    console.print(Rule(title, style="cyan"))
 
 
 def _look(aws: EmbeddedAws, cases: list[Case]) -> dict[str, Look]:
@@ -173,7 +210,14 @@ def _look(aws: EmbeddedAws, cases: list[Case]) -> dict[str, Look]:
     }
 
 
-def _table(cases: list[Case], before: Mapping[str, Look], now: Mapping[str, Look]) -> Table:
+def _table(
+    cases: list[Case],
+    before: Mapping[str, Look],
+    now: Mapping[str, Look],
+    *,
+    only_changed: bool = False,
+) -> Table:
+    """Return a table of instances: what is new is marked with ``+``, what is gone with ``-``."""
     table = Table(show_lines=True, expand=False)
     table.add_column("Instance", no_wrap=True)
     table.add_column("Shows")
@@ -181,6 +225,8 @@ def _table(cases: list[Case], before: Mapping[str, Look], now: Mapping[str, Look
     table.add_column("Tags", min_width=34)
     for case in cases:
         was, is_now = before[case.instance_id], now[case.instance_id]
+        if only_changed and was == is_now:
+            continue
         state = Text(is_now.state, style="bold red" if is_now.state != was.state else "")
         shows = Text.assemble(case.shows, "\n", (f"launched by {case.launched_by}", "dim"))
         table.add_row(case.instance_id, shows, state, _tags(was.tags, is_now.tags))
@@ -197,6 +243,8 @@ def _tags(was: Mapping[str, str], is_now: Mapping[str, str]) -> Text:
         lines.append(
             f"{'+ ' if changed else '  '}{key} = {shown}\n", style="bold green" if changed else ""
         )
+    for key in was.keys() - is_now.keys():
+        lines.append(f"- {key}\n", style="bold red")
     lines.rstrip()
     return lines or Text("  none", style="dim")
 
@@ -204,13 +252,15 @@ def _tags(was: Mapping[str, str], is_now: Mapping[str, str]) -> Text:
 def _show_answer(answer: Answer) -> None:
     if answer.failed:
         raise SystemExit(f"The function failed: {answer.payload}")
+    numbers = answer.payload["outcomes"]
     outcomes = ", ".join(
-        f"{number} {outcome}" for outcome, number in answer.payload["outcomes"].items() if number
+        f"{numbers[result]} {wording.one if numbers[result] == 1 else wording.many}"
+        for result, wording in WORDING.items()
+        if numbers[result]
     )
-    violations = answer.payload["violations"]
     console.print(
-        f"  {answer.payload['instances']} instances, {answer.payload['compliant']} compliant, "
-        f"{violations} violation{'' if violations == 1 else 's'}: {outcomes or 'nothing to do'}\n"
+        f"  {answer.payload['instances']} instances, {answer.payload['compliant']} compliant: "
+        f"{outcomes or 'nothing to do'}\n"
     )
 
 

@@ -9,5 +9,6 @@ module "tag_policy" {
 
   vpc_ids             = [var.vpc_id]
   untagged_action     = var.untagged_action
+  grace_period        = var.grace_period
   email_subscriptions = var.email_subscriptions
 }

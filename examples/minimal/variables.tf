@@ -15,6 +15,12 @@ variable "untagged_action" {
   default     = "notify"
 }
 
+variable "grace_period" {
+  description = "How long before it is stopped or terminated an instance is announced, such as \"24h\"."
+  type        = string
+  default     = "0s"
+}
+
 variable "email_subscriptions" {
   description = "Who gets the report by e-mail."
   type        = set(string)

@@ -601,7 +601,7 @@ run "without_a_dashboard_there_are_metrics_and_alarms" {
   assert {
     condition = alltrue([
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_log_metric_filter.this) == 16,
+      length(aws_cloudwatch_log_metric_filter.this) == 17,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "More than the dashboard is missing."
@@ -628,7 +628,7 @@ run "the_dashboard_of_an_audit_says_would_be" {
   }
 }
 
-run "without_a_schedule_the_sweep_is_that_of_aws_config" {
+run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   command = plan
 
   variables {
@@ -637,7 +637,70 @@ run "without_a_schedule_the_sweep_is_that_of_aws_config" {
   }
 
   assert {
-    condition     = strcontains(aws_cloudwatch_log_metric_filter.this["Compliant"].pattern, "\"config\"")
-    error_message = "The metrics wait for a schedule that is not there."
+    condition = alltrue([
+      for filter in concat(values(aws_cloudwatch_log_metric_filter.this), values(aws_cloudwatch_log_metric_filter.by_vpc)) :
+      !strcontains(filter.pattern, "trigger")
+    ])
+    error_message = "A metric waits for a trigger that may not be there."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in ["Sweeps", "SweepFailed", "HeldBack", "Seconds"] :
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    ])
+    error_message = "A sweep is a run about everything that was to act, and that had rules."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in ["Instances", "Compliant", "Exempt", "Violations"] :
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+    ])
+    error_message = "Only a complete run about everything knows how compliant a VPC is, whether or not it was to act."
+  }
+
+  assert {
+    condition = alltrue([
+      for filter in values(aws_cloudwatch_log_metric_filter.by_vpc) :
+      filter.pattern == "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"enforce\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
+    ])
+    error_message = "The metrics of a VPC are not those of complete runs about everything."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in ["Tagged", "Terminated", "Stopped", "Marked", "Notified", "Left", "Deferred", "Failed", "RuleErrors"] :
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) }"
+    ])
+    error_message = "What was done is counted of every run, events included."
+  }
+}
+
+run "no_saved_query_compares_sentences" {
+  command = apply
+
+  variables {
+    mode = "audit"
+  }
+
+  assert {
+    condition = alltrue([
+      for query in values(aws_cloudwatch_query_definition.this) :
+      !can(regex("(reason|detail|message) *(=|!=|like|in) *\"[^\"]* ", query.query_string))
+    ])
+    error_message = "A saved query compares a sentence, which may change."
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_query_definition.this) == 9,
+      strcontains(aws_cloudwatch_query_definition.this["What somebody has to decide"].query_string, "result = \"left\""),
+      strcontains(aws_cloudwatch_query_definition.this["Who was told of what"].query_string, "remedy = \"mark\""),
+      strcontains(aws_cloudwatch_query_definition.this["Who launches instances without the tags"].query_string, "finding = \"missing\""),
+      strcontains(aws_cloudwatch_query_definition.this["What is due, and when"].query_string, "due"),
+      aws_cloudwatch_log_metric_filter.this["Left"].metric_transformation[0].name == "WouldBeLeft",
+    ])
+    error_message = "A query or a metric does not ask for what it says."
   }
 }

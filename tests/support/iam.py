@@ -41,7 +41,7 @@ def requests_of(call: Call) -> Iterator[Request]:
     action = f"{call.service}:{call.action}"
     parameters = call.parameters
     match action:
-        case "dynamodb:Scan" | "dynamodb:GetItem" | "dynamodb:PutItem":
+        case "dynamodb:Scan":
             yield Request(action, f"arn:aws:dynamodb:{arn}:table/{parameters['TableName']}")
         case "dynamodb:BatchGetItem" | "dynamodb:BatchWriteItem":
             for table in parameters["RequestItems"]:

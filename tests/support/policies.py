@@ -52,14 +52,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }
 
-# What the role may do with the table of what was told: not every run does each of it.
-REMEMBERING = {
-    "dynamodb:BatchGetItem",
-    "dynamodb:BatchWriteItem",
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-}
-
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _EVERYTHING: dict[str, Any] = {
     "untagged_action": "terminate",

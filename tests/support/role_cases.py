@@ -242,11 +242,11 @@ def _table(name: str) -> str:
 def _others() -> Iterator[Case]:
     for variant in ("terminate", "audit"):
         own = _table(f"{variant}-state")
-        for action in ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"):
+        for action in ("BatchGetItem", "BatchWriteItem"):
             yield _case(variant, f"dynamodb:{action}", own, True)
             yield _case(variant, f"dynamodb:{action}", _table(f"{variant}-rules"), False)
             yield _case(variant, f"dynamodb:{action}", _table("other-state"), False)
-        for action in ("Scan", "Query", "UpdateItem", "DeleteItem", "DeleteTable"):
+        for action in ("Scan", "Query", "PutItem", "UpdateItem", "DeleteItem", "DeleteTable"):
             yield _case(variant, f"dynamodb:{action}", own, False)
         yield _case(variant, "dynamodb:Scan", _table(f"{variant}-rules"), True)
         yield _case(variant, "dynamodb:Scan", _table("other-rules"), False)

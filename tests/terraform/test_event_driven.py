@@ -15,7 +15,7 @@ from tests.support.dashboard import metrics_of
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.event_source import EventSource
 from tests.support.iam import allowed_actions, allows, requests_of
-from tests.support.policies import REMEMBERING, policies_of
+from tests.support.policies import policies_of
 from tests.terraform.conftest import second_plan
 
 EVENT_DRIVEN = terraform("event-driven", scope="session", replay=False, name="event_driven")
@@ -216,11 +216,12 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_after_three_tries(
     # Both ways: what the role allows and no run of these tests needs is asked by Lambda itself.
     made = {r.action for call in made_by(engine, calls) for r in requests_of(call)}
     policies = policies_of(aws.client("iam"), engine["role_name"])
-    unused = allowed_actions(policies) - REMEMBERING - made
+    unused = allowed_actions(policies) - made
     assert unused == {
         "cloudtrail:LookupEvents",
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
         "ec2:DeleteTags",
-        "ec2:DescribeSpotInstanceRequests",
         "ec2:DescribeVpcs",
         "sqs:GetQueueAttributes",
     }

@@ -1,17 +1,20 @@
 """examples/landing-zone: two engines side by side, one set of rules, one topic, different modes."""
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pytest_terraform import terraform
 
+from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
 from tests.support import fleet
+from tests.support.calls import Call, recording
 from tests.support.embedded_aws import EmbeddedAws
-from tests.support.iam import allowed_actions
-from tests.support.past import backdate
+from tests.support.iam import allowed_actions, enforcing
+from tests.support.past import backdate, make_due
 from tests.support.policies import policies_of
 from tests.terraform.conftest import rules_in, second_plan
 
@@ -80,16 +83,68 @@ def test_a_new_vpc_is_audited_and_the_other_is_put_right(
     assert fleet.tags_of(aws, tagged)["Owner:event-id"] in event_ids
     assert fleet.state_of(aws, untagged) == "running"
     mark = read_mark(fleet.tags_of(aws, untagged)["tag-policy:due"])
-    assert mark is not None
+    assert isinstance(mark, Mark)
     assert timedelta(hours=23) < mark.time - datetime.now(UTC) <= timedelta(hours=24)
     modes = sorted(delivery.attributes["mode"] for delivery in aws.deliveries(queue))
     assert modes == ["audit", "enforce"]
+    aws.client("ec2").terminate_instances(InstanceIds=[tagged, untagged])
 
-    a_moment_ago = replace(mark, time=datetime.now(UTC) - timedelta(minutes=1))
-    tag = {"Key": "tag-policy:due", "Value": str(a_moment_ago)}  # as if the day had passed
-    aws.client("ec2").create_tags(Resources=[untagged], Tags=[tag])
-    aws.fire_schedule(engines["sandbox"]["schedule_rule_name"])
-    assert fleet.state_of(aws, untagged) == "terminated"
+
+def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    aws, engine = embedded_aws, engines["sandbox"]
+    kept, ended = fleet.launch(aws, vpcs["sandbox"], count=2)
+    for instance in (kept, ended):
+        backdate(instance, timedelta(hours=1))
+    queue = aws.subscribe_queue(engine["topic_arn"])
+    role = engine["role_name"]
+    policies = policies_of(aws.client("iam"), role)
+
+    with enforcing(policies, lambda call: call.role_name == role) as refused:
+        # A first run tells people, and only then gives both the mark that counts.
+        with recording() as calls:
+            aws.fire_schedule(engine["schedule_rule_name"])
+        (message,) = aws.deliveries(queue)
+        told = {f["instance_id"]: f["due"] for f in json.loads(message.message)["findings"]}
+        marks = {i: fleet.tags_of(aws, i)["tag-policy:due"] for i in (kept, ended)}
+        assert told.keys() == {kept, ended}
+        assert all(f"tag-policy-sandbox: {told[i]}: untagged, ann" in marks[i] for i in marks)
+        assert written_and_told(calls) == ["announcing", "message", "mark", "remembered"]
+
+        # The owner of one acts. A day later, the other is due.
+        name = [{"Key": "Name", "Value": "web"}]
+        aws.client("ec2").create_tags(Resources=[kept], Tags=name)
+        make_due(aws, ended, engine["state_table_name"], "tag-policy:due")
+        with recording() as calls:
+            aws.fire_schedule(engine["schedule_rule_name"])
+
+    assert refused == []
+    assert fleet.state_of(aws, ended) == "terminated"
+    assert fleet.state_of(aws, kept) == "running"
+    tags = fleet.tags_of(aws, kept)
+    assert "tag-policy:due" not in tags
+    assert (tags["Name"], tags["CostCenter"]) == ("web", "unassigned")
+    actions = [call.action for call in calls if call.role_name == role]
+    before = actions[actions.index("TerminateInstances") - 1]
+    assert before == "DescribeInstances", "nothing stands between the look and the end"
+    (message,) = aws.deliveries(queue)
+    assert {message.attributes["terminated"], message.attributes["marked"]} == {"1", "0"}
+
+
+def written_and_told(calls: Sequence[Call]) -> list[str]:
+    """Return the steps in which people were told, in order."""
+    steps: list[str] = []
+    for call in calls:
+        match call.action:
+            case "CreateTags":
+                (tag,) = call.parameters["Tags"]
+                steps.append("announcing" if tag["Value"].startswith("announcing ") else "mark")
+            case "Publish":
+                steps.append("message")
+            case "BatchWriteItem":
+                steps.append("remembered")
+    return steps
 
 
 def test_what_is_deployed_to_audit_has_a_role_that_could_not_change_anything(

@@ -12,7 +12,7 @@ from tests.support.calls import recording
 from tests.support.embedded_aws import ACCOUNT_ID, EmbeddedAws
 from tests.support.iam import allowed_actions, allows, requests_of
 from tests.support.past import backdate
-from tests.support.policies import REMEMBERING, policies_of
+from tests.support.policies import policies_of
 from tests.terraform.conftest import rules_in, second_plan
 
 MINIMAL = terraform("minimal", scope="session", replay=False)
@@ -193,8 +193,10 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     elsewhere = fleet.create_vpc(aws)
     (foreign,) = fleet.launch(aws, elsewhere)
     (young,) = fleet.launch(aws, vpc)
-    (tagged_in_time,) = fleet.launch(aws, vpc, {"CreatedBy": "x", "tag-policy:due": "an old mark"})
-    for instance in (untagged, protected, foreign):
+    mark = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, no grace period"
+    (tagged_in_time,) = fleet.launch(aws, vpc, {"CreatedBy": "x", "tag-policy:due": mark})
+    (in_own_words,) = fleet.launch(aws, vpc, {"tag-policy:due": "ask Jane"})
+    for instance in (untagged, protected, foreign, in_own_words):
         backdate(instance, timedelta(hours=1))
     queue = aws.subscribe_queue(engine["topic_arn"])
 
@@ -210,6 +212,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
         "stopped": 0,
         "notified": 0,
         "marked": 0,
+        "left": 1,
         "unmarked": 1,
         "deferred": 0,
         "failed": 1,
@@ -225,6 +228,8 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     assert fleet.state_of(aws, protected) == "running"
     assert (fleet.state_of(aws, young), fleet.tags_of(aws, young)) == ("running", {})
     assert "tag-policy:due" not in fleet.tags_of(aws, tagged_in_time)
+    assert fleet.state_of(aws, in_own_words) == "running"
+    assert fleet.tags_of(aws, in_own_words) == {"tag-policy:due": "ask Jane"}
     assert fleet.state_of(aws, foreign) == "running"
     assert fleet.tags_of(aws, foreign) == {}
     email = aws.emails()[-1]
@@ -237,7 +242,10 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     for request in [request for call in made for request in requests_of(call)]:
         assert allows(policies, request), request
     asked = {f"{call.service}:{call.action}" for call in made}
-    assert allowed_actions(policies) - REMEMBERING == asked - REMEMBERING
+    # Nothing is announced without a grace period, and nothing here belongs to a Spot request.
+    unused = {"dynamodb:BatchWriteItem", "ec2:DescribeSpotInstanceRequests"}
+    assert allowed_actions(policies) == asked | unused
+    assert not asked & unused
 
 
 def test_the_log_holds_every_finding_as_json_and_no_key(
@@ -246,8 +254,8 @@ def test_the_log_holds_every_finding_as_json_and_no_key(
     lines = embedded_aws.log_lines(engine["log_group_name"])
 
     findings = [line for line in lines if "result" in line]
-    assert len(findings) == 11
-    assert {"tagged", "terminated", "unmarked", "failed"} == {
+    assert len(findings) == 12
+    assert {"tagged", "terminated", "left", "unmarked", "failed"} == {
         finding["result"] for finding in findings
     }
     (summary,) = [line["summary"] for line in lines if "summary" in line]

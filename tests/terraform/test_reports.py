@@ -19,7 +19,7 @@ from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.iam import allowed_actions, allows, requests_of
 from tests.support.moto_logs import data_of
 from tests.support.past import backdate
-from tests.support.policies import REMEMBERING, policies_of
+from tests.support.policies import policies_of
 from tests.support.terraform import ROOT
 from tests.terraform.conftest import second_plan
 
@@ -139,15 +139,19 @@ def test_a_sweep_tells_each_what_concerns_them_and_keeps_the_rest(
     assert {f["owner"] for f in findings if f["result"] == "tagged"} == {"gina"}
     assert [f["instance_id"] for f in findings if f["result"] == "terminated"] == [untagged]
 
-    # The role, both ways; S3 itself asks for ListBucket, and nothing here had a mark taken back.
+    # The role, both ways; S3 itself asks for ListBucket, and nothing here was announced, had a mark
+    # taken back, or belongs to a Spot request.
     policies = policies_of(aws.client("iam"), engine["role_name"])
     made = [call for call in calls if call.role_name == engine["role_name"]]
     for request in [request for call in made for request in requests_of(call)]:
         assert allows(policies, request), request
-    unused = (
-        allowed_actions(policies) - REMEMBERING - {f"{call.service}:{call.action}" for call in made}
-    )
-    assert unused == {"s3:ListBucket", "ec2:DeleteTags"}
+    unused = allowed_actions(policies) - {f"{call.service}:{call.action}" for call in made}
+    assert unused == {
+        "dynamodb:BatchWriteItem",
+        "ec2:DeleteTags",
+        "ec2:DescribeSpotInstanceRequests",
+        "s3:ListBucket",
+    }
 
 
 def test_every_metric_filter_matches_lines_that_the_function_logs(
@@ -158,7 +162,7 @@ def test_every_metric_filter_matches_lines_that_the_function_logs(
     filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
     events = logs.filter_log_events(logGroupName=group)["events"]
 
-    assert len(filters) == 20
+    assert len(filters) == 21
     for found in filters:
         data = list(data_of(found, events))
         assert data, f"{found['filterName']} matches nothing"
@@ -189,7 +193,7 @@ def test_every_metric_of_the_dashboard_exists(
     existing = embedded_aws.metrics()
 
     shown = set(metrics_of(body))
-    assert len(shown) == 15
+    assert len(shown) == 16
     assert shown - existing == set()
     for namespace, name, keys in searches_of(body):
         assert any(
@@ -212,13 +216,13 @@ def test_every_field_that_a_saved_query_names_is_logged(
     lines = embedded_aws.log_lines(engine["log_group_name"])
     logged = {"@timestamp"} | {name for line in lines for name in line}
     logged |= {f"summary.{name}" for line in lines for name in line.get("summary", {})}
-    logged |= {"code", "detail"}  # of failures only; the schema has them
+    logged |= {"code", "detail", "due"}  # of failures and announcements only; the schema has them
 
-    assert len(queries) == 7
+    assert len(queries) == 9
     for query in queries:
         assert query["logGroupNames"] == [engine["log_group_name"]]
         text = re.sub(r'"[^"]*"', "", query["queryString"])
-        for clause in re.findall(r"(?:fields|by|count_distinct\() *([\w@., ]+)", text):
+        for clause in re.findall(r"(?:fields|dedup|by|count_distinct\() *([\w@., ]+)", text):
             for name in filter(None, re.split(r"[ ,]+", clause)):
                 assert name in logged, f"{name} of {query['name']} is logged nowhere"
 

@@ -33,6 +33,7 @@ _ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "BENCH_VPC_ID": VPC_ID,
     "TAG_POLICY_RULES_TABLE": "rules",
+    "TAG_POLICY_STATE_TABLE": "state",
     "TAG_POLICY_TOPIC_ARN": f"arn:aws:sns:eu-west-1:{ACCOUNT_ID}:reports",
     "TAG_POLICY_VPC_IDS": VPC_ID,
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",

@@ -178,7 +178,7 @@ def _verdicts(results: Results) -> Iterator[str]:
             (size, seconds(results.runs[ENGINE, job, size]) / size * 1e3) for size in results.sizes
         ]
         told = ", ".join(f"{ms:.3f} ms at {size:,}" for size, ms in per_instance)
-        yield f"- **Growth**, {job}, start included: {told} an instance."
+        yield f"- **Growth**, {job}, start and wait included: {told} an instance."
         steps = zip(results.sizes, results.sizes[1:], strict=False)
         told = ", ".join(
             f"{_slope(results, job, small, large) * 1e3:.3f} ms from {small:,} to {large:,}"
@@ -227,9 +227,13 @@ def _method(results: Results) -> Iterator[str]:
         f"{len(results.growth['two tags', size])} at {size:,}" for size in results.sizes
     )
     yield (
+        "- Before it ends an instance, the engine looks at it twice, ten seconds apart. That wait "
+        "is in its wall time, at every size, and the others do not have it; CPU time is without it."
+    )
+    yield (
         f"- Growth for each further instance is between means of runs of the engine alone "
-        f"({counted}), every size in turn: the machine is slow now and then, for seconds, and the "
-        "median of short runs does not meet that."
+        f"({counted}) that have nothing to end, every size in turn: the machine is slow now and "
+        "then, for seconds, and the median of short runs does not meet that."
     )
     cpu = next(
         (

@@ -1,8 +1,9 @@
 """The endpoints of AWS as far as the runners use them: they answer at once, and count.
 
 Its own process, so that what it costs is not on the bill of what is measured. It answers
-DescribeInstances with precomputed instances, remembers tags that are written and instances that
-are ended, so that a second look finds them, and tells with ``/state`` what has been done.
+DescribeInstances with precomputed instances, remembers tags that are written, instances that are
+ended and items that are put into a table, so that they are found again, and tells with ``/state``
+what has been done.
 """
 
 import argparse
@@ -53,7 +54,7 @@ class StandIn:
         self.first_call = 0.0
         self.written: dict[str, dict[str, str]] = {}
         self.ended: set[str] = set()
-        self.messages = 0
+        self.remembered: dict[str, Any] = {}
 
     def state(self) -> dict[str, Any]:
         """Return what was called, and what was done."""
@@ -79,7 +80,8 @@ class StandIn:
             "DescribeInstances": self._describe_instances,
             "DescribeVpcs": lambda _: f"<vpcSet><item><vpcId>{VPC_ID}</vpcId></item></vpcSet>",
             "CreateTags": self._create_tags,
-            "DeleteTags": lambda _: "<return>true</return>",
+            "DeleteTags": self._delete_tags,
+            "DescribeSpotInstanceRequests": lambda _: "<spotInstanceRequestSet/>",
             "TerminateInstances": self._terminate_instances,
             "Publish": lambda _: "<PublishResult><MessageId>1</MessageId></PublishResult>",
             "GetCallerIdentity": lambda _: (
@@ -151,6 +153,13 @@ class StandIn:
             self.written.setdefault(instance_id, {}).update(tags)
         return "<return>true</return>"
 
+    def _delete_tags(self, form: dict[str, list[str]]) -> str:
+        keys = [form[f"Tag.{n}.Key"][0] for n in _numbers(form, "Tag.{}.Key")]
+        for instance_id in _listed(form, "ResourceId"):
+            for key in keys:
+                self.written.get(instance_id, {}).pop(key, None)
+        return "<return>true</return>"
+
     def _terminate_instances(self, form: dict[str, list[str]]) -> str:
         ids = list(_listed(form, "InstanceId"))
         self.ended.update(ids)
@@ -164,13 +173,31 @@ class StandIn:
 
     def target(self, action: str, body: dict[str, Any]) -> bytes:
         """Answer a call of DynamoDB or CloudTrail, which are asked with JSON."""
-        return {"Scan": self._scan, "LookupEvents": self._lookup_events}[action](body).encode()
+        answer: dict[str, Callable[[dict[str, Any]], str]] = {
+            "Scan": self._scan,
+            "BatchGetItem": self._batch_get_item,
+            "BatchWriteItem": self._batch_write_item,
+            "LookupEvents": self._lookup_events,
+        }
+        return answer[action](body).encode()
 
     def _scan(self, _: dict[str, Any]) -> str:
         items = [
             {k: {"N" if k == "RuleId" else "S": v} for k, v in item.items()} for item in self._items
         ]
         return json.dumps({"Items": items, "Count": len(items), "ScannedCount": len(items)})
+
+    def _batch_get_item(self, body: dict[str, Any]) -> str:
+        ((table, asked),) = body["RequestItems"].items()
+        keys = (key["Key"]["S"] for key in asked["Keys"])
+        found = [self.remembered[key] for key in keys if key in self.remembered]
+        return json.dumps({"Responses": {table: found}, "UnprocessedKeys": {}})
+
+    def _batch_write_item(self, body: dict[str, Any]) -> str:
+        (requests,) = body["RequestItems"].values()
+        items = [request["PutRequest"]["Item"] for request in requests]
+        self.remembered |= {item["Key"]["S"]: item for item in items}
+        return json.dumps({"UnprocessedItems": {}})
 
     def _lookup_events(self, body: dict[str, Any]) -> str:
         (attribute,) = body["LookupAttributes"]

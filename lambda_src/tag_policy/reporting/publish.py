@@ -64,7 +64,7 @@ def kept(report: Report, archive: Archive) -> Report:
 
 
 def log_the_end(report: Report) -> None:
-    """Log what is wrong, and what metrics are made of (observability.tf)."""
+    """Log what is wrong, and what metrics are made of (metrics.tf)."""
     for rule_error in report.rule_errors:
         log.error("%s", rule_error)
     for note in report.notes:

@@ -1,0 +1,135 @@
+# The dashboard.
+
+locals {
+  has_dashboard = var.create_dashboard && var.create_metrics
+
+  console = lookup(
+    { aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" },
+    data.aws_partition.current.partition,
+    "console.aws.amazon.com",
+  )
+
+  alarm_arns = merge(
+    { errors = aws_cloudwatch_metric_alarm.errors.arn },
+    { for key, alarm in aws_cloudwatch_metric_alarm.of_metric : key => alarm.arn },
+    { for alarm in aws_cloudwatch_metric_alarm.silence : "silence" => alarm.arn },
+    { for alarm in aws_cloudwatch_metric_alarm.dead_letters : "dead-letters" => alarm.arn },
+  )
+
+  would_be = local.enforces ? "" : "would be "
+
+  queue_widgets = [for widget in [{
+    title  = "Events: waiting, and in the dead-letter queue"
+    stat   = "Maximum"
+    period = 300
+    metrics = [
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.queue_names.events, { label = "waiting" }],
+      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue_names.events, { label = "oldest, in seconds", yAxis = "right" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.queue_names.dead_letters, { label = "dead letters", color = "#d62728" }],
+    ]
+  }] : widget if local.has_events]
+
+  # What each says of metrics, two to a row.
+  metric_widgets = concat([
+    {
+      title  = "Compliant instances, per cent"
+      stat   = "Average"
+      period = 3600
+      yAxis  = { left = { min = 0, max = 100 } }
+      metrics = [
+        [{ id = "share", expression = "100 * compliant / (instances - exempt)", label = "compliant, %", color = "#2ca02c" }],
+        [local.metrics_namespace, "Compliant", { id = "compliant", visible = false }],
+        [".", "Instances", { id = "instances", visible = false }],
+        [".", "Exempt", { id = "exempt", visible = false }],
+      ]
+    },
+    {
+      title  = "Instances and violations"
+      stat   = "Average"
+      period = 3600
+      metrics = [
+        [local.metrics_namespace, "Instances", { label = "instances" }],
+        [".", "Violations", { label = "violations", color = "#d62728" }],
+        [{ expression = "SEARCH('{\"${local.metrics_namespace}\",\"VpcId\"} MetricName=\"Violations\"', 'Average', 3600)", label = "violations in $${PROP('Dim.VpcId')}" }],
+      ]
+    },
+    {
+      title   = "What ${local.would_be}done"
+      stat    = "Sum"
+      period  = 3600
+      view    = "timeSeries"
+      stacked = true
+      metrics = [
+        [local.metrics_namespace, "${local.done_prefix}Tagged", { label = "${local.would_be}tagged", color = "#2ca02c" }],
+        [".", "${local.done_prefix}Notified", { label = "no tags, not touched", color = "#bcbd22" }],
+        [".", "${local.done_prefix}Marked", { label = "${local.would_be}announced", color = "#ff7f0e" }],
+        [".", "${local.done_prefix}Stopped", { label = "${local.would_be}stopped", color = "#9467bd" }],
+        [".", "${local.done_prefix}Terminated", { label = "${local.would_be}terminated", color = "#d62728" }],
+      ]
+    },
+    {
+      title  = "What was not done"
+      stat   = "Sum"
+      period = 3600
+      metrics = [
+        [local.metrics_namespace, "${local.done_prefix}Failed", { label = "refused by AWS", color = "#d62728" }],
+        [".", "HeldBack", { label = "held back by a limit", color = "#9467bd" }],
+        [".", "${local.done_prefix}Left", { label = "somebody has to decide", color = "#bcbd22" }],
+        [".", "${local.done_prefix}Deferred", { label = "left for the next run", color = "#ff7f0e" }],
+        [".", "RuleErrors", { label = "rules that cannot be used", color = "#8c564b" }],
+        ["AWS/Lambda", "Errors", "FunctionName", var.name, { label = "failed runs", color = "#000000" }],
+      ]
+    },
+    {
+      title  = "How long a sweep takes, in seconds"
+      stat   = "Maximum"
+      period = 3600
+      yAxis  = { left = { min = 0 } }
+      annotations = {
+        horizontal = [{ label = "the run is ended", value = var.function.timeout_seconds, color = "#d62728" }]
+      }
+      metrics = [
+        [local.metrics_namespace, "Seconds", { label = "seconds" }],
+      ]
+    },
+  ], local.queue_widgets)
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count = local.has_dashboard ? 1 : 0
+
+  # Dashboards are the account's: the region keeps two regions of one account apart.
+  dashboard_name = "${var.name}-${data.aws_region.current.id}"
+  dashboard_body = jsonencode({
+    start          = "-P14D"
+    periodOverride = "inherit"
+    widgets = concat(
+      [
+        {
+          type = "alarm", x = 0, y = 0, width = 24, height = 3
+          properties = {
+            title  = "Tag Policy Engine ${var.name}, ${data.aws_region.current.id}: alarms"
+            alarms = values(local.alarm_arns)
+          }
+        },
+      ],
+      [
+        for index, widget in local.metric_widgets : {
+          type       = "metric", x = index % 2 * 12, y = 3 + floor(index / 2) * 6, width = 12, height = 6
+          properties = merge({ region = data.aws_region.current.id, view = "timeSeries" }, widget)
+        }
+      ],
+      [
+        {
+          type = "log", x = 0, y = 3 + ceil(length(local.metric_widgets) / 2) * 6, width = 24, height = 8
+          properties = {
+            title  = "Last findings"
+            region = data.aws_region.current.id
+            view   = "table"
+            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, due, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+          }
+        },
+      ],
+    )
+  })
+}

@@ -1,0 +1,78 @@
+# Metrics, from the lines that the function logs.
+
+locals {
+  metrics_namespace = "TagPolicy/${var.name}"
+
+  # The last line of a run has its numbers. What a run in another mode than the deployed one found,
+  # such as an audit by hand, is no part of them; and only a run about everything knows how compliant
+  # a VPC is, whatever woke it. What it says of failures and limits counts only where it was to act:
+  # AWS Config may ask for no more than an evaluation. One without rules has looked at nothing.
+  patterns = {
+    run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) }"
+    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
+  }
+
+  # What an audit would have done has names of its own, so that nobody takes it for done later on.
+  done_prefix = local.enforces ? "" : "WouldBe"
+
+  metrics = { for name, metric in {
+    Tagged     = { of = "run", value = "$.summary.outcomes.tagged", prefix = local.done_prefix }
+    Terminated = { of = "run", value = "$.summary.outcomes.terminated", prefix = local.done_prefix }
+    Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }
+    Marked     = { of = "run", value = "$.summary.outcomes.marked", prefix = local.done_prefix }
+    Notified   = { of = "run", value = "$.summary.outcomes.notified", prefix = local.done_prefix }
+    Left       = { of = "run", value = "$.summary.outcomes.left", prefix = local.done_prefix }
+    Deferred   = { of = "run", value = "$.summary.outcomes.deferred", prefix = local.done_prefix }
+    Failed     = { of = "run", value = "$.summary.outcomes.failed", prefix = local.done_prefix }
+    RuleErrors = { of = "run", value = "$.summary.rule_errors", prefix = "" }
+
+    Sweeps      = { of = "sweep", value = "1", prefix = "" }
+    SweepFailed = { of = "sweep", value = "$.summary.outcomes.failed", prefix = "" }
+    HeldBack    = { of = "sweep", value = "$.summary.held_back", prefix = "" }
+    Seconds     = { of = "sweep", value = "$.summary.seconds", prefix = "" }
+
+    Instances  = { of = "complete", value = "$.summary.instances", prefix = "" }
+    Compliant  = { of = "complete", value = "$.summary.compliant", prefix = "" }
+    Exempt     = { of = "complete", value = "$.summary.exempt", prefix = "" }
+    Violations = { of = "complete", value = "$.summary.violations", prefix = "" }
+  } : name => metric if var.create_metrics }
+
+  vpc_metrics = {
+    Instances  = "$.vpc.instances"
+    Compliant  = "$.vpc.compliant"
+    Exempt     = "$.vpc.exempt"
+    Violations = "$.vpc.violations"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each = local.metrics
+
+  name           = "${var.name}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.this.name
+  pattern        = local.patterns[each.value.of]
+
+  metric_transformation {
+    namespace = local.metrics_namespace
+    name      = "${each.value.prefix}${each.key}"
+    value     = each.value.value
+  }
+}
+
+# The function writes a line for each VPC only where it has several.
+resource "aws_cloudwatch_log_metric_filter" "by_vpc" {
+  for_each = var.create_metrics ? local.vpc_metrics : {}
+
+  name           = "${var.name}-${each.key}-by-vpc"
+  log_group_name = aws_cloudwatch_log_group.this.name
+  pattern        = local.patterns.vpc
+
+  metric_transformation {
+    namespace  = local.metrics_namespace
+    name       = each.key
+    value      = each.value
+    dimensions = { VpcId = "$.vpc.vpc_id" }
+  }
+}

@@ -1,0 +1,75 @@
+# Saved queries, in the console under CloudWatch, Logs Insights, Queries.
+
+locals {
+  queries = {
+    "What was stopped or terminated, and why" = <<-EOT
+      fields @timestamp, result, instance_id, instance_name, vpc_id, reason
+      | filter result in ["terminated", "stopped"] and mode = "enforce"
+      | sort @timestamp desc
+      | limit 1000
+    EOT
+
+    "What is due, and when" = <<-EOT
+      fields @timestamp, instance_id, instance_name, vpc_id, due
+      | filter result = "marked" and mode = "enforce"
+      | sort @timestamp desc
+      | limit 1000
+    EOT
+
+    # "marked" was told; "deferred" was not, or could not be marked, and is announced anew.
+    "Who was told of what" = <<-EOT
+      fields @timestamp, result, instance_id, instance_name, vpc_id, owner, due, code, detail
+      | filter remedy = "mark" and mode = "enforce"
+      | sort @timestamp desc
+      | limit 1000
+    EOT
+
+    # Told by every run, until somebody has decided: each is listed once.
+    "What somebody has to decide" = <<-EOT
+      fields @timestamp, instance_id, instance_name, vpc_id, owner, finding, tag_key, reason
+      | filter result = "left"
+      | sort @timestamp desc
+      | dedup instance_id, finding, tag_key
+      | limit 1000
+    EOT
+
+    "What AWS refused" = <<-EOT
+      filter result = "failed"
+      | stats count(*) as findings, count_distinct(instance_id) as instances by code, remedy, tag_key
+      | sort findings desc
+    EOT
+
+    "Who launches instances without the tags" = <<-EOT
+      filter remedy = "tag" and finding = "missing" and ispresent(owner)
+      | stats count_distinct(instance_id) as instances by owner
+      | sort instances desc
+    EOT
+
+    "Which tags are missing" = <<-EOT
+      filter remedy = "tag"
+      | stats count_distinct(instance_id) as instances by tag_key, finding
+      | sort instances desc
+    EOT
+
+    "What happened to an instance (put in its id)" = <<-EOT
+      fields @timestamp, mode, result, finding, tag_key, tag_value, due, reason, code, detail, event_id
+      | filter instance_id = "i-0123456789abcdef0"
+      | sort @timestamp desc
+    EOT
+
+    "Runs" = <<-EOT
+      fields @timestamp, summary.trigger, summary.mode, summary.instances, summary.compliant, summary.violations, summary.seconds, summary.complete
+      | filter message = "summary"
+      | sort @timestamp desc
+      | limit 200
+    EOT
+  }
+}
+
+resource "aws_cloudwatch_query_definition" "this" {
+  for_each = local.queries
+
+  name            = "${var.name}/${each.key}"
+  log_group_names = [aws_cloudwatch_log_group.this.name]
+  query_string    = trimspace(each.value)
+}
