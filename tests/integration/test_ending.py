@@ -109,6 +109,24 @@ def test_a_mark_that_somebody_has_forged_is_announced_anew(engine: Engine) -> No
     assert "does not hold any more" in engine.emails()[0].text
 
 
+def test_a_mark_that_came_with_the_launch_was_copied_and_is_announced_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    original = engine.launch()
+    engine.run()
+    engine.clock.sleep(20 * 3600)
+    copy = engine.launch(engine.tags(original))  # as "Launch more like this" does
+    engine.backdate(copy, -20 * HOUR)
+
+    engine.clock.sleep(4 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    assert f"{copy}  terminate at " in engine.emails()[-1].text
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(copy) == "terminated"
+
+
 def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: Engine) -> None:
     untagged = engine.launch()
     described = 0

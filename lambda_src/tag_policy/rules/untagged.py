@@ -159,6 +159,7 @@ class Untagged:
             mark,
             grace=self.settings.grace_period,
             schedule=self.settings.schedule,
+            created_at=instance.ref.created_at,
             started_at=instance.started_at,
             now=self.now,
         )
