@@ -109,6 +109,79 @@ def test_a_mark_that_somebody_has_forged_is_announced_anew(engine: Engine) -> No
     assert "does not hold any more" in engine.emails()[0].text
 
 
+def test_a_mark_that_came_with_the_launch_was_copied_and_is_announced_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    original = engine.launch()
+    engine.run()
+    engine.clock.sleep(20 * 3600)
+    copy = engine.launch(engine.tags(original))  # as "Launch more like this" does
+    engine.backdate(copy, -20 * HOUR)
+
+    engine.clock.sleep(4 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    assert f"{copy}  terminate at " in engine.emails()[-1].text
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(copy) == "terminated"
+
+
+def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    original = engine.launch()
+    copy = engine.launch({"Name": "web"})
+    engine.run()
+    engine.tag(copy, due=engine.tags(original)[DUE])
+    tags = [{"Key": key} for key in engine.tags(copy) if key != DUE]
+    engine.client("ec2").delete_tags(Resources=[copy], Tags=tags)
+
+    engine.clock.sleep(24 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    assert f"{copy}  terminate at " in engine.emails()[-1].text
+
+
+def test_what_nobody_remembers_having_told_is_told_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+    engine.client("dynamodb").delete_item(
+        TableName="terminate-state", Key={"Key": {"S": f"announced#{untagged}"}}
+    )
+
+    engine.clock.sleep(25 * 3600)
+    with failing("BatchGetItem", AwsError("AccessDeniedException", status=400)):
+        engine.run()
+    assert engine.state(untagged) == "running"
+    engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert "nobody remembers" in engine.emails()[-1].text
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(untagged) == "terminated"
+
+
+def test_what_was_announced_is_marked_anew_where_there_is_no_grace_any_more(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+    mark = read_mark(engine.tags(untagged)[DUE])
+    engine.client("ec2").delete_tags(Resources=[untagged], Tags=[{"Key": DUE}])
+
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": "0s"}
+    engine.run()
+
+    new = read_mark(engine.tags(untagged)[DUE])
+    assert isinstance(mark, Mark)
+    assert isinstance(new, Mark)
+    assert (engine.state(untagged), new.time) == ("running", mark.time)
+
+
 def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: Engine) -> None:
     untagged = engine.launch()
     described = 0

@@ -112,4 +112,9 @@ def test_a_memory_that_is_lost_delays_an_end_and_makes_none_silent(engine: Engin
 
     engine.clock.sleep(24 * 3600 + 5)
     engine.run()
-    assert engine.state(untagged) == "terminated", "its mark says that people were told"
+    assert engine.state(untagged) == "running", "anybody could have written its mark"
+    assert len(engine.emails()) == 2, "people are told anew"
+
+    engine.clock.sleep(24 * 3600 + 60)
+    engine.run()
+    assert engine.state(untagged) == "terminated"

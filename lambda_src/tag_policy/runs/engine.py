@@ -108,8 +108,8 @@ class Engine:
     @cached_property
     def evaluate(self) -> Evaluator:
         """What judges an instance by the rules of the run."""
-        context = self.context
-        return Evaluator(self.rules, context.settings, context.engine, context.now)
+        context, anew = self.context, self._announcements.anew
+        return Evaluator(self.rules, context.settings, context.engine, context.now, anew)
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
@@ -265,7 +265,7 @@ class Engine:
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.context.settings)
         ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
-        ready, not_announced = self._announcements.to_announce(ready)
+        ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
         ready, over_limit = within_limits(ready, looked_at, self.context.settings, self.may_not_end)
         note((*deferred, *not_known, *not_announced, *over_limit))
