@@ -74,12 +74,17 @@ def subject(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published in one call; ``announced`` are the announcements that it names."""
+    """What is published in one call; ``shown`` are the outcomes that it lists."""
 
     subject: str
     body: str
     attributes: Mapping[str, str | int | list[str]]
-    announced: Sequence[Outcome]
+    shown: Sequence[Outcome]
+
+    @property
+    def announced(self) -> Sequence[Outcome]:
+        """The announcements that it names."""
+        return [one for one in self.shown if one.result is Result.MARKED]
 
 
 def messages(report: Report) -> Iterator[Message]:
@@ -107,7 +112,7 @@ def _one_message(report: Report) -> Message:
         subject=subject(report),
         body=body,
         attributes=attributes(report),
-        announced=[one for one in outcomes[:shown] if one.result is Result.MARKED],
+        shown=outcomes[:shown],
     )
 
 

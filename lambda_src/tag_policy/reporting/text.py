@@ -131,12 +131,15 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
 
 
 def _known(report: Report) -> Iterator[str]:
-    """Yield how many findings are as they were when they were last listed."""
+    """Yield how many findings are as they were when they were last listed.
+
+    That was in one of the reports since a time, and not always in the first of them.
+    """
     known = {result: report.outcomes.known[result] for result in WORDING}
     if any(known.values()) and report.told_at is not None:
         yield from (
             "",
-            f"AS IN THE REPORT OF {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
+            f"AS LISTED SINCE {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
         )
         for result, number in known.items():
             if number:
