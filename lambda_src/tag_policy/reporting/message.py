@@ -91,7 +91,8 @@ def messages(report: Report) -> Iterator[Message]:
     """Yield the message of a report, and those for announcements that have no room in it.
 
     Every instance that is announced is named in a message, with its time; what has no room in
-    ``MOST_MESSAGES`` is in none of them.
+    ``MOST_MESSAGES`` is in none of them. Each says how the run went, because a subscription may
+    filter by that.
     """
     told: set[str] = set()
     rest = list(report.outcomes.of(Result.MARKED))
@@ -102,7 +103,7 @@ def messages(report: Report) -> Iterator[Message]:
         rest = [one for one in rest if one.finding.instance.instance_id not in told]
         if not rest or (not message.announced and part > 1):
             return
-        report = replace(report, outcomes=Outcomes(rest), problems=(), rule_errors=())
+        report = replace(report, outcomes=Outcomes(rest))
 
 
 def _one_message(report: Report) -> Message:

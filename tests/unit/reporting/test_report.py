@@ -239,6 +239,21 @@ def test_what_only_a_person_can_mend_is_never_told_as_all_well(code: str) -> Non
     assert parts(told)[0].startswith("PLEASE CHECK: ")
 
 
+def test_each_message_of_an_incomplete_run_says_that_it_is() -> None:
+    marked = [outcome(Result.MARKED, instance=ref(f"i-{n:017x}"), mark=MARK) for n in range(1500)]
+    run = report(outcomes=marked, problems=["no time"], rule_errors=[RuleError("7", "bad")])
+
+    several = list(reporting.messages(run))
+
+    assert len(several) > 1
+    for one in several:
+        machine = json.loads(json.loads(one.body)["default"])
+        assert machine["verdict"].startswith("NEEDS ACTION: the run is incomplete, 1 rule cannot")
+        assert not machine["summary"]["complete"]
+        assert (one.attributes["severity"], one.attributes["complete"]) == ("error", "false")
+        assert "INCOMPLETE" in one.subject
+
+
 def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
     two = {"vpc_ids": ("vpc-abc123c1", "vpc-2")}
 
