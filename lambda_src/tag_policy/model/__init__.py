@@ -272,8 +272,9 @@ class PrincipalKind(StrEnum):
 class Launch:
     """The proof of a creator: the event that launched the instance, and who is behind it.
 
-    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or
-    empty, ``arn`` the ARN that CloudTrail recorded, or empty.
+    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or the
+    user who made a federated user's session, or empty, ``arn`` the ARN that CloudTrail recorded, or
+    empty.
     """
 
     kind: PrincipalKind
