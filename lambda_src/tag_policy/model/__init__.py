@@ -373,6 +373,9 @@ LIMIT = "Limit"
 PART = "Part"
 """The code of an outcome that was held back because the run has seen only a part of everything."""
 
+TOO_SLOW = "TooSlow"
+"""The code of an outcome whose call was not made, because no look right before it was possible."""
+
 CREATOR_UNREADABLE = "creator-unreadable"
 """The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
 
