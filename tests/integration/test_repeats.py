@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from tag_policy.handler import RunError
+from tag_policy.model import LIMIT, Remedy, Result
+from tag_policy.reporting import report
+from tag_policy.runs import repeats
 from tests.integration.conftest import Engine
+from tests.support import moto_config
+from tests.support.builders import outcome
 from tests.support.calls import AwsError, failing
-from tests.support.embedded_aws import ACCOUNT_ID
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 HOUR = 3600
 
@@ -137,3 +142,64 @@ def test_an_audit_is_remembered_apart_from_what_was_done(make_engine: Any) -> No
     items = engine.client("dynamodb").scan(TableName="audit-state")["Items"]
     assert [item["Key"]["S"] for item in items] == ["listed#audit"]
     assert ACCOUNT_ID not in str(items)
+
+
+def test_what_had_no_room_in_a_message_is_not_known_and_is_listed_by_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "MOST_KEPT", 2)
+    untagged = {engine.launch() for _ in range(3)}
+
+    for _ in range(3):
+        engine.run()
+
+    first, second = (email.text for email in engine.emails())
+    assert "1 line left out" in first
+    assert {one for one in untagged if one in first} ^ {one for one in untagged if one in second}
+    assert untagged == {one for one in untagged if one in first or one in second}
+
+
+def test_no_report_is_named_that_did_not_list_what_is_known(engine: Engine) -> None:
+    engine.run()  # finds nothing, and makes no report
+    began = engine.clock.now()
+    engine.clock.sleep(HOUR)
+    engine.launch()
+    engine.run()
+    engine.launch()
+
+    engine.run()
+
+    assert f"AS LISTED SINCE {began:%Y-%m-%d %H:%M} UTC" in engine.emails()[-1].text
+
+
+def test_an_evaluation_for_config_tells_nobody_and_forgets_nothing(make_engine: Any) -> None:
+    engine: Engine = make_engine("events")
+    engine.environment = {**engine.environment, "TAG_POLICY_UNTAGGED_ACTION": "notify"}
+    engine.launch()
+    engine.run()
+
+    engine.run(moto_config.periodic(ACCOUNT_ID, REGION, "events"))
+    engine.run()
+
+    assert len(engine.emails()) == 1
+
+
+def test_a_run_that_cannot_read_the_rules_forgets_nothing(engine: Engine) -> None:
+    untagged = engine.launch()
+    engine.run()
+
+    with failing("Scan", AwsError("AccessDeniedException", status=400)), pytest.raises(RunError):
+        engine.run()
+    engine.run()
+
+    told = [email.text for email in engine.emails() if untagged in email.text]
+    assert len(told) == 1
+
+
+def test_another_remedy_is_another_finding() -> None:
+    stop, terminate = (
+        outcome(Result.DEFERRED, remedy=remedy, tag_key="", value=None, code=LIMIT)
+        for remedy in (Remedy.STOP, Remedy.TERMINATE)
+    )
+
+    assert repeats._digest(stop) != repeats._digest(terminate)

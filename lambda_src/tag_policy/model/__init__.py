@@ -272,8 +272,9 @@ class PrincipalKind(StrEnum):
 class Launch:
     """The proof of a creator: the event that launched the instance, and who is behind it.
 
-    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or
-    empty, ``arn`` the ARN that CloudTrail recorded, or empty.
+    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or the
+    user who made a federated user's session, or empty, ``arn`` the ARN that CloudTrail recorded, or
+    empty.
     """
 
     kind: PrincipalKind
@@ -371,6 +372,9 @@ LIMIT = "Limit"
 
 PART = "Part"
 """The code of an outcome that was held back because the run has seen only a part of everything."""
+
+TOO_SLOW = "TooSlow"
+"""The code of an outcome whose call was not made, because no look right before it was possible."""
 
 CREATOR_UNREADABLE = "creator-unreadable"
 """The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""

@@ -128,9 +128,9 @@ class Report:
     needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
     ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
     when it is woken, empty where it is not. ``page`` is
-    where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is when
-    those outcomes were listed that people know already. ``notes`` are what a reader should know of
-    the run beside that.
+    where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is since
+    when those outcomes were listed that people know already. ``notes`` are what a reader should
+    know of the run beside that.
     """
 
     mode: Mode

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tag_policy.model import LIMIT, PART, Mode, Outcome, Remedy, Result
+from tag_policy.model import LIMIT, PART, TOO_SLOW, Mode, Outcome, Remedy, Result
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
@@ -24,11 +24,13 @@ _MANY = 4
 _NOT_DONE = {
     (Result.FAILED, Remedy.TERMINATE): "not terminated",
     (Result.FAILED, Remedy.STOP): "not stopped",
-    # Deferred may be a call that AWS did not answer, and that it may have carried out.
+    # Deferred with AWS's code is a call that AWS may have carried out.
     (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
     (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
 }
 
+_NOT_TRIED = frozenset({"", LIMIT, PART, TOO_SLOW})
+"""The codes of deferred ends for which no call was made, or none that may have been carried out."""
 
 _VERDICTS = {
     Severity.ERROR: "NEEDS ACTION",
@@ -131,12 +133,15 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
 
 
 def _known(report: Report) -> Iterator[str]:
-    """Yield how many findings are as they were when they were last listed."""
+    """Yield how many findings are as they were when they were last listed.
+
+    That was in one of the reports since a time, and not always in the first of them.
+    """
     known = {result: report.outcomes.known[result] for result in WORDING}
     if any(known.values()) and report.told_at is not None:
         yield from (
             "",
-            f"AS IN THE REPORT OF {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
+            f"AS LISTED SINCE {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
         )
         for result, number in known.items():
             if number:
@@ -207,7 +212,7 @@ def _what(outcome: Outcome) -> str:
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
-    result = Result.FAILED if outcome.code in (LIMIT, PART) else outcome.result
+    result = Result.FAILED if outcome.code in _NOT_TRIED else outcome.result
     return _NOT_DONE.get((result, finding.remedy), "")
 
 

@@ -18,11 +18,19 @@ from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.clock import Clock
-from tag_policy.aws.errors import NotConfirmedError, Refusal, is_about_one, passes, refusal_of
+from tag_policy.aws.errors import (
+    NOT_CONFIRMED,
+    NotConfirmedError,
+    Refusal,
+    is_about_one,
+    passes,
+    refusal_of,
+)
 from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model import (
     ENDING_OF_REMEDY,
     ENDINGS,
+    TOO_SLOW,
     Code,
     Finding,
     Mark,
@@ -78,7 +86,7 @@ _CHANGED = Refusal(
 _TOO_SLOW = Refusal(
     Result.DEFERRED,
     "EC2 took too long to show the instance right before the call; the next run looks again",
-    "TooSlow",
+    TOO_SLOW,
 )
 
 
@@ -407,17 +415,19 @@ class Remediation:
         if not call.findings:
             return
         ending = self._ending(call)
+        if ending is None:
+            ending, refusal = [], replace(refusal, code=refusal.code or NOT_CONFIRMED)
         yield from _done(call.of(ending))
         for instance_id, findings in call.findings.items():
             if instance_id not in ending:
                 for finding in findings:
                     yield Outcome(finding, refusal.result, refusal.detail, refusal.code)
 
-    def _ending(self, call: _Call) -> list[str]:
+    def _ending(self, call: _Call) -> list[str] | None:
         """Return those instances of a call that failed which AWS is ending nevertheless.
 
-        A call that reports an error may have ended the instances of other zones, and an answer that
-        was lost may have been a good one.
+        None where it cannot be told. A call that reports an error may have ended the instances of
+        other zones, and an answer that was lost may have been a good one.
         """
         ending = ENDING_OF_REMEDY.get(call.remedy)
         if not call.tried or ending is None:
@@ -425,7 +435,7 @@ class Remediation:
         try:
             states = states_by_id(self._second_look.ec2, list(call.findings), self._paced)
         except AWS_ERRORS:
-            return []
+            return None
         return [i for i in call.findings if states.get(i) in ending.states]
 
     # Announcing

@@ -162,7 +162,8 @@ class Engine:
         paced = context.paced(context.until_last_try())
         try:
             for told in publish.publish(self.report, context.settings, context.clients, paced):
-                became += self._announcements.complete(told)
+                self._repeats.told(told.shown)
+                became += self._announcements.complete(told.announced)
         except publish.PublishError as error:
             self.problem(str(error), failed=True)
         else:

@@ -51,7 +51,7 @@ class Told:
 class Listed:
     """The findings that people were told of, as digests of 32 bits, and since when; None for never.
 
-    ``at`` is when all of them were last listed.
+    ``at`` is since when: everything is listed anew a day after it, where that is wanted.
     """
 
     digests: frozenset[int]

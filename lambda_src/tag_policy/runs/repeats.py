@@ -7,7 +7,7 @@ message with it was delivered.
 
 import hashlib
 import logging
-from array import array
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tag_policy.model import Code, Mode, Outcome, Result, Scope
@@ -36,17 +36,18 @@ class Repeats:
         self._again = again
         self._now = context.now
         self._is_audit = context.assignment.mode is Mode.AUDIT
-        self._applies = context.assignment.scope is Scope.ALL
+        # One that does not act, such as an evaluation for AWS Config, tells nobody of anything.
+        self._applies = context.assignment.scope is Scope.ALL and context.assignment.acts
+        self._loaded = False
         self._before = Listed(frozenset(), None)
-        self._digests = array("I")
-        self._is_loaded = False
+        self._known = set[int]()
         self.told_at: datetime | None = None
 
     def load(self) -> None:
         """Read what people know, at the beginning of a run."""
         if not self._applies:
             return
-        self._is_loaded = True
+        self._loaded = True
         try:
             self._before = self._memory.listed(self._kind)
         except MEMORY_ERRORS as error:
@@ -64,21 +65,36 @@ class Repeats:
 
     def is_known(self, outcome: Outcome) -> bool:
         """Tell whether people have been told of an outcome as it is."""
-        if not self._applies or (outcome.result not in _STATES and not self._is_audit):
+        if not self._may_repeat(outcome):
             return False
-        digest = _digest(outcome)
-        self._digests.append(digest)
         wanted = self._again is Unchanged.EVERY_RUN
         # It exempts for ever, and hourly words about it would soon be read by nobody.
         if wanted and outcome.finding.code is not Code.EXEMPTION_UNREADABLE:
             return False
-        return digest in self._before.digests
+        digest = _digest(outcome)
+        if digest not in self._before.digests:
+            return False
+        self._known.add(digest)
+        return True
+
+    def told(self, outcomes: Iterable[Outcome]) -> None:
+        """Take in that a message which lists these outcomes was delivered.
+
+        What had no room in any message is not known to anybody, and is listed by the next run.
+        """
+        self._known.update(_digest(one) for one in outcomes if self._may_repeat(one))
+
+    def _may_repeat(self, outcome: Outcome) -> bool:
+        return self._applies and (outcome.result in _STATES or self._is_audit)
 
     def remember(self) -> None:
-        """Remember what people know now, after the report was delivered, or had nothing new."""
-        if not self._is_loaded:
-            return  # nothing was judged, which changes nothing of what people know
-        known = frozenset(self._digests)
+        """Remember what people know now, after the report was delivered, or had nothing new.
+
+        A run that could not read the rules has found nothing out, and forgets nothing.
+        """
+        if not self._loaded:
+            return
+        known = frozenset(self._known)
         at = self.told_at or self._now
         if known == self._before.digests and (not known or at == self._before.at):
             return
@@ -94,6 +110,7 @@ def _digest(outcome: Outcome) -> int:
     parts = (
         outcome.result,
         outcome.code,
+        finding.remedy,
         finding.code,
         finding.instance.instance_id,
         finding.tag_key,
