@@ -1,4 +1,4 @@
-"""What the metrics are made of: the patterns of observability.tf, tried on summaries."""
+"""What the metrics are made of: the patterns of metrics.tf, tried on summaries."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tag_policy.reporting.report import summary
 from tests.support.builders import outcome, report
 from tests.support.filter_pattern import matches, parse, select
 
-TERRAFORM = (Path(__file__).parents[2] / "observability.tf").read_text(encoding="utf-8")
+TERRAFORM = (Path(__file__).parents[2] / "metrics.tf").read_text(encoding="utf-8")
 PATTERNS = {
     name: json.loads(f'"{pattern}"').replace("${var.mode}", "enforce")
     for name, pattern in re.findall(r'^ +(\w+) += "(\{ .* \})"$', TERRAFORM, re.MULTILINE)
