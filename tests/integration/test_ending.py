@@ -146,6 +146,23 @@ def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: 
     assert f"{copy}  terminate at " in engine.emails()[-1].text
 
 
+@pytest.mark.parametrize("tags", [{"exempt": ""}, {"Name": "web"}])
+def test_who_answers_a_message_at_once_is_not_marked(engine: Engine, tags: dict[str, str]) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+
+    def answer_it(call: Call) -> bool:
+        if call.action == "Publish":
+            engine.tag(untagged, **tags)
+        return False
+
+    with failing("Publish", AwsError("none"), answer_it):
+        summary = engine.run()
+
+    assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
+    assert summary["outcomes"]["deferred"] == 1
+
+
 def test_what_nobody_remembers_having_told_is_told_anew(engine: Engine) -> None:
     engine.environment = DAY
     untagged = engine.launch()

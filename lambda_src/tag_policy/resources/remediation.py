@@ -455,7 +455,7 @@ class Remediation:
         final: Mark,
         out_of_time: Callable[[], bool],
     ) -> Iterator[tuple[Outcome, Outcome]]:
-        """Write the final mark where the tag still says what was announced."""
+        """Write the final mark where what was announced is still to be."""
         (one, *_) = outcomes.values()
         key = one.finding.tag_key
         left = list(outcomes)
@@ -467,7 +467,7 @@ class Remediation:
             self._paced.wait()
             try:
                 seen = self._second_look.whole(left)
-                for changed in [i for i in left if seen.tag(i, key) != mark.announcing]:
+                for changed in [i for i in left if not seen.is_announcing(i, mark)]:
                     left.remove(changed)
                     before = outcomes[changed]
                     is_done = seen.tag(changed, key) == str(final)  # an answer was lost
