@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from moto.ec2.models import ec2_backends
 
+from tag_policy.aws.clients import Clients
 from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
-from tests.integration.conftest import Engine
+from tests.integration.conftest import Engine, shared_clients
 from tests.support.calls import AwsError, Call, failing
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 HOUR = timedelta(hours=1)
 DUE = "tag-policy:due"
@@ -143,6 +146,23 @@ def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: 
     assert f"{copy}  terminate at " in engine.emails()[-1].text
 
 
+@pytest.mark.parametrize("tags", [{"exempt": ""}, {"Name": "web"}])
+def test_who_answers_a_message_at_once_is_not_marked(engine: Engine, tags: dict[str, str]) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+
+    def answer_it(call: Call) -> bool:
+        if call.action == "Publish":
+            engine.tag(untagged, **tags)
+        return False
+
+    with failing("Publish", AwsError("none"), answer_it):
+        summary = engine.run()
+
+    assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
+    assert summary["outcomes"]["deferred"] == 1
+
+
 def test_what_nobody_remembers_having_told_is_told_anew(engine: Engine) -> None:
     engine.environment = DAY
     untagged = engine.launch()
@@ -202,6 +222,30 @@ def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: E
     assert summary["outcomes"]["deferred"] == 1
     engine.run()
     assert DUE not in engine.tags(untagged)
+
+
+@pytest.mark.parametrize("grace", ["0s", "24h"])
+def test_no_client_is_made_between_the_look_and_the_call(engine: Engine, grace: str) -> None:
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": grace}
+    untagged = engine.launch()
+    clients, once = Clients(), shared_clients().ec2_once
+    for name in ("ec2", "dynamodb", "sns"):
+        setattr(clients, name, getattr(shared_clients(), name))
+    if grace != "0s":
+        engine.run()
+        engine.clock.sleep(24 * 3600 + 60)
+
+    def make_it(_: Clients) -> Any:
+        # The lock in IAM does not know this key. Not by a call, which would be taken for the engine's.
+        ec2_backends[ACCOUNT_ID][REGION].create_tags([untagged], {"team": "x"})
+        return once
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Clients, "ec2_once", property(make_it))
+        engine.run(clients=clients)
+
+    assert engine.state(untagged) == "running"
+    assert "TerminateInstances" not in engine.actions()
 
 
 def test_young_exempt_and_managed_instances_are_left_alone(engine: Engine) -> None:

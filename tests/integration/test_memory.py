@@ -118,3 +118,18 @@ def test_a_memory_that_is_lost_delays_an_end_and_makes_none_silent(engine: Engin
     engine.clock.sleep(24 * 3600 + 60)
     engine.run()
     assert engine.state(untagged) == "terminated"
+
+
+def test_a_time_without_its_zone_is_not_known_and_the_run_goes_on(engine: Engine) -> None:
+    untagged, tagged = engine.launch(), engine.launch({"Name": "web"})
+    for key in (f"announced#{untagged}", "listed#enforce"):
+        item = {"Time": {"S": "2026-01-01T00:00:00"}, "Mark": {"S": "x"}, "Digests": {"B": b""}}
+        engine.client("dynamodb").put_item(
+            TableName="terminate-state", Item={"Key": {"S": key}} | item
+        )
+
+    summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert engine.tags(tagged)["ProjectCode"] == "Proj007"
+    assert summary["outcomes"]["deferred"] == 1

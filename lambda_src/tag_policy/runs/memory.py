@@ -85,9 +85,7 @@ class Memory:
         """Return what people were last told of those instances of whom they were told anything."""
         items = self._read([_announced(instance_id) for instance_id in sorted(instance_ids)])
         return {
-            key.partition("#")[2]: Told(
-                datetime.fromisoformat(item["Time"]["S"]), item["Mark"]["S"]
-            )
+            key.partition("#")[2]: Told(_time(item), item["Mark"]["S"])
             for key, item in items.items()
         }
 
@@ -112,7 +110,7 @@ class Memory:
             return Listed(frozenset(), None)
         digests = array("I")
         digests.frombytes(bytes(item["Digests"]["B"]))
-        return Listed(frozenset(digests), datetime.fromisoformat(item["Time"]["S"]))
+        return Listed(frozenset(digests), _time(item))
 
     def remember_listed(self, kind: str, listed: Listed) -> None:
         """Remember what was listed; ``listed.at`` must be a time."""
@@ -159,6 +157,13 @@ class Memory:
                     break
             else:
                 raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
+
+
+def _time(item: Mapping[str, Any]) -> datetime:
+    time = datetime.fromisoformat(item["Time"]["S"])
+    if time.tzinfo is None:  # not comparable with any other time
+        raise ValueError("a time without its time zone")
+    return time
 
 
 def _announced(instance_id: str) -> str:
