@@ -333,7 +333,7 @@ class Finding:
     ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who launched the
     instance, by its tags or by CloudTrail, or empty where neither says it. ``launch`` proves a
     value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
-    be.
+    be; ``detail_refused`` is AWS's code where it could not.
     """
 
     instance: InstanceRef
@@ -349,6 +349,7 @@ class Finding:
     owner: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
+    detail_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,9 @@ class Outcomes:
 
     ``counted`` are all of them, ``known`` those of them that people were told of before, and that
     are as they were. ``held_back`` counts those of the deferred that a limit held back,
-    ``unanswered`` those that AWS did not carry out, or did not confirm, and creators whom only a
-    person can set (see ``model.CREATOR_UNREADABLE``); ``vpc_ids`` are those that they are about.
+    ``unanswered`` those that AWS did not carry out, or did not confirm, or of which it refused a
+    part, and creators whom only a person can set (see ``model.CREATOR_UNREADABLE``); ``vpc_ids``
+    are those that they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
@@ -90,6 +91,8 @@ class Outcomes:
             self.held_back += outcome.code == LIMIT
             ends = outcome.finding.remedy in ENDING_OF_REMEDY
             self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
+        elif outcome.result is Result.TAGGED:
+            self.unanswered += bool(outcome.code)
         kept = self._kept.setdefault(outcome.result, [])
         if not is_known and len(kept) < MOST_KEPT:
             kept.append(outcome)

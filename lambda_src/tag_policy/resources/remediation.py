@@ -581,14 +581,14 @@ def _spread(ids: Sequence[str], number: int) -> list[str]:
 
 def _without_detail(finding: Finding, code: str) -> Finding:
     key, _ = finding.detail_tag or ("", "")
-    reason = f"{finding.reason}; {key} could not be written next to it ({code})"
-    return replace(finding, detail_tag=None, reason=reason)
+    reason = f"{finding.reason}; {key} could not be written next to it"
+    return replace(finding, detail_tag=None, detail_refused=code, reason=reason)
 
 
 def _done(call: _Call) -> Iterator[Outcome]:
     for findings in call.findings.values():
         for finding in findings:
-            yield Outcome(finding, _RESULT_OF[finding.remedy])
+            yield Outcome(finding, _RESULT_OF[finding.remedy], code=finding.detail_refused)
 
 
 def _confirm(call: _Call, answer: Iterable["InstanceStateChangeTypeDef"]) -> None:

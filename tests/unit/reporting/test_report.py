@@ -272,6 +272,12 @@ def test_each_message_of_an_incomplete_run_says_that_it_is() -> None:
         assert "INCOMPLETE" in one.subject
 
 
+def test_a_tag_without_the_detail_that_aws_refused_is_not_told_as_all_well() -> None:
+    told = report(outcomes=[outcome(Result.TAGGED, code="UnauthorizedOperation")])
+
+    assert parts(told)[0].startswith("PLEASE CHECK: 1 tag written.")
+
+
 def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
     two = {"vpc_ids": ("vpc-abc123c1", "vpc-2")}
 
