@@ -13,7 +13,7 @@ all alike is found out in a few calls, and not asked for again in the run.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
@@ -68,6 +68,8 @@ _PROBES = 3
 
 _MOST_TRIES = 8
 """Attempts to complete some marks, after which they are announced anew by the next run."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _Tags = tuple[tuple[str, str], ...]
 
@@ -225,7 +227,8 @@ class Remediation:
         try:
             self._paced.once(lambda: self._send_tags(call))
         except ThrottledError:
-            self._parts.append(call)
+            # However fresh the look was: whoever waits for the pace has time to write a value.
+            self._parts.append(replace(call, tried=True, seen_at=_LONG_AGO))
         except AWS_ERRORS as error:
             yield from self._after_error(replace(call, tried=True), error)
         else:
