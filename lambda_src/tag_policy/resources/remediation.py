@@ -236,7 +236,8 @@ class Remediation:
         try:
             self._paced.once(lambda: _send_tags(ec2, call))
         except ThrottledError:
-            self._parts.append(replace(call, seen_at=_LONG_AGO))  # it is looked at again
+            # However fresh the look was: whoever waits for the pace has time to write a value.
+            self._parts.append(replace(call, tried=True, seen_at=_LONG_AGO))
         except AWS_ERRORS as error:
             yield from self._after_error(replace(call, tried=True), error)
         else:
