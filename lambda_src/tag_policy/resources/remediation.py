@@ -369,7 +369,7 @@ class Remediation:
             list(call.findings),
             self._ec2_once(),
         )  # before the look: making it takes a second
-        first_look = max(finding.instance.seen_at for (finding, *_) in call.findings.values())
+        first_look = max(finding.instance.shown_at for (finding, *_) in call.findings.values())
         too_soon = (first_look + FRESH - self._clock.now()).total_seconds()
         if too_soon > 0:
             self._clock.sleep(min(too_soon, FRESH.total_seconds()))
