@@ -20,7 +20,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-python test-terraform test-module test-page check bench bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page check bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,10 @@ demo: setup ## watch the whole engine at work on an embedded AWS
 test: test-python test-terraform test-module ## run every test
 
 test-python: setup ## test the function: unit tests, and against moto
-	$(BIN)/pytest tests/unit tests/integration
+	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/integration
+
+test-fast: setup ## test what needs no AWS: the unit tests
+	$(BIN)/pytest -n auto tests/unit
 
 test-terraform: setup ## test the module: real Terraform, the deployed function, the embedded AWS
 	$(BIN)/pytest tests/terraform

@@ -10,11 +10,11 @@ locals {
     }
     failures = {
       metric      = "SweepFailed"
-      description = "AWS refuses to let the Tag Policy Engine ${var.name} tag, stop or terminate some instances. The report names each with AWS's code. The alarm ends with the first run without such a refusal. ${local.what_to_do}"
+      description = "AWS refuses to let the Tag Policy Engine ${var.name} tag, stop or terminate some instances. The report names each with AWS's code. The alarm ends with the first complete sweep without such a refusal. ${local.what_to_do}"
     }
     limits = {
       metric      = "HeldBack"
-      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (limits), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm ends with the first run that is within its limits. ${local.what_to_do}"
+      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (limits), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm ends with the first complete sweep that is within its limits. ${local.what_to_do}"
     }
   }
 

@@ -64,6 +64,8 @@ resource "aws_lambda_function" "this" {
         # As JSON, because a tag key may hold a comma.
         TAG_POLICY_FORMER_MARKER_TAG_KEYS = jsonencode(sort(var.former_marker_tag_keys))
 
+        TAG_POLICY_REPORT_UNCHANGED = var.report_unchanged
+
         TAG_POLICY_CREATOR_FORMAT             = var.creator_format
         TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
         TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = var.attribution.delay_minutes

@@ -6,10 +6,14 @@ locals {
   # The last line of a run has its numbers. What a run in another mode than the deployed one found,
   # such as an audit by hand, is no part of them; and only a run about everything knows how compliant
   # a VPC is, whatever woke it. What it says of failures and limits counts only where it was to act:
-  # AWS Config may ask for no more than an evaluation. One without rules has looked at nothing.
+  # AWS Config may ask for no more than an evaluation. One without rules has looked at nothing. One
+  # that is incomplete knows of what was refused or held back, and not that nothing was: a zero of it
+  # would end an alarm although nothing was mended.
   patterns = {
     run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) }"
     sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    failed   = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.outcomes.failed > 0)) }"
+    held     = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.held_back > 0)) }"
     complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
     vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
   }
@@ -29,8 +33,8 @@ locals {
     RuleErrors = { of = "run", value = "$.summary.rule_errors", prefix = "" }
 
     Sweeps      = { of = "sweep", value = "1", prefix = "" }
-    SweepFailed = { of = "sweep", value = "$.summary.outcomes.failed", prefix = "" }
-    HeldBack    = { of = "sweep", value = "$.summary.held_back", prefix = "" }
+    SweepFailed = { of = "failed", value = "$.summary.outcomes.failed", prefix = "" }
+    HeldBack    = { of = "held", value = "$.summary.held_back", prefix = "" }
     Seconds     = { of = "sweep", value = "$.summary.seconds", prefix = "" }
 
     Instances  = { of = "complete", value = "$.summary.instances", prefix = "" }

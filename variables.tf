@@ -379,6 +379,18 @@ variable "email_subscriptions" {
   }
 }
 
+variable "report_unchanged" {
+  description = "How often a report lists what is as it was when people were last told of it, such as an instance without tags that is not to be touched: `daily`, `every_run`, or `never`. In between it is only counted, and a sweep that finds nothing new sends nothing. Log and bucket have everything in any case."
+  type        = string
+  default     = "daily"
+  nullable    = false
+
+  validation {
+    condition     = contains(["every_run", "daily", "never"], var.report_unchanged)
+    error_message = "report_unchanged must be \"daily\", \"every_run\" or \"never\"."
+  }
+}
+
 variable "report_bucket" {
   description = <<-EOT
     A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, which the message links to. None by default.

@@ -42,6 +42,14 @@ class AttributionDetails(StrEnum):
     EVENT_TIME = "event_time"
 
 
+class Unchanged(StrEnum):
+    """How often a report lists what is as it was when people were last told of it."""
+
+    EVERY_RUN = "every_run"
+    DAILY = "daily"
+    NEVER = "never"
+
+
 class _Answer(StrEnum):
     TRUE = "true"
     FALSE = "false"
@@ -91,15 +99,18 @@ class Settings:
     config_rule: bool
     config_rule_remediates: bool
     schedule: str
+    report_unchanged: Unchanged
     report_bucket: str
     report_prefix: str
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """Read the ``TAG_POLICY_*`` variables; all but the first six have defaults.
+        """Read the ``TAG_POLICY_*`` variables.
 
-        Raises SettingsError when any is missing or malformed, naming every such variable and, for
-        each, a value that would be right.
+        Terraform writes all of them, and knows the defaults; what is left out here are the queue,
+        the schedule, AWS Config, the share of ``max_destructive_percent`` and the bucket, where an
+        engine has none. Raises SettingsError when any is missing or malformed, naming every such
+        variable and, for each, a value that would be right.
         """
         reader = _Reader(environment)
         settings = cls(
@@ -109,34 +120,33 @@ class Settings:
             vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
             mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
-            grace_period=reader.duration_or("0s", "TAG_POLICY_GRACE_PERIOD"),
-            minimum_age=reader.duration_or("15m", "TAG_POLICY_MINIMUM_AGE"),
-            marker_tag_key=reader.tag_key_or("tag-policy:due", "TAG_POLICY_MARKER_TAG_KEY"),
+            grace_period=reader.duration("TAG_POLICY_GRACE_PERIOD"),
+            minimum_age=reader.duration("TAG_POLICY_MINIMUM_AGE"),
+            marker_tag_key=reader.tag_key("TAG_POLICY_MARKER_TAG_KEY", "tag-policy:due"),
             former_marker_tag_keys=reader.texts("TAG_POLICY_FORMER_MARKER_TAG_KEYS"),
-            exempt_tag_key=reader.tag_key_or("tag-policy:exempt", "TAG_POLICY_EXEMPT_TAG_KEY"),
-            protect_managed=reader.is_true(_Answer.TRUE, "TAG_POLICY_PROTECT_MANAGED"),
-            max_destructive=int(reader.number_or(10, "TAG_POLICY_MAX_DESTRUCTIVE", 0, 1_000_000)),
+            exempt_tag_key=reader.tag_key("TAG_POLICY_EXEMPT_TAG_KEY", "tag-policy:exempt"),
+            protect_managed=reader.is_true("TAG_POLICY_PROTECT_MANAGED"),
+            max_destructive=int(reader.number("TAG_POLICY_MAX_DESTRUCTIVE", 10, 0, 1_000_000)),
             max_destructive_percent=reader.percentage("TAG_POLICY_MAX_DESTRUCTIVE_PERCENT"),
-            creator_format=reader.choice_or(CreatorFormat.NAME, "TAG_POLICY_CREATOR_FORMAT"),
-            attribution_details=reader.choice_or(
-                AttributionDetails.OFF, "TAG_POLICY_ATTRIBUTION_DETAILS"
+            creator_format=reader.choice("TAG_POLICY_CREATOR_FORMAT", CreatorFormat.NAME),
+            attribution_details=reader.choice(
+                "TAG_POLICY_ATTRIBUTION_DETAILS", AttributionDetails.OFF
             ),
             attribution_delay=timedelta(
-                minutes=reader.number_or(30, "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES", 5, 1440)
+                minutes=reader.number("TAG_POLICY_ATTRIBUTION_DELAY_MINUTES", 30, 5, 1440)
             ),
             attribution_budget=timedelta(
-                seconds=reader.number_or(300, "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS", 10, 600)
+                seconds=reader.number("TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS", 300, 10, 600)
             ),
             # CloudTrail allows 2; more is for a stand-in that has no such limit.
-            lookups_per_second=reader.number_or(2, "TAG_POLICY_LOOKUPS_PER_SECOND", 0.1, 1000),
-            queue_url=reader.text_or("", "TAG_POLICY_QUEUE_URL"),
-            config_rule=reader.is_true(_Answer.FALSE, "TAG_POLICY_CONFIG_RULE"),
-            config_rule_remediates=reader.is_true(
-                _Answer.FALSE, "TAG_POLICY_CONFIG_RULE_REMEDIATES"
-            ),
-            schedule=reader.text_or("", "TAG_POLICY_SCHEDULE"),
-            report_bucket=reader.text_or("", "TAG_POLICY_REPORT_BUCKET"),
-            report_prefix=reader.text_or("", "TAG_POLICY_REPORT_PREFIX"),
+            lookups_per_second=reader.number("TAG_POLICY_LOOKUPS_PER_SECOND", 2, 0.1, 1000),
+            queue_url=reader.text_or_none("TAG_POLICY_QUEUE_URL"),
+            config_rule=reader.is_true_or_not_said("TAG_POLICY_CONFIG_RULE"),
+            config_rule_remediates=reader.is_true_or_not_said("TAG_POLICY_CONFIG_RULE_REMEDIATES"),
+            schedule=reader.text_or_none("TAG_POLICY_SCHEDULE"),
+            report_unchanged=reader.choice("TAG_POLICY_REPORT_UNCHANGED", Unchanged.DAILY),
+            report_bucket=reader.text_or_none("TAG_POLICY_REPORT_BUCKET"),
+            report_prefix=reader.text_or_none("TAG_POLICY_REPORT_PREFIX"),
         )
         own_keys = (
             settings.marker_tag_key,
@@ -167,12 +177,15 @@ class _Reader:
             self.problems.append(f"{name} is not set; expected, for example, {example!r}")
         return value
 
-    def text_or(self, default: str, name: str) -> str:
-        return self._environment.get(name, "").strip() or default
+    def text_or_none(self, name: str) -> str:
+        """Read a variable that is not there where an engine has no such thing; else empty."""
+        return self._environment.get(name, "").strip()
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Read a list of strings, written as JSON because a tag key may hold any separator."""
-        value = self._environment.get(name, "").strip() or "[]"
+        value = self.text(name, "[]")
+        if not value:
+            return ()
         try:
             texts = json.loads(value)
         except (ValueError, RecursionError):
@@ -194,15 +207,15 @@ class _Reader:
             )
         return value
 
-    def tag_key_or(self, default: str, name: str) -> str:
+    def tag_key(self, name: str, example: str) -> str:
         value = self._environment.get(name, "")
         if not value.strip():
-            return default
+            return self.text(name, example)
         if trimmed(value) != value:
             # IAM has the key with its blanks, from Terraform: another than what is trimmed here.
             self.problems.append(
                 f"{name} is {quoted(value)}; expected a tag key without blanks at its edges, "
-                f"such as {default!r}"
+                f"such as {example!r}"
             )
         return value
 
@@ -222,12 +235,11 @@ class _Reader:
         value = self.text(name, example)
         return self._one_of(name, value, example) if value else example
 
-    def choice_or(self, default: _Choice, name: str) -> _Choice:
-        value = self._environment.get(name, "").strip()
-        return self._one_of(name, value, default) if value else default
+    def is_true(self, name: str) -> bool:
+        return self.choice(name, _Answer.TRUE) is _Answer.TRUE
 
-    def is_true(self, default: _Answer, name: str) -> bool:
-        return self.choice_or(default, name) is _Answer.TRUE
+    def is_true_or_not_said(self, name: str) -> bool:
+        return bool(self.text_or_none(name)) and self.is_true(name)
 
     def _one_of(self, name: str, value: str, example: _Choice) -> _Choice:
         choices = type(example)
@@ -238,8 +250,10 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}; expected one of {allowed}")
             return example
 
-    def number_or(self, default: float, name: str, least: float, most: float) -> float:
-        value = self._environment.get(name, "").strip() or str(default)
+    def number(self, name: str, example: float, least: float, most: float) -> float:
+        value = self.text(name, str(example))
+        if not value:
+            return example
         try:
             number = float(value)
         except ValueError:
@@ -247,18 +261,20 @@ class _Reader:
         if least <= number <= most:
             return number
         self.problems.append(
-            f"{name} is {value!r}; expected a number from {least} to {most}, such as {default}"
+            f"{name} is {value!r}; expected a number from {least} to {most}, such as {example}"
         )
-        return default
+        return example
 
     def percentage(self, name: str) -> float | None:
-        if not self._environment.get(name, "").strip():
+        if not self.text_or_none(name):
             return None
-        return self.number_or(5, name, 0, 100)
+        return self.number(name, 5, 0, 100)
 
-    def duration_or(self, default: str, name: str) -> timedelta:
-        value = self.text_or(default, name)
+    def duration(self, name: str) -> timedelta:
+        value = self.text(name, "24h")
         match = _DURATION.fullmatch(value)
+        if not value:
+            return timedelta()
         if match is None:
             self.problems.append(
                 f"{name} is {value!r}; expected a whole number with s, m, h or d behind it, "

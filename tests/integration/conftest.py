@@ -22,6 +22,7 @@ from tag_policy.aws.clients import Clients
 from tag_policy.reporting.publish import RunError
 from tag_policy.settings import Settings
 from tests.support import extensions, fleet, moto_cloudtrail, moto_ec2
+from tests.support.builders import ENVIRONMENT
 from tests.support.calls import Call, recording
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
@@ -125,6 +126,7 @@ class Engine:
         """Return what the engine is told, as Terraform tells it."""
         return Settings.from_env(
             {
+                **ENVIRONMENT,
                 "TAG_POLICY_RULES_TABLE": self.table,
                 "TAG_POLICY_STATE_TABLE": f"{self.variant}-state",
                 "TAG_POLICY_TOPIC_ARN": self.topic_arn,

@@ -449,7 +449,7 @@ def test_a_detail_that_may_not_be_written_does_not_keep_its_creator_from_being_w
     assert tags["ProjectCode"] == "Proj007"
     assert "CreatedBy:event-id" not in tags
     assert summary["outcomes"] == counted(tagged=3)
-    told = "CreatedBy:event-id could not be written next to it (UnauthorizedOperation)"
+    told = "CreatedBy:event-id could not be written next to it - UnauthorizedOperation"
     assert told in engine.emails()[0].text
 
 

@@ -77,27 +77,30 @@ def _launch(world: World, number: int, around: float, random: Random) -> None:
     if shape == "none":
         return
     event = make_event("RunInstances", user(number), ids, at)
-    match shape:
-        case "no record":
-            event["CloudTrailEvent"] = "{"
-        case "no index" if exact:
-            event["Resources"] = event["Resources"][:1]
-            world.unindexed.update(ids[1:])
-        case "omitted" if exact:
-            omit_answer(event)
-            event["Resources"] = []
-            world.unreadable.update(ids)
-        case "no answer":
-            event["CloudTrailEvent"] = event["CloudTrailEvent"].replace("instanceId", "id")
-        case _:
-            pass
+    mallory = {"type": "IAMUser", "userName": "mallory"}
+    later = at + timedelta(seconds=random.choice([1, 60, 600, 30 * 24 * 3600]))
+    repetition = make_event("RunInstances", mallory, ids, later)
+    # What is recorded of the repetition is as large, and so has the same form.
+    for one in (event, repetition):
+        match shape:
+            case "no record":
+                one["CloudTrailEvent"] = "{"
+            case "no index" if exact:
+                one["Resources"] = one["Resources"][:1]
+                world.unindexed.update(ids[1:])
+            case "omitted" if exact:
+                omit_answer(one)
+                one["Resources"] = []
+                world.unreadable.update(ids)
+            case "no answer":
+                one["CloudTrailEvent"] = one["CloudTrailEvent"].replace("instanceId", "id")
+            case _:
+                pass
     world.launches |= dict.fromkeys(ids, event)
     world.events += [event, *_decoys(random, ids, at)]
-    if random.random() < 0.3:  # the call is repeated with its client token
-        mallory = {"type": "IAMUser", "userName": "mallory"}
-        later = at + timedelta(seconds=random.choice([1, 60, 600, 30 * 24 * 3600]))
-        if later < NOW:
-            world.repetitions.append(make_event("RunInstances", mallory, ids, later))
+    # Where EC2 tells of the last start only, that may be just when the call was repeated.
+    if exact and random.random() < 0.3 and later < NOW:
+        world.repetitions.append(repetition)
 
 
 def omit_answer(event: Event) -> None:

@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from moto.ec2.models import ec2_backends
 
+from tag_policy.aws.clients import Clients
 from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
-from tests.integration.conftest import Engine
+from tests.integration.conftest import Engine, shared_clients
 from tests.support.calls import AwsError, Call, failing
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 HOUR = timedelta(hours=1)
 DUE = "tag-policy:due"
@@ -109,6 +112,96 @@ def test_a_mark_that_somebody_has_forged_is_announced_anew(engine: Engine) -> No
     assert "does not hold any more" in engine.emails()[0].text
 
 
+def test_a_mark_that_came_with_the_launch_was_copied_and_is_announced_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    original = engine.launch()
+    engine.run()
+    engine.clock.sleep(20 * 3600)
+    copy = engine.launch(engine.tags(original))  # as "Launch more like this" does
+    engine.backdate(copy, -20 * HOUR)
+
+    engine.clock.sleep(4 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    assert f"{copy}  terminate at " in engine.emails()[-1].text
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(copy) == "terminated"
+
+
+def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    original = engine.launch()
+    copy = engine.launch({"Name": "web"})
+    engine.run()
+    engine.tag(copy, due=engine.tags(original)[DUE])
+    tags = [{"Key": key} for key in engine.tags(copy) if key != DUE]
+    engine.client("ec2").delete_tags(Resources=[copy], Tags=tags)
+
+    engine.clock.sleep(24 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    assert f"{copy}  terminate at " in engine.emails()[-1].text
+
+
+@pytest.mark.parametrize("tags", [{"exempt": ""}, {"Name": "web"}])
+def test_who_answers_a_message_at_once_is_not_marked(engine: Engine, tags: dict[str, str]) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+
+    def answer_it(call: Call) -> bool:
+        if call.action == "Publish":
+            engine.tag(untagged, **tags)
+        return False
+
+    with failing("Publish", AwsError("none"), answer_it):
+        summary = engine.run()
+
+    assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
+    assert summary["outcomes"]["deferred"] == 1
+
+
+def test_what_nobody_remembers_having_told_is_told_anew(engine: Engine) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+    engine.client("dynamodb").delete_item(
+        TableName="terminate-state", Key={"Key": {"S": f"announced#{untagged}"}}
+    )
+
+    engine.clock.sleep(25 * 3600)
+    with failing("BatchGetItem", AwsError("AccessDeniedException", status=400)):
+        engine.run()
+    assert engine.state(untagged) == "running"
+    engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert "nobody remembers" in engine.emails()[-1].text
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(untagged) == "terminated"
+
+
+def test_what_was_announced_is_marked_anew_where_there_is_no_grace_any_more(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+    mark = read_mark(engine.tags(untagged)[DUE])
+    engine.client("ec2").delete_tags(Resources=[untagged], Tags=[{"Key": DUE}])
+
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": "0s"}
+    engine.run()
+
+    new = read_mark(engine.tags(untagged)[DUE])
+    assert isinstance(mark, Mark)
+    assert isinstance(new, Mark)
+    assert (engine.state(untagged), new.time) == ("running", mark.time)
+
+
 def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: Engine) -> None:
     untagged = engine.launch()
     described = 0
@@ -129,6 +222,31 @@ def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: E
     assert summary["outcomes"]["deferred"] == 1
     engine.run()
     assert DUE not in engine.tags(untagged)
+
+
+@pytest.mark.parametrize("grace", ["0s", "24h"])
+def test_no_client_is_made_between_the_look_and_the_call(engine: Engine, grace: str) -> None:
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": grace}
+    untagged = engine.launch()
+    clients, once = Clients(), shared_clients().ec2_once
+    for name in ("ec2", "dynamodb", "sns"):
+        setattr(clients, name, getattr(shared_clients(), name))
+    if grace != "0s":
+        engine.run()
+        engine.clock.sleep(24 * 3600 + 60)
+
+    def make_it(_: Clients) -> Any:
+        # The lock in IAM does not know this key. Not by a call, which would be taken for the
+        # engine's.
+        ec2_backends[ACCOUNT_ID][REGION].create_tags([untagged], {"team": "x"})
+        return once
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Clients, "ec2_once", property(make_it))
+        engine.run(clients=clients)
+
+    assert engine.state(untagged) == "running"
+    assert "TerminateInstances" not in engine.actions()
 
 
 def test_young_exempt_and_managed_instances_are_left_alone(engine: Engine) -> None:

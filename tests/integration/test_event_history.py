@@ -1,6 +1,7 @@
 """How the engine asks CloudTrail: at its pace, again where that helps, no longer than it may."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,18 @@ def test_an_answer_that_cannot_be_read_is_not_an_answer_without_events(asker: As
 
     with answering(garble), pytest.raises(NoMoreAnswersError, match="UnreadableAnswer"):
         asker.ask()
+
+
+def test_a_page_that_is_repeated_is_not_asked_for_as_long_as_there_is_time(asker: Asker) -> None:
+    _, token = asker.ask()
+
+    def repeat(_: Call, answer: Any) -> Any:
+        status, headers, body = answer
+        return status, headers, json.dumps({**json.loads(body), "NextToken": token})
+
+    with answering(repeat), pytest.raises(NoAnswerError, match="repeats a page"):
+        asker.ask(token)
+    assert asker.ask(token)[0] == 50
 
 
 def test_a_question_that_is_refused_is_no_reason_not_to_ask_others(asker: Asker) -> None:

@@ -22,7 +22,7 @@ START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 PEOPLE = ("alice", "bob")
-_MARKED_AT = re.compile(r"\bat \d{4}-\d\d-\d\dT[\d:]+Z")
+_MARKED_AT = re.compile(r"^\w+: (\w+) at \d{4}-\d\d-\d\dT[\d:]+Z")
 LAUNCHES = st.tuples(
     st.just("launch"),
     st.sampled_from(PEOPLE),
@@ -31,7 +31,7 @@ LAUNCHES = st.tuples(
             {},
             {"Name": "web"},
             {"Name": "web", "ProjectCode": "P1"},
-            {"Name": "web", "ProjectCode": " ", "CreatedBy": ""},
+            {"Name": "web", "ProjectCode": "", "CreatedBy": ""},
             {"Name": "web", "tag-policy:exempt": ""},
         ]
     ),
@@ -61,10 +61,11 @@ class World:
     def tags(self) -> list[dict[str, str]]:
         """Return the tags of each instance, in the order of their launch.
 
-        The time of a mark is left out: an engine that was throttled has waited, and is that late.
+        Engine and time of a mark are left out: the worlds have an engine each, and one that was
+        throttled has waited, and is that late.
         """
         return [
-            {key: _MARKED_AT.sub("at", value) for key, value in self.engine.tags(instance).items()}
+            {key: _MARKED_AT.sub(r"\1", value) for key, value in self.engine.tags(instance).items()}
             for instance in self.ids
         ]
 
@@ -103,7 +104,7 @@ def edit(world: World, what: str, number: int, key: str) -> None:
     else:
         ec2.create_tags(
             Resources=[instance],
-            Tags=[{"Key": key, "Value": "theirs" if what == "set" else " "}],
+            Tags=[{"Key": key, "Value": "theirs" if what == "set" else ""}],
         )
 
 

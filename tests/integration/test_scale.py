@@ -97,7 +97,7 @@ def test_a_vpc_that_fits_a_page_is_one_call(engine: Engine) -> None:
 
     engine.run()
 
-    assert engine.actions() == ["Scan", "DescribeVpcs", "DescribeInstances"]
+    assert engine.actions() == ["Scan", "BatchGetItem", "DescribeVpcs", "DescribeInstances"]
 
 
 def test_calls_are_no_more_than_tag_sets_and_batches(engine: Engine) -> None:

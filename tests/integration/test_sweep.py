@@ -244,12 +244,15 @@ def test_what_a_service_manages_and_the_account_hides_is_put_right(engine: Engin
 def test_an_sdk_that_cannot_ask_for_hidden_instances_does_not_and_says_so(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hidden = engine.launch({"Name": "node"})
+    hidden, shown = engine.launch({"Name": "node"}), engine.launch({"Name": "web"})
     engine.let_a_service_manage(hidden)
     model = shared_clients().ec2.meta.service_model.operation_model("DescribeInstances")
     monkeypatch.delitem(model.input_shape.members, "IncludeManagedResources")
 
     summary = engine.run()
 
-    assert summary["instances"] == 0
+    assert summary["instances"] == 1
+    (email,) = engine.emails()
+    assert shown in email.text
+    assert "Note:     instances that AWS services manage may be hidden" in email.text
     assert "instances that AWS services manage may be hidden" in caplog.text

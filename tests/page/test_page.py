@@ -244,3 +244,11 @@ def test_a_share_is_never_rounded_up_to_all(open_page: OpenPage) -> None:
     seen = open_page(findings(1), instances=100_000, compliant=99_999)
 
     assert "99.9 %\nCompliant" in seen.text("#cards")
+
+
+def test_what_a_run_could_not_see_stands_beside_what_it_found(open_page: OpenPage) -> None:
+    seen = open_page(instances=10, compliant=10, notes=["instances may be hidden from this run"])
+
+    assert seen.page.locator("#notes li").all_inner_texts() == [
+        "instances may be hidden from this run"
+    ]

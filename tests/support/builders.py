@@ -36,20 +36,34 @@ CREATED_BY = Rule(2, "CreatedBy", Action.USER_LOOKUP, required=True, default="Un
 EXPIRES = Rule(3, "Expires", Action.FUNCTION, required=False, default="today()")
 DEFAULT_RULES = (PROJECT_CODE, CREATED_BY, EXPIRES)
 
-ENVIRONMENT = {
+ENVIRONMENT: Mapping[str, str] = {
     "TAG_POLICY_RULES_TABLE": "tag-policy-rules",
     "TAG_POLICY_STATE_TABLE": "tag-policy-state",
     "TAG_POLICY_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
     "TAG_POLICY_VPC_IDS": "vpc-abc123c1,vpc-0def",
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
     "TAG_POLICY_MODE": "enforce",
+    "TAG_POLICY_GRACE_PERIOD": "0s",
+    "TAG_POLICY_MINIMUM_AGE": "15m",
+    "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",
+    "TAG_POLICY_FORMER_MARKER_TAG_KEYS": "[]",
+    "TAG_POLICY_EXEMPT_TAG_KEY": "tag-policy:exempt",
+    "TAG_POLICY_PROTECT_MANAGED": "true",
+    "TAG_POLICY_MAX_DESTRUCTIVE": "10",
+    "TAG_POLICY_CREATOR_FORMAT": "name",
+    "TAG_POLICY_ATTRIBUTION_DETAILS": "off",
+    "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "30",
+    "TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS": "300",
+    "TAG_POLICY_LOOKUPS_PER_SECOND": "2",
+    "TAG_POLICY_REPORT_UNCHANGED": "daily",
 }
+"""The environment of a function as Terraform writes it, with Terraform's defaults."""
 
 
 def settings(**changes: str) -> Settings:
     """Make settings; ``untagged_action="stop"`` changes ``TAG_POLICY_UNTAGGED_ACTION``."""
     changed = {f"TAG_POLICY_{name.upper()}": value for name, value in changes.items()}
-    return Settings.from_env(ENVIRONMENT | changed)
+    return Settings.from_env({**ENVIRONMENT, **changed})
 
 
 def ref(

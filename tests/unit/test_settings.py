@@ -3,7 +3,13 @@ from datetime import timedelta
 import pytest
 
 from tag_policy.model import Mode, UntaggedAction
-from tag_policy.settings import AttributionDetails, CreatorFormat, Settings, SettingsError
+from tag_policy.settings import (
+    AttributionDetails,
+    CreatorFormat,
+    Settings,
+    SettingsError,
+    Unchanged,
+)
 from tests.support.builders import ENVIRONMENT
 
 
@@ -34,6 +40,7 @@ def test_a_whole_environment_is_read() -> None:
         config_rule=False,
         config_rule_remediates=False,
         schedule="",
+        report_unchanged=Unchanged.DAILY,
         report_bucket="",
         report_prefix="",
     )
@@ -41,8 +48,8 @@ def test_a_whole_environment_is_read() -> None:
 
 def test_what_is_said_about_ending_instances_takes_the_place_of_the_defaults() -> None:
     settings = Settings.from_env(
-        ENVIRONMENT
-        | {
+        {
+            **ENVIRONMENT,
             "TAG_POLICY_GRACE_PERIOD": "24h",
             "TAG_POLICY_MINIMUM_AGE": "2d",
             "TAG_POLICY_MARKER_TAG_KEY": "due",
@@ -62,8 +69,8 @@ def test_what_is_said_about_ending_instances_takes_the_place_of_the_defaults() -
 
 def test_what_is_said_about_creators_takes_the_place_of_the_defaults() -> None:
     settings = Settings.from_env(
-        ENVIRONMENT
-        | {
+        {
+            **ENVIRONMENT,
             "TAG_POLICY_CREATOR_FORMAT": "role/name",
             "TAG_POLICY_ATTRIBUTION_DETAILS": "event_time",
             "TAG_POLICY_ATTRIBUTION_DELAY_MINUTES": "45",

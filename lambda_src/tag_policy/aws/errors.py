@@ -48,6 +48,10 @@ class Refusal:
         object.__setattr__(self, "code", clean(self.code, DETAIL_LIMIT))
 
 
+NOT_CONFIRMED = "NotConfirmed"
+"""The code where nobody can say whether AWS has carried a call out."""
+
+
 class NotConfirmedError(TagPolicyError):
     """AWS answered without an error, and does not say of every instance that it is ending."""
 
@@ -74,5 +78,5 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         return Refusal(result, error.response["Error"].get("Message", ""), code)
-    code = "NotConfirmed" if isinstance(error, NotConfirmedError) else type(error).__name__
+    code = NOT_CONFIRMED if isinstance(error, NotConfirmedError) else type(error).__name__
     return Refusal(result, str(error), code)

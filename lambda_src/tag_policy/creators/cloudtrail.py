@@ -102,8 +102,8 @@ class EventHistory:
 
         With the ``token`` of a page, return those that follow it. Waits before it asks; when
         CloudTrail throttles or fails, it waits longer and asks again. Raises NoAnswerError when
-        CloudTrail refuses this question, NoMoreAnswersError when it denies every one, keeps
-        failing, or the time is up.
+        CloudTrail refuses this question or repeats a page, NoMoreAnswersError when it denies every
+        one, keeps failing, or the time is up.
         """
         request: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": attribute, "AttributeValue": value}],
@@ -138,7 +138,10 @@ class EventHistory:
                 if "Events" in answer:
                     self._pace.faster()
                     self._failure = ("", "")
-                    return Page(answer["Events"], answer.get("NextToken", ""))
+                    following = answer.get("NextToken", "")
+                    if token and following == token:  # it would be asked for the same for ever
+                        raise NoAnswerError("CloudTrail repeats a page", "RepeatedToken")
+                    return Page(answer["Events"], following)
                 code = "UnreadableAnswer"
                 failures += 1
             self._failure = (f"CloudTrail did not answer ({code})", code)

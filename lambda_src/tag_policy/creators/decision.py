@@ -23,7 +23,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 """
 
 EARLIER = timedelta(minutes=10)
-"""How much earlier it may be, where only some of the history is known."""
+"""How much earlier it may be, at most, where the creation is known no better than that."""
 
 
 def launch_among(
@@ -31,16 +31,16 @@ def launch_among(
 ) -> LaunchEvent | None:
     """Return the launch of an instance: the earliest that names it; None where none is that.
 
-    Not one that is later than its creation, which is a repetition. One that is much earlier only
-    where the launches are all that the ``whole_history`` has about the instance: its creation may
-    be known too late, and a repetition then lie close to what is taken for it.
+    Not one that is later than its creation, which is a repetition. One that is earlier by more than
+    two clocks may differ only where the launches are all that the ``whole_history`` has about the
+    instance: its creation may be known too late, and a repetition lie before what is taken for it.
     """
     named = [
         launch
         for launch in launches
         if instance.instance_id in launch.instance_ids
         and launch.event_time <= instance.created_at + LATER
-        and (whole_history or launch.event_time >= instance.created_at - EARLIER)
+        and (whole_history or launch.event_time >= instance.created_at - LATER)
     ]
     return min(named, key=lambda launch: (launch.event_time, launch.event_id), default=None)
 

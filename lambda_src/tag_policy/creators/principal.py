@@ -78,7 +78,7 @@ def principal_of(user_identity: Mapping[str, Any], managers: Mapping[str, str]) 
         case "AWSService":
             return _service(invoked_by, managers) if invoked_by else None
         case "FederatedUser":
-            return _named(PrincipalKind.FEDERATED_USER, _federated_user(user_identity), arn)
+            return _federated_user(user_identity, arn)
         case _:
             # SAMLUser and WebIdentityUser name their user, as IAMUser does; IdentityCenterUser,
             # other accounts (AWSAccount) and types still to come are known by an ARN or id.
@@ -95,11 +95,16 @@ def _named(kind: PrincipalKind, name: str, arn: str) -> Principal | None:
     return Principal(kind, name, arn=arn) if name else None
 
 
-def _federated_user(user_identity: Mapping[str, Any]) -> str:
-    """Return the name of the session; that of the user who made it, where a program chose it."""
-    name = _last_part(_text(user_identity, "arn"))
-    issuer = _mapping(_mapping(user_identity, "sessionContext"), "sessionIssuer")
-    return (is_made_up(name) and _text(issuer, "userName")) or name
+def _federated_user(user_identity: Mapping[str, Any], arn: str) -> Principal | None:
+    """Return the user of a federation token, behind the user who made it and chose the name.
+
+    That is whoever may call GetFederationToken. Where a program chose the name, it is that user.
+    """
+    name = _last_part(arn)
+    issuer = _text(_mapping(_mapping(user_identity, "sessionContext"), "sessionIssuer"), "userName")
+    if issuer and (is_made_up(name) or not name):
+        name = issuer
+    return Principal(PrincipalKind.FEDERATED_USER, name, issuer, arn) if name else None
 
 
 def _assumed_role(

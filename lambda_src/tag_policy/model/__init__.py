@@ -272,8 +272,9 @@ class PrincipalKind(StrEnum):
 class Launch:
     """The proof of a creator: the event that launched the instance, and who is behind it.
 
-    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or
-    empty, ``arn`` the ARN that CloudTrail recorded, or empty.
+    ``name`` is the principal as a reader knows them, ``role`` the role that they acted with, or the
+    user who made a federated user's session, or empty, ``arn`` the ARN that CloudTrail recorded, or
+    empty.
     """
 
     kind: PrincipalKind
@@ -332,7 +333,7 @@ class Finding:
     ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who launched the
     instance, by its tags or by CloudTrail, or empty where neither says it. ``launch`` proves a
     value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
-    be.
+    be; ``detail_refused`` is AWS's code where it could not.
     """
 
     instance: InstanceRef
@@ -348,6 +349,7 @@ class Finding:
     owner: str = ""
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
+    detail_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +373,9 @@ LIMIT = "Limit"
 
 PART = "Part"
 """The code of an outcome that was held back because the run has seen only a part of everything."""
+
+TOO_SLOW = "TooSlow"
+"""The code of an outcome whose call was not made, because no look right before it was possible."""
 
 CREATOR_UNREADABLE = "creator-unreadable"
 """The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""

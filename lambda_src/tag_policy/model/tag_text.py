@@ -18,6 +18,13 @@ Most are Default_Ignorable_Code_Point in
 https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
 """
 
+_CHANGES_WHAT_IT_FOLLOWS = frozenset(
+    chr(code)
+    for codes in ((0x180B, 0x180C, 0x180D, 0x180F), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+    for code in codes
+)
+"""Variation selectors: a part of the character before them, such as of an emoji, else not seen."""
+
 
 def is_blank(value: str) -> bool:
     """Tell whether a value holds nothing that can be seen, so that it is no value.
@@ -34,7 +41,7 @@ def trimmed(value: str) -> str:
     start, end = 0, len(value)
     while start < end and _is_unseen(value[start]):
         start += 1
-    while start < end and _is_unseen(value[end - 1]):
+    while start < end and _is_unseen(value[end - 1], variation_selectors=False):
         end -= 1
     return value[start:end]
 
@@ -75,5 +82,7 @@ def cut(line: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def _is_unseen(character: str) -> bool:
+def _is_unseen(character: str, *, variation_selectors: bool = True) -> bool:
+    if character in _CHANGES_WHAT_IT_FOLLOWS:
+        return variation_selectors
     return character in _UNSEEN_LETTERS or unicodedata.category(character) in _UNSEEN_CATEGORIES

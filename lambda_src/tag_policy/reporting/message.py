@@ -74,19 +74,25 @@ def subject(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published in one call; ``announced`` are the announcements that it names."""
+    """What is published in one call; ``shown`` are the outcomes that it lists."""
 
     subject: str
     body: str
     attributes: Mapping[str, str | int | list[str]]
-    announced: Sequence[Outcome]
+    shown: Sequence[Outcome]
+
+    @property
+    def announced(self) -> Sequence[Outcome]:
+        """The announcements that it names."""
+        return [one for one in self.shown if one.result is Result.MARKED]
 
 
 def messages(report: Report) -> Iterator[Message]:
     """Yield the message of a report, and those for announcements that have no room in it.
 
     Every instance that is announced is named in a message, with its time; what has no room in
-    ``MOST_MESSAGES`` is in none of them.
+    ``MOST_MESSAGES`` is in none of them. Each says how the run went, because a subscription may
+    filter by that.
     """
     told: set[str] = set()
     rest = list(report.outcomes.of(Result.MARKED))
@@ -97,7 +103,7 @@ def messages(report: Report) -> Iterator[Message]:
         rest = [one for one in rest if one.finding.instance.instance_id not in told]
         if not rest or (not message.announced and part > 1):
             return
-        report = replace(report, outcomes=Outcomes(rest), problems=(), rule_errors=())
+        report = replace(report, outcomes=Outcomes(rest))
 
 
 def _one_message(report: Report) -> Message:
@@ -107,7 +113,7 @@ def _one_message(report: Report) -> Message:
         subject=subject(report),
         body=body,
         attributes=attributes(report),
-        announced=[one for one in outcomes[:shown] if one.result is Result.MARKED],
+        shown=outcomes[:shown],
     )
 
 
@@ -193,7 +199,8 @@ def _json(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
         head(report)
         | {
             "findings": [as_record(outcome) for outcome in outcomes[:shown]],
-            "findings_left_out": len(report.outcomes) - shown,
+            "findings_left_out": report.outcomes.new - shown,
+            "findings_known": report.outcomes.known.total(),
         },
         ensure_ascii=False,
     )
@@ -218,6 +225,7 @@ def head(report: Report) -> dict[str, Any]:
         "page": "",
         "log_group": report.log_group,
         "request_id": report.request_id,
+        "notes": list(report.notes),
         "problems": [clean(problem, DETAIL_LIMIT) for problem in report.problems[:MOST_PROBLEMS]],
         "rule_errors": [
             {

@@ -1,15 +1,15 @@
 """The end of a run: its report to the topic, into the log and into the bucket."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import Outcome, TagPolicyError, Trigger
+from tag_policy.model import TagPolicyError, Trigger
 from tag_policy.reporting import sns
 from tag_policy.reporting.archive import Archive, archive
-from tag_policy.reporting.message import messages, whole_text
+from tag_policy.reporting.message import Message, messages, whole_text
 from tag_policy.reporting.report import Report, summaries_by_vpc, summary
 from tag_policy.settings import Settings
 
@@ -67,6 +67,8 @@ def log_the_end(report: Report) -> None:
     """Log what is wrong, and what metrics are made of (metrics.tf)."""
     for rule_error in report.rule_errors:
         log.error("%s", rule_error)
+    for note in report.notes:
+        log.warning("%s", note)
     for problem in report.problems:
         log.error("%s", problem)
     if len(report.by_vpc) > 1:
@@ -77,11 +79,11 @@ def log_the_end(report: Report) -> None:
 
 def publish(
     report: Report, settings: Settings, clients: Clients, paced: PacedCalls
-) -> Iterator[Sequence[Outcome]]:
+) -> Iterator[Message]:
     """Publish the report, where it has something to say, in as many messages as it needs.
 
     ``paced`` makes the calls, and makes those again that are throttled; it leaves time to log the
-    report. Yields, after each message that SNS has accepted, the announcements that it names.
+    report. Yields each message after SNS has accepted it.
     Raises PublishError where one is not accepted; the log has the report then.
     """
     if not report.has_something_to_say:
@@ -94,4 +96,4 @@ def publish(
             raise PublishError(
                 f"the report could not be published to {settings.topic_arn}: {error}"
             ) from error
-        yield message.announced
+        yield message

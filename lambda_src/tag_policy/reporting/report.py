@@ -62,13 +62,16 @@ def total(tallies: Iterable[Tally]) -> Tally:
 class Outcomes:
     """The outcomes of a run: all are counted, and of each result as many kept as can be told.
 
-    ``held_back`` counts those of the deferred that a limit held back, ``unanswered`` those that AWS
-    did not carry out, or did not confirm, and creators whom only a person can set (see
-    ``model.CREATOR_UNREADABLE``); ``vpc_ids`` are those that they are about.
+    ``counted`` are all of them, ``known`` those of them that people were told of before, and that
+    are as they were. ``held_back`` counts those of the deferred that a limit held back,
+    ``unanswered`` those that AWS did not carry out, or did not confirm, or of which it refused a
+    part, and creators whom only a person can set (see ``model.CREATOR_UNREADABLE``); ``vpc_ids``
+    are those that they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.counted = Counter[Result]()
+        self.known = Counter[Result]()
         self.vpc_ids = set[str]()
         self.held_back = 0
         self.unanswered = 0
@@ -76,16 +79,22 @@ class Outcomes:
         for outcome in outcomes:
             self.add(outcome)
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome, and keep it if there are not too many like it."""
+    def add(self, outcome: Outcome, *, is_known: bool = False) -> None:
+        """Count an outcome, and keep it if there are not too many like it.
+
+        What ``is_known`` to people from an earlier report is counted, and not kept.
+        """
         self.counted[outcome.result] += 1
+        self.known[outcome.result] += is_known
         self.vpc_ids.add(outcome.finding.instance.vpc_id)
         if outcome.result is Result.DEFERRED:
             self.held_back += outcome.code == LIMIT
             ends = outcome.finding.remedy in ENDING_OF_REMEDY
             self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
+        elif outcome.result is Result.TAGGED:
+            self.unanswered += bool(outcome.code)
         kept = self._kept.setdefault(outcome.result, [])
-        if len(kept) < MOST_KEPT:
+        if not is_known and len(kept) < MOST_KEPT:
             kept.append(outcome)
 
     def replace(self, before: Outcome, after: Outcome) -> None:
@@ -98,8 +107,13 @@ class Outcomes:
         self.add(after)
 
     def __len__(self) -> int:
-        """Return how many there were, kept or not."""
+        """Return how many there were, kept or not, known or not."""
         return self.counted.total()
+
+    @property
+    def new(self) -> int:
+        """How many there were that people do not know from an earlier report."""
+        return self.counted.total() - self.known.total()
 
     def of(self, result: Result) -> Sequence[Outcome]:
         """Return the first of those with a result."""
@@ -117,7 +131,9 @@ class Report:
     needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
     ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
     when it is woken, empty where it is not. ``page`` is
-    where the report is to be read as a page, empty where it is kept nowhere.
+    where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is since
+    when those outcomes were listed that people know already. ``notes`` are what a reader should
+    know of the run beside that.
     """
 
     mode: Mode
@@ -146,6 +162,8 @@ class Report:
     problems: Sequence[str] = ()
     failed: bool = False
     page: str = ""
+    told_at: datetime | None = None
+    notes: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -170,7 +188,7 @@ class Report:
         hour.
         """
         asked = self.is_sweep or self.trigger is Trigger.MANUAL
-        return bool(self.outcomes or self.problems or (self.rule_errors and asked))
+        return bool(self.outcomes.new or self.problems or (self.rule_errors and asked))
 
     @property
     def severity(self) -> Severity:

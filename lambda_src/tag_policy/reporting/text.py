@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tag_policy.model import LIMIT, PART, Mode, Outcome, Remedy, Result
+from tag_policy.model import LIMIT, PART, TOO_SLOW, Mode, Outcome, Remedy, Result
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
@@ -24,11 +24,13 @@ _MANY = 4
 _NOT_DONE = {
     (Result.FAILED, Remedy.TERMINATE): "not terminated",
     (Result.FAILED, Remedy.STOP): "not stopped",
-    # Deferred may be a call that AWS did not answer, and that it may have carried out.
+    # Deferred with AWS's code is a call that AWS may have carried out.
     (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
     (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
 }
 
+_NOT_TRIED = frozenset({"", LIMIT, PART, TOO_SLOW})
+"""The codes of deferred ends for which no call was made, or none that may have been carried out."""
 
 _VERDICTS = {
     Severity.ERROR: "NEEDS ACTION",
@@ -66,7 +68,8 @@ def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
         _head(report),
         _what_is_wrong(report),
         _sections(report, outcomes, shown),
-        _tail(report, len(report.outcomes) - shown),
+        _known(report),
+        _tail(report, report.outcomes.new - shown),
     )
     return "\n".join(clean(line, LINE_LIMIT) for line in lines)
 
@@ -96,6 +99,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
     yield f"Mode:     {report.mode}"
     yield f"Trigger:  {report.trigger}"
+    yield from (f"Note:     {note}" for note in report.notes)
 
 
 def _what_is_wrong(report: Report) -> Iterator[str]:
@@ -120,11 +124,29 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
     for result, some in itertools.groupby(outcomes[:shown], lambda outcome: outcome.result):
         wording = WORDING[result]
         heading = wording.audit_heading if report.mode is Mode.AUDIT else wording.heading
-        yield from ("", f"{heading} ({counted[result]:,})")
+        new = counted[result] - report.outcomes.known[result]
+        yield from ("", f"{heading} ({new:,})")
         if result is Result.DEFERRED:
             yield f"  Looked at again {next_run(report.schedule, report.time)}."
         alike = result in (Result.DEFERRED, Result.FAILED)
         yield from _by_owner(list(some), _together if alike else _one_by_one)
+
+
+def _known(report: Report) -> Iterator[str]:
+    """Yield how many findings are as they were when they were last listed.
+
+    That was in one of the reports since a time, and not always in the first of them.
+    """
+    known = {result: report.outcomes.known[result] for result in WORDING}
+    if any(known.values()) and report.told_at is not None:
+        yield from (
+            "",
+            f"AS LISTED SINCE {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
+        )
+        for result, number in known.items():
+            if number:
+                wording = WORDING[result]
+                yield f"  {number:,} {wording.one if number == 1 else wording.many}"
 
 
 def _by_owner(
@@ -190,7 +212,7 @@ def _what(outcome: Outcome) -> str:
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
-    result = Result.FAILED if outcome.code in (LIMIT, PART) else outcome.result
+    result = Result.FAILED if outcome.code in _NOT_TRIED else outcome.result
     return _NOT_DONE.get((result, finding.remedy), "")
 
 

@@ -308,12 +308,18 @@ def _created_at(description: "InstanceTypeDef") -> datetime:
     """Return when the instance came to be, or the earliest moment after it that EC2 still tells.
 
     ``LaunchTime`` is only the last start. The primary network interface is attached at launch and
-    cannot be detached; the root volume is attached at launch too, unless it was replaced.
+    cannot be detached; the root volume is attached at launch too, unless it was replaced. Where an
+    instance has several network cards, an interface of each may have the device index 0: the
+    primary one is the earliest.
     """
-    for interface in description.get("NetworkInterfaces", []):
-        attachment = interface.get("Attachment", {})
-        if attachment.get("DeviceIndex") == 0 and "AttachTime" in attachment:
-            return attachment["AttachTime"]
+    attached = [
+        attachment["AttachTime"]
+        for interface in description.get("NetworkInterfaces", [])
+        if (attachment := interface.get("Attachment", {})).get("DeviceIndex") == 0
+        and "AttachTime" in attachment
+    ]
+    if attached:
+        return min(attached)
     for mapping in description.get("BlockDeviceMappings", []):
         if mapping.get("DeviceName") == description.get("RootDeviceName"):
             attach_time = mapping.get("Ebs", {}).get("AttachTime")

@@ -18,11 +18,19 @@ from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.clock import Clock
-from tag_policy.aws.errors import NotConfirmedError, Refusal, is_about_one, passes, refusal_of
+from tag_policy.aws.errors import (
+    NOT_CONFIRMED,
+    NotConfirmedError,
+    Refusal,
+    is_about_one,
+    passes,
+    refusal_of,
+)
 from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model import (
     ENDING_OF_REMEDY,
     ENDINGS,
+    TOO_SLOW,
     Code,
     Finding,
     Mark,
@@ -66,6 +74,9 @@ _MOST_LOOKS = 3
 _PROBES = 3
 """Instances to whom a tag is refused, and to nobody granted, before it is refused to all alike."""
 
+_MOST_TRIES = 8
+"""Attempts to complete some marks, after which they are announced anew by the next run."""
+
 _Tags = tuple[tuple[str, str], ...]
 
 _OUT_OF_TIME = Refusal(Result.DEFERRED, "the time of this run was up; the next run goes on here")
@@ -75,7 +86,7 @@ _CHANGED = Refusal(
 _TOO_SLOW = Refusal(
     Result.DEFERRED,
     "EC2 took too long to show the instance right before the call; the next run looks again",
-    "TooSlow",
+    TOO_SLOW,
 )
 
 
@@ -208,6 +219,7 @@ class Remediation:
 
     def _write(self, call: _Call) -> Iterator[Outcome]:
         """Write or delete the tags of a call; what is to be ended goes on from there."""
+        ec2 = self._ec2_once()  # before the look: making it takes a second
         self._paced.wait()
         try:
             unchanged = self._unchanged(call)
@@ -220,7 +232,7 @@ class Remediation:
         if not call.findings:
             return
         try:
-            self._paced.once(lambda: self._send_tags(call))
+            self._paced.once(lambda: _send_tags(ec2, call))
         except ThrottledError:
             self._parts.append(call)
         except AWS_ERRORS as error:
@@ -246,14 +258,6 @@ class Remediation:
             if following.whats != call.whats or number > BATCH_SIZE:
                 return
             yield from following.findings
-
-    def _send_tags(self, call: _Call) -> None:
-        ids = list(call.findings)
-        tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in call.tags]
-        if call.remedy is Remedy.UNMARK:
-            self._ec2_once().delete_tags(Resources=ids, Tags=tags)
-        else:
-            self._ec2_once().create_tags(Resources=ids, Tags=tags)
 
     def _written(self, call: _Call) -> Iterator[Outcome]:
         if call.remedy in ENDING_OF_REMEDY:
@@ -354,7 +358,10 @@ class Remediation:
         Whoever replaces the only tag of an instance deletes it and writes another: for a moment it
         has none, and EC2 may show that moment for some seconds.
         """
-        ids = list(call.findings)
+        ids, ec2 = (
+            list(call.findings),
+            self._ec2_once(),
+        )  # before the look: making it takes a second
         first_look = max(finding.instance.seen_at for (finding, *_) in call.findings.values())
         too_soon = (first_look + FRESH - self._clock.now()).total_seconds()
         if too_soon > 0:
@@ -373,11 +380,11 @@ class Remediation:
             return
         still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
         if still:
-            yield from self._end_now(call.of(still))
+            yield from self._end_now(call.of(still), ec2)
         yield from self._refused(call.of(sorted(call.findings.keys() - set(still))), _CHANGED)
 
-    def _end_now(self, call: _Call) -> Iterator[Outcome]:
-        ids, ec2 = list(call.findings), self._ec2_once()
+    def _end_now(self, call: _Call, ec2: "EC2Client") -> Iterator[Outcome]:
+        ids = list(call.findings)
         try:
             if call.remedy is Remedy.STOP:
                 stopping = self._paced.once(lambda: ec2.stop_instances(InstanceIds=ids))
@@ -404,17 +411,19 @@ class Remediation:
         if not call.findings:
             return
         ending = self._ending(call)
+        if ending is None:
+            ending, refusal = [], replace(refusal, code=refusal.code or NOT_CONFIRMED)
         yield from _done(call.of(ending))
         for instance_id, findings in call.findings.items():
             if instance_id not in ending:
                 for finding in findings:
                     yield Outcome(finding, refusal.result, refusal.detail, refusal.code)
 
-    def _ending(self, call: _Call) -> list[str]:
+    def _ending(self, call: _Call) -> list[str] | None:
         """Return those instances of a call that failed which AWS is ending nevertheless.
 
-        A call that reports an error may have ended the instances of other zones, and an answer that
-        was lost may have been a good one.
+        None where it cannot be told. A call that reports an error may have ended the instances of
+        other zones, and an answer that was lost may have been a good one.
         """
         ending = ENDING_OF_REMEDY.get(call.remedy)
         if not call.tried or ending is None:
@@ -422,7 +431,7 @@ class Remediation:
         try:
             states = states_by_id(self._second_look.ec2, list(call.findings), self._paced)
         except AWS_ERRORS:
-            return []
+            return None
         return [i for i in call.findings if states.get(i) in ending.states]
 
     # Announcing
@@ -456,41 +465,53 @@ class Remediation:
         final: Mark,
         out_of_time: Callable[[], bool],
     ) -> Iterator[tuple[Outcome, Outcome]]:
-        """Write the final mark where the tag still says what was announced."""
+        """Write the final mark where what was announced is still to be."""
         (one, *_) = outcomes.values()
         key = one.finding.tag_key
         left = list(outcomes)
+        ec2 = self._ec2_once()
         refusal = _OUT_OF_TIME
-        while left and not out_of_time():
+        for _ in range(_MOST_TRIES):
+            if not left or out_of_time():
+                break
             self._paced.wait()
             try:
                 seen = self._second_look.whole(left)
-                for changed in [i for i in left if seen.tag(i, key) != mark.announcing]:
+                for changed in [i for i in left if not seen.is_announcing(i, mark)]:
                     left.remove(changed)
                     before = outcomes[changed]
                     is_done = seen.tag(changed, key) == str(final)  # an answer was lost
                     yield before, before if is_done else _deferred(before, _CHANGED)
                 if left:
-                    self._complete_now(left, key, final)
+                    self._complete_now(ec2, left, key, final)
             except ThrottledError:
                 continue
             except AWS_ERRORS as error:
                 refusal = refusal_of(error)
-                if passes(error):
-                    continue
-                break
+                if not passes(error):
+                    break
+                continue
             yield from ((outcomes[i], outcomes[i]) for i in left)
             return
         yield from ((outcomes[i], _deferred(outcomes[i], refusal)) for i in left)
 
-    def _complete_now(self, ids: Sequence[str], key: str, mark: Mark) -> None:
+    def _complete_now(self, ec2: "EC2Client", ids: Sequence[str], key: str, mark: Mark) -> None:
         tags: list[TagTypeDef] = [{"Key": key, "Value": str(mark)}]
-        self._paced.once(lambda: self._ec2_once().create_tags(Resources=ids, Tags=tags))
+        self._paced.once(lambda: ec2.create_tags(Resources=ids, Tags=tags))
 
 
 def _deferred(outcome: Outcome, refusal: Refusal) -> Outcome:
     detail = f"people were told, but it could not be marked: {refusal.detail}; it is announced anew"
     return replace(outcome, result=Result.DEFERRED, detail=detail, code=refusal.code)
+
+
+def _send_tags(ec2: "EC2Client", call: _Call) -> None:
+    ids = list(call.findings)
+    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in call.tags]
+    if call.remedy is Remedy.UNMARK:
+        ec2.delete_tags(Resources=ids, Tags=tags)
+    else:
+        ec2.create_tags(Resources=ids, Tags=tags)
 
 
 def _marked(call: _Call) -> _Call:
@@ -560,14 +581,14 @@ def _spread(ids: Sequence[str], number: int) -> list[str]:
 
 def _without_detail(finding: Finding, code: str) -> Finding:
     key, _ = finding.detail_tag or ("", "")
-    reason = f"{finding.reason}; {key} could not be written next to it ({code})"
-    return replace(finding, detail_tag=None, reason=reason)
+    reason = f"{finding.reason}; {key} could not be written next to it"
+    return replace(finding, detail_tag=None, detail_refused=code, reason=reason)
 
 
 def _done(call: _Call) -> Iterator[Outcome]:
     for findings in call.findings.values():
         for finding in findings:
-            yield Outcome(finding, _RESULT_OF[finding.remedy])
+            yield Outcome(finding, _RESULT_OF[finding.remedy], code=finding.detail_refused)
 
 
 def _confirm(call: _Call, answer: Iterable["InstanceStateChangeTypeDef"]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import Finding, Instance, Remedy, Verdict
+from tag_policy.model import Finding, Instance, Mark, Remedy, Verdict
 from tag_policy.resources.instance import ended, instances_by_id, touched
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ class Seen:
         """Return the value of a tag of an instance; None where it has none, or is not there."""
         instance = self.instances.get(instance_id)
         return None if instance is None else instance.tags.get(key)
+
+    def is_announcing(self, instance_id: str, mark: Mark) -> bool:
+        """Tell whether an instance says that a mark is being announced, and is still to have it."""
+        verdict = self.verdicts.get(instance_id)
+        return verdict is not None and any(
+            finding.mark is not None and finding.value == mark.announcing
+            for finding in verdict.findings
+        )
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:

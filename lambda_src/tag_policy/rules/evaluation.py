@@ -1,6 +1,6 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,17 +20,20 @@ class Evaluator:
 
     Called with an instance, it returns its verdict. An instance without any tag, not even one of
     AWS's own (``aws:…``), gets the untagged action instead of the rules, unless that action is
-    ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone.
+    ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone. ``anew``
+    are the instances that are to be announced, whatever their marks say.
     """
 
     rules: Sequence[Rule]
     settings: Settings
     engine: str
     now: datetime
+    anew: Container[str] = frozenset()
 
     @cached_property
-    def _untagged(self) -> Untagged:
-        return Untagged(self.settings, self.engine, self.now)
+    def untagged(self) -> Untagged:
+        """What judges an instance without tags."""
+        return Untagged(self.settings, self.engine, self.now, self.anew)
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
@@ -43,11 +46,11 @@ class Evaluator:
             return Verdict(exempt=True)
         if (
             self.settings.untagged_action is not UntaggedAction.REMEDIATE
-            and self._untagged.has_no_tags(instance.tags)
+            and self.untagged.has_no_tags(instance.tags)
         ):
-            return Verdict(tuple(self._untagged.findings(instance)))
+            return Verdict(tuple(self.untagged.findings(instance)))
         untidy = _untidy_tags(instance, self.rules, self.now)
-        return Verdict((*untidy, *self._untagged.marks_to_remove(instance)))
+        return Verdict((*untidy, *self.untagged.marks_to_remove(instance)))
 
 
 def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> Iterator[Finding]:

@@ -74,17 +74,26 @@ def due_at(mark: Mark, grace: timedelta) -> datetime:
 
 
 def trusted(
-    mark: Mark, *, grace: timedelta, schedule: str, started_at: datetime, now: datetime
+    mark: Mark,
+    *,
+    grace: timedelta,
+    schedule: str,
+    created_at: datetime,
+    started_at: datetime,
+    now: datetime,
 ) -> bool:
     """Tell whether what a mark of this engine says still holds.
 
-    ``grace`` is the longest time that there may be between announcement and end; ``started_at`` is
-    the last start of the instance. A mark counts if people were told of it, not in the future; if
-    its time lies within what could be announced then; if nobody has started the instance since it
-    was ended by it; and if it is not overdue by more than a day, or two periods of the schedule:
-    nobody remembers an announcement of months ago.
+    ``grace`` is the longest time that there may be between announcement and end; ``created_at``
+    is when the instance came to be, ``started_at`` its last start. A mark counts if people were
+    told of it, not in the future, and not before there was the instance, because it was copied from
+    another one then; if its time lies within what could be announced then; if nobody has started
+    the instance since it was ended by it; and if it is not overdue by more than a day, or two
+    periods of the schedule: nobody remembers an announcement of months ago.
     """
     if mark.announced is None or mark.announced > now + _SKEW:
+        return False
+    if mark.announced < created_at - _SKEW:
         return False
     # A mark says in whole seconds what was announced within one.
     if not mark.announced - _SKEW <= mark.time <= mark.announced + grace + _SKEW:

@@ -6,12 +6,13 @@ tag is not ours; its mark does not count, so that people have to be told; its ti
 is due.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tag_policy.model import (
     ENDING_OF_ACTION,
+    ENDING_OF_REMEDY,
     Code,
     Finding,
     Instance,
@@ -27,11 +28,15 @@ _NO_TAGS = "no tags at all"
 
 @dataclass(frozen=True, slots=True)
 class Untagged:
-    """Judges instances without tags, for the engine of a name and at a time."""
+    """Judges instances without tags, for the engine of a name and at a time.
+
+    ``anew`` are the instances that are to be announced, whatever their tags or the settings say.
+    """
 
     settings: Settings
     engine: str
     now: datetime
+    anew: Container[str] = frozenset()
 
     def has_no_tags(self, tags: Mapping[str, str]) -> bool:
         """Tell whether an instance has no tag, not even one of AWS's own (``aws:…``).
@@ -122,31 +127,43 @@ class Untagged:
                 "it: one engine at most may end the instances of a VPC"
             )
             return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
-        if isinstance(mark, Mark) and self._holds(mark, action, instance):
+        anew = instance.ref.instance_id in self.anew
+        if isinstance(mark, Mark) and not anew and self._holds(mark, action, instance):
             if due_at(mark, grace) <= self.now:
-                return Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
+                due = Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
+                # What it says has to be remembered; without grace nobody was told of anything.
+                return replace(due, tag_key=key, value=value) if grace else due
             return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, f"{_NO_TAGS}; {mark}")
         reason = _NO_TAGS
         if isinstance(mark, Mark):
             reason += f"; what its tag {key} says does not hold any more"
         elif isinstance(mark, Announcing):
             reason += "; it is not known whether people were told before"
-        time = self.now + grace
         return Finding(
             instance.ref,
-            Remedy.MARK if grace else remedy,
+            Remedy.MARK if grace or anew else remedy,
             Code.UNTAGGED,
             reason,
             tag_key=key,
             value=value,
-            mark=Mark(
-                self.engine,
-                action,
-                time.replace(microsecond=0),
-                UNTAGGED,
-                announced=time.replace(microsecond=0) if grace else None,
-            ),
+            mark=self._mark(action),
         )
+
+    def announced_anew(self, finding: Finding) -> Finding:
+        """Return that an instance that was to be ended, by a mark of its, is announced anew."""
+        ending = ENDING_OF_REMEDY[finding.remedy]
+        return replace(
+            finding,
+            remedy=Remedy.MARK,
+            reason=f"{_NO_TAGS}; nobody remembers that people were told what its tag "
+            f"{finding.tag_key} says",
+            mark=self._mark(ending.action),
+        )
+
+    def _mark(self, action: UntaggedAction) -> Mark:
+        grace = self.settings.grace_period
+        time = (self.now + grace).replace(microsecond=0)
+        return Mark(self.engine, action, time, UNTAGGED, announced=time if grace else None)
 
     def _holds(self, mark: Mark, action: UntaggedAction, instance: Instance) -> bool:
         """Tell whether a mark of this engine still says what is to happen."""
@@ -159,6 +176,7 @@ class Untagged:
             mark,
             grace=self.settings.grace_period,
             schedule=self.settings.schedule,
+            created_at=instance.ref.created_at,
             started_at=instance.started_at,
             now=self.now,
         )

@@ -11,23 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
 from tag_policy.reporting.report import MOST_KEPT
 from tag_policy.resources.remediation import Remediation
 from tag_policy.rules.limits import is_destructive
+from tag_policy.rules.untagged import Untagged
 from tag_policy.runs.context import RunContext
-from tag_policy.runs.memory import Memory, MemoryFailedError, Told
+from tag_policy.runs.memory import MEMORY_ERRORS, Memory, Told
 
 log = logging.getLogger(__name__)
-
-MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, ValueError)
-"""How the state table may fail, or what stands in it be unreadable."""
 
 _NO_ROOM = "a run announces 2,000 instances at most; the next run announces more"
 _UNTOLD = "no message about it was accepted; the next run announces it anew"
 _NOT_KNOWN = (
-    "whether people were told of a later time cannot be read from the state table; the next run "
+    "what people were told, and of what time, cannot be read from the state table; the next run "
     "looks again"
 )
 
@@ -38,15 +35,22 @@ class Announcements:
     ``problem`` is told what could not be read or kept.
     """
 
-    def __init__(self, context: RunContext, problem: Callable[[str], None]) -> None:
+    def __init__(self, context: RunContext, memory: Memory, problem: Callable[[str], None]) -> None:
         self._context = context
         self._problem = problem
-        self._memory = Memory(context.clients, context.settings.state_table)
+        self._memory = memory
         self._pending: dict[str, Outcome] = {}
         self.remediation: Remediation | None = None
+        self.anew: set[str] = set()
 
-    def to_announce(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Outcome]]:
+    def to_announce(
+        self, findings: Sequence[Finding], untagged: Untagged
+    ) -> tuple[list[Finding], list[Outcome]]:
         """Return the findings to act on, and those that are left for now, as deferred.
+
+        Whoever may tag an instance may give it a mark: copied from another one, as "Launch more
+        like this" does, or forged. An announced mark ends an instance only if it is remembered that
+        people were told just that of it; otherwise they are told anew.
 
         Nothing is announced for an earlier time than people were last told, and nothing is ended
         before that time, whatever has become of the mark or of the grace period since. What was
@@ -57,7 +61,7 @@ class Announcements:
         deferred: list[Outcome] = []
         announced = 0
         for finding in findings:
-            as_told = self._as_told(finding, told)
+            as_told = self._as_told(finding, told, untagged)
             if isinstance(as_told, Outcome):
                 deferred.append(as_told)
             elif as_told is not None:
@@ -69,8 +73,13 @@ class Announcements:
         return ready, deferred
 
     def _last_told(self, findings: Sequence[Finding]) -> dict[str, Told] | None:
-        """Return what people were last told of those to be marked; None where that is not known."""
-        concerned = {f.instance.instance_id for f in findings if f.mark is not None}
+        """Return what people were last told of those to be marked, or to be ended by their marks.
+
+        None where that is not known.
+        """
+        concerned = {
+            f.instance.instance_id for f in findings if f.mark is not None or is_destructive(f)
+        }
         try:
             return self._memory.last_told(concerned)
         except MEMORY_ERRORS as error:
@@ -78,22 +87,30 @@ class Announcements:
             return None
 
     def _as_told(
-        self, finding: Finding, last_told: dict[str, Told] | None
+        self, finding: Finding, last_told: dict[str, Told] | None, untagged: Untagged
     ) -> Finding | Outcome | None:
         """Return what to do about a finding, after what people were told; None for nothing."""
-        mark = finding.mark
-        if mark is None:
+        by_its_mark = is_destructive(finding) and finding.mark is None and finding.value is not None
+        if finding.mark is None and not by_its_mark:
             return finding
         if last_told is None:
             if is_destructive(finding):
                 return Outcome(finding, Result.DEFERRED, _NOT_KNOWN)
             return finding
-        told = last_told.get(finding.instance.instance_id)
-        if told is None or told.time <= mark.time:
+        instance_id = finding.instance.instance_id
+        told = last_told.get(instance_id)
+        if by_its_mark:
+            if told is not None and told.mark == finding.value:
+                return replace(finding, tag_key="", value=None)
+            self.anew.add(instance_id)
+            finding = untagged.announced_anew(finding)
+        mark = finding.mark
+        if mark is None or told is None or told.time <= mark.time:
             return finding
         if finding.value == told.mark:
             log.info("waiting %s: %s", finding.instance.instance_id, told.mark)
             return None
+        self.anew.add(instance_id)
         later = replace(mark, time=told.time, announced=told.time)
         return replace(finding, remedy=Remedy.MARK, mark=later)
 

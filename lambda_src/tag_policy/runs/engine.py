@@ -38,6 +38,8 @@ from tag_policy.rules.limits import is_destructive, within_limits
 from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
+from tag_policy.runs.memory import Memory
+from tag_policy.runs.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,9 @@ class Engine:
             by_vpc=self.tallies,
             outcomes=self.outcomes,
         )
-        self._announcements = Announcements(context, self.problem)
+        memory = Memory(context.clients, context.settings.state_table)
+        self._announcements = Announcements(context, memory, self.problem)
+        self._repeats = Repeats(context, memory, context.settings.report_unchanged)
         self._archive: Archive | None = None
         # What a line of the archive needs, which does not stand in a log.
         self._of_the_run = {
@@ -104,12 +108,16 @@ class Engine:
     @cached_property
     def evaluate(self) -> Evaluator:
         """What judges an instance by the rules of the run."""
-        context = self.context
-        return Evaluator(self.rules, context.settings, context.engine, context.now)
+        context, anew = self.context, self._announcements.anew
+        return Evaluator(self.rules, context.settings, context.engine, context.now, anew)
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
         self.report = self.report.with_problem(problem, failed=failed)
+
+    def note(self, note: str) -> None:
+        """Remember what readers of the report should know; the run is complete all the same."""
+        self.report = replace(self.report, notes=[*self.report.notes, note])
 
     def has_seen_a_part(self) -> None:
         """Remember that the run has not seen all that it was to see: it may end nothing."""
@@ -126,6 +134,7 @@ class Engine:
         with opened as self._archive:
             try:
                 if self._read_rules():
+                    self._repeats.load()
                     work(self)
             except Exception as error:
                 # Whatever it is, people are told what had been done by then.
@@ -133,7 +142,9 @@ class Engine:
                 self.problem(f"the run broke off: {type(error).__name__}: {error}", failed=True)
             seconds = round((context.clock.now() - context.now).total_seconds(), 1)
             counted = asdict(total(self.tallies.values()))
-            self.report = replace(self.report, seconds=seconds, **counted)
+            self.report = replace(
+                self.report, seconds=seconds, told_at=self._repeats.told_at, **counted
+            )
             self._tell()
             if self._archive is not None:
                 self.report = publish.kept(self.report, self._archive)
@@ -151,9 +162,12 @@ class Engine:
         paced = context.paced(context.until_last_try())
         try:
             for told in publish.publish(self.report, context.settings, context.clients, paced):
-                became += self._announcements.complete(told)
+                self._repeats.told(told.shown)
+                became += self._announcements.complete(told.announced)
         except publish.PublishError as error:
             self.problem(str(error), failed=True)
+        else:
+            self._repeats.remember()
         for before, after in (*became, *self._announcements.untold()):
             self.outcomes.replace(before, after)
             self._record(after)
@@ -252,7 +266,7 @@ class Engine:
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.context.settings)
         ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
-        ready, not_announced = self._announcements.to_announce(ready)
+        ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
         ready, over_limit = within_limits(ready, looked_at, self.context.settings, self.may_not_end)
         note((*deferred, *not_known, *not_announced, *over_limit))
@@ -348,7 +362,7 @@ class Engine:
 
     def _note(self, outcome: Outcome) -> None:
         """Take in an outcome; what was announced is recorded when people have been told of it."""
-        self.outcomes.add(outcome)
+        self.outcomes.add(outcome, is_known=self._repeats.is_known(outcome))
         if not self._announcements.is_pending(outcome):
             self._record(outcome)
 

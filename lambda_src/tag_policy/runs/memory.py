@@ -3,13 +3,14 @@
 Nothing that ends an instance is decided by this alone: without an entry, everything is told anew.
 """
 
+from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tag_policy.aws.clients import Clients
+from tag_policy.aws.clients import AWS_ERRORS, Clients
 from tag_policy.model import TagPolicyError
 
 if TYPE_CHECKING:
@@ -34,12 +35,36 @@ class MemoryFailedError(TagPolicyError):
     """DynamoDB has not processed everything, although asked several times."""
 
 
+MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, TypeError, ValueError)
+"""How the state table may fail, or what stands in it be unreadable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What people were last told of an instance: for what time, and the mark that says so."""
 
     time: datetime
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The findings that people were told of, as digests of 32 bits, and since when; None for never.
+
+    ``at`` is since when: everything is listed anew a day after it, where that is wanted.
+    """
+
+    digests: frozenset[int]
+    at: datetime | None
+
+
+_MOST_LISTED = 90_000
+"""Digests that are remembered: an item has 400 KB at most. The others are listed again.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+_LISTED_KEPT = timedelta(days=30)
 
 
 class Memory:
@@ -58,16 +83,62 @@ class Memory:
 
     def last_told(self, instance_ids: Collection[str]) -> dict[str, Told]:
         """Return what people were last told of those instances of whom they were told anything."""
-        found: dict[str, Told] = {}
-        for some in _chunks(sorted(instance_ids), _MOST_READ):
-            keys = [{"Key": {"S": _key(instance_id)}} for instance_id in some]
-            request: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        items = self._read([_announced(instance_id) for instance_id in sorted(instance_ids)])
+        return {
+            key.partition("#")[2]: Told(_time(item), item["Mark"]["S"])
+            for key, item in items.items()
+        }
+
+    def remember_told(self, told: Mapping[str, Told]) -> None:
+        """Remember what people were told of some instances, by their ids."""
+        self._write(
+            [
+                {
+                    "Key": {"S": _announced(instance_id)},
+                    "Time": {"S": one.time.astimezone(UTC).isoformat(timespec="seconds")},
+                    "Mark": {"S": one.mark},
+                    "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
+                }
+                for instance_id, one in sorted(told.items())
+            ]
+        )
+
+    def listed(self, kind: str) -> Listed:
+        """Return what was listed in the last delivered reports of a kind of run."""
+        item = self._read([_listed(kind)]).get(_listed(kind))
+        if item is None:
+            return Listed(frozenset(), None)
+        digests = array("I")
+        digests.frombytes(bytes(item["Digests"]["B"]))
+        return Listed(frozenset(digests), _time(item))
+
+    def remember_listed(self, kind: str, listed: Listed) -> None:
+        """Remember what was listed; ``listed.at`` must be a time."""
+        at = listed.at
+        if at is None:
+            raise ValueError("what was listed was listed at some time")
+        digests = array("I", sorted(listed.digests)[:_MOST_LISTED])
+        self._write(
+            [
+                {
+                    "Key": {"S": _listed(kind)},
+                    "Time": {"S": at.astimezone(UTC).isoformat(timespec="seconds")},
+                    "Digests": {"B": digests.tobytes()},
+                    "ExpiresAt": {"N": str(int((at + _LISTED_KEPT).timestamp()))},
+                }
+            ]
+        )
+
+    def _read(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Return the items that there are, by their keys."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for some in _chunks(keys, _MOST_READ):
+            wanted = [{"Key": {"S": key}} for key in some]
+            request: Mapping[str, Any] = {self._table: {"Keys": wanted, "ConsistentRead": True}}
             for _ in range(_TRIES):
                 answer = self._dynamodb.batch_get_item(RequestItems=request)
-                for item in answer["Responses"].get(self._table, []):
-                    instance_id = item["Key"]["S"].partition("#")[2]
-                    time = datetime.fromisoformat(item["Time"]["S"])
-                    found[instance_id] = Told(time, item["Mark"]["S"])
+                items = answer["Responses"].get(self._table, [])
+                found.update({item["Key"]["S"]: item for item in items})
                 request = answer.get("UnprocessedKeys", {})
                 if not request:
                     break
@@ -75,33 +146,32 @@ class Memory:
                 raise MemoryFailedError("DynamoDB does not give all that is asked for")
         return found
 
-    def remember_told(self, told: Mapping[str, Told]) -> None:
-        """Remember what people were told of some instances, by their ids."""
-        items = [
-            {
-                "Key": {"S": _key(instance_id)},
-                "Time": {"S": one.time.astimezone(UTC).isoformat(timespec="seconds")},
-                "Mark": {"S": one.mark},
-                "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
-            }
-            for instance_id, one in sorted(told.items())
-        ]
+    def _write(self, items: Sequence[Mapping[str, Any]]) -> None:
         for some in _chunks(items, _MOST_WRITTEN):
-            request: Mapping[str, Any] = {
-                self._table: [{"PutRequest": {"Item": item}} for item in some]
-            }
+            puts = [{"PutRequest": {"Item": item}} for item in some]
+            request: Mapping[str, Any] = {self._table: puts}
             for _ in range(_TRIES):
-                request = self._dynamodb.batch_write_item(RequestItems=request).get(
-                    "UnprocessedItems", {}
-                )
+                answer = self._dynamodb.batch_write_item(RequestItems=request)
+                request = answer.get("UnprocessedItems", {})
                 if not request:
                     break
             else:
                 raise MemoryFailedError("DynamoDB does not take all that is to be remembered")
 
 
-def _key(instance_id: str) -> str:
+def _time(item: Mapping[str, Any]) -> datetime:
+    time = datetime.fromisoformat(item["Time"]["S"])
+    if time.tzinfo is None:  # not comparable with any other time
+        raise ValueError("a time without its time zone")
+    return time
+
+
+def _announced(instance_id: str) -> str:
     return f"announced#{instance_id}"
+
+
+def _listed(kind: str) -> str:
+    return f"listed#{kind}"
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -2,7 +2,6 @@
 
 import gc
 import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,6 @@ from tag_policy.resources.instance import (
     missing_vpcs,
 )
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
-
-log = logging.getLogger(__name__)
 
 
 def sweep(engine: Engine) -> None:
@@ -57,8 +54,9 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
     except AWS_ERRORS as error:
         engine.problem(f"whether the VPCs exist could not be asked: {error}")
     if not asks_for_managed(ec2):
-        log.warning(
-            "instances that AWS services manage may be hidden: this SDK cannot ask for them"
+        engine.note(
+            "instances that AWS services manage may be hidden from this run, where the account "
+            "hides them: the SDK of this runtime cannot ask for them"
         )
     parts = _drawn(ID_DIGITS, context.request_id)
     instances = instances_of_vpcs(ec2, vpc_ids, context.paced(listing), is_late, listing, parts)

@@ -112,7 +112,7 @@ CASES = {
     ),
     "root": Case(Kind.ROOT, "root", "", f"{IAM}:root", "root"),
     "federated-user": Case(
-        Kind.FEDERATED_USER, "Carlos", "", f"{STS}:federated-user/Carlos", "Carlos"
+        Kind.FEDERATED_USER, "Carlos", "broker", f"{STS}:federated-user/Carlos", "broker/Carlos"
     ),
     "identity-center-user": Case(
         Kind.OTHER,
@@ -416,6 +416,20 @@ def test_a_federated_user_whom_a_program_named_is_the_user_who_made_it() -> None
 
     assert name_of(identity) == "vault"
     assert name_of({**identity, "arn": f"{STS}:federated-user/Carlos"}) == "Carlos"
+
+
+def test_who_named_a_federated_user_is_not_lost() -> None:
+    """Whoever may call GetFederationToken may call the user alice."""
+    identity = {
+        "type": "FederatedUser",
+        "arn": f"{STS}:federated-user/alice",
+        "sessionContext": {"sessionIssuer": {"type": "IAMUser", "userName": "mallory"}},
+    }
+
+    principal = principal_of(identity, {})
+
+    assert principal is not None
+    assert (principal.name, principal.role) == ("alice", "mallory")
 
 
 def test_what_cannot_be_printed_does_not_come_into_a_name() -> None:

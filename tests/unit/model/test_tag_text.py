@@ -28,6 +28,8 @@ SEEN = st.text(st.characters(categories=["L", "N", "P"], max_codepoint=0x0250), 
         "\x00",
         "\u202e",
         "\u3164",
+        "\ufe0f",
+        "\u180b \U000e0100",
     ],
 )
 def test_what_cannot_be_seen_is_no_value(value: str) -> None:
@@ -38,6 +40,10 @@ def test_what_cannot_be_seen_is_no_value(value: str) -> None:
 @pytest.mark.parametrize("value", ["0", "-", " x ", "\u200bx", "é", "日", "😀", "~"])
 def test_whatever_can_be_seen_is_a_value(value: str) -> None:
     assert not is_blank(value)
+
+
+def test_a_variation_selector_is_a_part_of_what_it_follows() -> None:
+    assert trimmed(" \ufe0f\u2764\ufe0f ") == "\u2764\ufe0f"
 
 
 def test_a_character_that_this_unicode_does_not_know_is_a_value_and_so_is_a_private_one() -> None:

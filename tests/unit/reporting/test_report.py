@@ -239,6 +239,45 @@ def test_what_only_a_person_can_mend_is_never_told_as_all_well(code: str) -> Non
     assert parts(told)[0].startswith("PLEASE CHECK: ")
 
 
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("", "not terminated"),  # it changed, or the time was up
+        ("TooSlow", "not terminated"),
+        (LIMIT, "not terminated"),
+        ("RequestTimeout", "termination not confirmed"),
+        ("NotConfirmed", "termination not confirmed"),
+    ],
+)
+def test_an_end_that_was_never_tried_is_not_told_as_one_that_may_have_been(
+    code: str, what: str
+) -> None:
+    left = outcome(Result.DEFERRED, remedy=Remedy.TERMINATE, tag_key="", value=None, code=code)
+
+    assert f"i-0123456789abcdef0  {what}  " in parts(report(outcomes=[left]))[0]
+
+
+def test_each_message_of_an_incomplete_run_says_that_it_is() -> None:
+    marked = [outcome(Result.MARKED, instance=ref(f"i-{n:017x}"), mark=MARK) for n in range(1500)]
+    run = report(outcomes=marked, problems=["no time"], rule_errors=[RuleError("7", "bad")])
+
+    several = list(reporting.messages(run))
+
+    assert len(several) > 1
+    for one in several:
+        machine = json.loads(json.loads(one.body)["default"])
+        assert machine["verdict"].startswith("NEEDS ACTION: the run is incomplete, 1 rule cannot")
+        assert not machine["summary"]["complete"]
+        assert (one.attributes["severity"], one.attributes["complete"]) == ("error", "false")
+        assert "INCOMPLETE" in one.subject
+
+
+def test_a_tag_without_the_detail_that_aws_refused_is_not_told_as_all_well() -> None:
+    told = report(outcomes=[outcome(Result.TAGGED, code="UnauthorizedOperation")])
+
+    assert parts(told)[0].startswith("PLEASE CHECK: 1 tag written.")
+
+
 def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
     two = {"vpc_ids": ("vpc-abc123c1", "vpc-2")}
 

@@ -126,11 +126,13 @@ def test_the_mark_of_another_engine_is_left_and_nothing_is_ended(value: str, gra
 
 def test_an_instance_that_was_stopped_and_started_again_gets_a_new_mark() -> None:
     stop = {"untagged_action": "stop", **GRACE}
+    born = NOW - 3 * DAY
     tags = {DUE: announced(NOW - 2 * HOUR, action=UntaggedAction.STOP)}
-    started = replace(instance(tags), started_at=NOW - HOUR)
+    started = replace(instance(tags, created_at=born), started_at=NOW - HOUR)
 
-    assert remedies(instance(tags, state="stopped"), **stop) == [Remedy.NOTIFY], "the mark stays"
-    assert remedies(instance(tags), **stop) == [Remedy.STOP]
+    stopped = instance(tags, state="stopped", created_at=born)
+    assert remedies(stopped, **stop) == [Remedy.NOTIFY], "the mark stays"
+    assert remedies(instance(tags, created_at=born), **stop) == [Remedy.STOP]
     assert remedies(started, **stop) == [Remedy.MARK]
 
 

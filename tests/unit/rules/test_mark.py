@@ -93,9 +93,19 @@ def test_an_instance_is_due_when_its_mark_says_so_and_never_sooner_after_it_than
 
 
 def believed(
-    found: Mark, schedule: str = "rate(1 hour)", started_at: datetime = NOW - 30 * DAY
+    found: Mark,
+    schedule: str = "rate(1 hour)",
+    started_at: datetime = NOW - 30 * DAY,
+    created_at: datetime = NOW - 30 * DAY,
 ) -> bool:
-    return trusted(found, grace=DAY, schedule=schedule, started_at=started_at, now=NOW)
+    return trusted(
+        found,
+        grace=DAY,
+        schedule=schedule,
+        created_at=created_at,
+        started_at=started_at,
+        now=NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,3 +142,10 @@ def test_a_mark_that_has_led_to_a_stop_counts_no_more_once_the_instance_is_start
     assert believed(carried_out)
     assert not believed(carried_out, started_at=NOW - timedelta(minutes=10))
     assert believed(carried_out, started_at=NOW - 20 * HOUR), "started before its time had come"
+
+
+def test_a_mark_that_is_older_than_its_instance_was_copied_from_another_one() -> None:
+    copied = mark(NOW, NOW - DAY)
+
+    assert believed(copied)
+    assert not believed(copied, created_at=NOW - 20 * HOUR)
