@@ -147,7 +147,8 @@ class Engine:
         vpc_ids: str = "",
     ) -> dict[str, Any]:
         """Call the handler, record its calls, and return its summary."""
-        with recording() as calls:
+        _running.append(self)
+        with recording(lambda _: _running[-1] is self) as calls:
             try:
                 return handler.run(
                     {} if event is None else event,
@@ -157,6 +158,7 @@ class Engine:
                     self.clock,
                 )
             finally:
+                _running.pop()
                 self.calls += calls
 
     def actions(self) -> list[str]:
@@ -302,6 +304,9 @@ class Engine:
 
 
 _QUEUES = ("dead-letters", "events")
+
+_running: list[Engine] = []
+"""The engines whose runs are under way: one may be started while another one's is."""
 
 
 def _rule_arn(engine: Engine, trigger: str) -> str:

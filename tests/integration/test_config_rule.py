@@ -13,7 +13,7 @@ from moto.sns.models import sns_backends
 
 from tag_policy.reporting.publish import RunError
 from tag_policy.triggers.config_rule import ConfigRequestError
-from tests.integration.conftest import Engine, prepare
+from tests.integration.conftest import Engine, prepare, shared_clients
 from tests.support import fleet, moto_config
 from tests.support.calls import AwsError, Call, answering, failing, failing_for
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
@@ -316,3 +316,18 @@ def launch(engine: Engine, tags: dict[str, str], age: str, state: str) -> str:
     if state == "stopped":
         engine.client("ec2").stop_instances(InstanceIds=[instance])
     return instance
+
+
+def test_an_instance_that_may_be_hidden_from_an_old_sdk_is_not_told_as_gone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = engine.launch({"Name": "node"})
+    engine.let_a_service_manage(instance)
+    model = shared_clients().ec2.meta.service_model.operation_model("DescribeInstances")
+    assert model.input_shape is not None
+    monkeypatch.delitem(model.input_shape.members, "IncludeManagedResources")
+
+    compliance, annotation = change(engine, instance)
+
+    assert compliance == "NOT_APPLICABLE"
+    assert "the account hides it" in annotation

@@ -236,8 +236,7 @@ def test_no_client_is_made_between_the_look_and_the_call(engine: Engine, grace: 
         engine.clock.sleep(24 * 3600 + 60)
 
     def make_it(_: Clients) -> Any:
-        # The lock in IAM does not know this key. Not by a call, which would be taken for the
-        # engine's.
+        # The lock in IAM does not know it. Not by a call, which would be taken for the engine's.
         ec2_backends[ACCOUNT_ID][REGION].create_tags([untagged], {"team": "x"})
         return once
 
@@ -413,3 +412,16 @@ def test_a_spot_instance_is_left_where_its_request_cannot_be_asked_for(engine: E
 
     assert (engine.state(spot), engine.state(other)) == ("running", "terminated")
     assert "cannot be asked for" in engine.emails()[0].text
+
+
+def test_what_is_left_for_another_reason_counts_for_the_limit_too(engine: Engine) -> None:
+    engine.environment = {"TAG_POLICY_MAX_DESTRUCTIVE": "2"}
+    plain, spot = [engine.launch() for _ in range(2)], [engine.launch() for _ in range(3)]
+    for instance in spot:
+        engine.make_spot(instance)
+
+    with failing("DescribeSpotInstanceRequests", AwsError("UnauthorizedOperation", status=403)):
+        engine.run()
+
+    assert {engine.state(instance) for instance in plain} == {"running"}
+    assert "5 are due, and a run may end 2 at most" in engine.emails()[0].text

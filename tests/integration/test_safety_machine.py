@@ -1,250 +1,203 @@
-"""Nothing destructive by accident: in any history of launches, owners, faults and kills.
+"""Nothing destructive by accident: in any history of launches, owners, faults, kills and parts.
 
-Hypothesis makes up histories; after each run every call that ended something is examined against
-what EC2 knew at that moment, whatever the engine believed.
+Hypothesis makes up histories, in which people act between any two calls of a run, AWS loses answers
+and refuses messages, and runs see only a part. A witness examines each call against what EC2 and
+SNS knew at that moment, whatever the engine believed; see ``tests/support/witness.py``.
+
+The ordinary test run repeats some histories, always the same. ``make explore`` looks for new ones:
+``HISTORIES`` says how many, and what they must have had in them is asserted.
 """
 
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+import os
+from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from moto import mock_aws
-from moto.ec2.models import ec2_backends
 
-from tag_policy.handler import RunError
-from tag_policy.rules.mark import read_mark
-from tests.integration.conftest import Engine, prepare
-from tests.support import extensions, fleet
-from tests.support.calls import AwsError, Call, listening
-from tests.support.embedded_aws import ACCOUNT_ID, REGION
+from tests.integration.world import ERRORS, EXEMPT, MARKERS, Deed, Plan, World, counted
+from tests.support.policies import Rendered
 
-DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
-MINIMUM_AGE = timedelta(minutes=15)
-ENDS = ("TerminateInstances", "StopInstances")
-FAULTS = ("CreateTags", "DeleteTags", "DescribeInstances", *ENDS)
-ERRORS = {"RequestLimitExceeded": 503, "UnauthorizedOperation": 403, "InternalError": 500}
+HISTORIES = int(os.environ.get("HISTORIES", "0"))
+"""How many new ones are looked for; none in the ordinary test run."""
 
+GATING = 40
+"""Histories of a kind in the ordinary test run."""
 
-class KilledError(BaseException):
-    """The run ends between two calls, as when Lambda's time is up."""
+OUT_OF_20_000 = {
+    "something is ended rightly": 1_000,
+    "an act between look and call": 1_000,
+    "a lost answer": 500,
+    "a refused message": 500,
+}
+
+CHANGES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
+CALLS = ("DescribeInstances", "DescribeInstances", "CreateTags", "BatchGetItem", *CHANGES)
+
+FORGED = ("past", "year 9999", "far too late", "no grace", "another engine's")
+WORDS = ("", "soon", "terminate at 2020-01-01T00:00:00Z: no tags at all")
+VALUES = st.sampled_from(["", "x", "2020-01-01"])
+WHO = st.integers(0, 5)
+
+ON_TAGS = st.builds(
+    Deed,
+    number=st.integers(1, 16),
+    action=st.just(""),
+    kind=st.sampled_from(["tag", "tag", "untag"]),
+    who=WHO,
+    key=st.sampled_from(["Name", "ProjectCode", "team", EXEMPT, MARKERS[0]]),
+    value=VALUES,
+)
+RIGHT_BEFORE = st.builds(
+    Deed,
+    number=st.integers(1, 2),
+    action=st.sampled_from(CHANGES),
+    kind=st.just("tag"),
+    who=WHO,
+    key=st.sampled_from(["Name", "ProjectCode", EXEMPT]),
+    value=st.just("x"),
+)
+OTHERS = st.builds(
+    Deed,
+    number=st.integers(1, 16),
+    action=st.just(""),
+    kind=st.sampled_from(
+        ["start", "stop", "terminate", "launch", "edit rules", "second engine", "second engine"]
+    ),
+    who=WHO,
+)
+DEEDS = st.lists(ON_TAGS | RIGHT_BEFORE | OTHERS, min_size=1, max_size=3)
+FAULTS = st.tuples(
+    st.sampled_from(CALLS),
+    st.sampled_from([*ERRORS, "RequestLimitExceeded"]),
+    st.integers(0, 3),
+    st.sampled_from([1, 1, 1, 99]),
+)
+LOST = st.tuples(
+    st.sampled_from(["Publish", "Publish", "CreateTags", "CreateTags", "BatchWriteItem", *CHANGES]),
+    st.sampled_from([1, 1, 1, 2]),
+)
 
 
 class Histories(RuleBasedStateMachine):
     """What may happen to some instances and to the engine that watches over them."""
 
     variant: ClassVar[str]
+    rendered: ClassVar[Rendered]
 
     @initialize(
-        grace=st.sampled_from([0, 30, 24 * 60]),
-        limit=st.integers(0, 4),
-        untagged=st.integers(0, 3),
+        grace=st.sampled_from([0, 30, 30, 24 * 60]),
+        limit=st.sampled_from([4, 4, 4, 2, 1, 0]),
+        untagged=st.integers(1, 4),
     )
     def begin(self, grace: int, limit: int, untagged: int) -> None:
-        self.stack = ExitStack()
-        self.stack.enter_context(mock_aws())
-        self.engine: Engine = prepare(self.variant)
-        self.other_vpc = fleet.create_vpc(self.engine)
-        self.grace = timedelta(minutes=grace)
-        self.limit = limit
-        self.set_environment()
-        self.ids: list[str] = []
-        self.announced: dict[str, datetime] = {}
-        self.managed: set[str] = set()
+        self.world = World(self.variant, self.rendered, grace, limit)
         for number in range(untagged):
-            self.launch({}, elsewhere=False, managed=number == 2)
-        self.wait(20)
-
-    def set_environment(self) -> None:
-        self.engine.environment = {
-            "TAG_POLICY_GRACE_PERIOD": f"{self.grace // timedelta(minutes=1)}m",
-            "TAG_POLICY_MINIMUM_AGE": f"{MINIMUM_AGE // timedelta(minutes=1)}m",
-            "TAG_POLICY_MAX_DESTRUCTIVE": str(self.limit),
-        }
+            self.world.launch({}, number % 2, age=60)
+        self.world.launch({"Name": "web"}, age=60)
 
     def teardown(self) -> None:
-        if not hasattr(self, "stack"):
+        if not hasattr(self, "world"):
             return
         try:
-            self.run_engine()  # without a fault
-            changes = self.engine.changes()
-            self.run_engine()
-            assert self.engine.changes() == changes, "a second run changes nothing"
+            self.world.finish()
         finally:
-            self.stack.close()
+            self.world.close()
 
-    # What people do
+    # What people do between runs
 
     @rule(
-        tags=st.sampled_from([{}, {}, {"Name": "web"}, {EXEMPT: ""}, {DUE: "soon"}]),
-        elsewhere=st.booleans(),
-        managed=st.booleans(),
+        tags=st.sampled_from([{}, {}, {"Name": "web"}, {EXEMPT: ""}, {MARKERS[0]: "soon"}]),
+        where=st.integers(0, 2),
+        managed=st.sampled_from([False, False, True]),
+        age=st.sampled_from([0, 60]),
     )
-    def launch(self, tags: dict[str, str], elsewhere: bool, managed: bool) -> None:
-        vpc = self.other_vpc if elsewhere and managed else self.engine.vpc
-        (instance,) = fleet.launch(self.engine, vpc, tags)
-        born = self.engine.clock.now()
-        backend = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance)
-        backend.launch_time = born
-        for interface in backend.nics.values():
-            interface.attach_time = born
-        if managed and not elsewhere:
-            self.engine.let_a_service_manage(instance)
-            self.managed.add(instance)
-        self.ids.append(instance)
+    def launch(self, tags: dict[str, str], where: int, managed: bool, age: int) -> None:
+        self.world.launch(tags, where, managed=managed, age=age)
 
-    @precondition(lambda self: self.ids)
-    @rule(
-        data=st.data(),
-        key=st.sampled_from(["Name", EXEMPT, DUE]),
-        value=st.sampled_from(["", "x", "2020-01-01", "stop at 2020-01-01T00:00:00Z: x"]),
-    )
-    def tag(self, data: Any, key: str, value: str) -> None:
-        instance = data.draw(st.sampled_from(self.ids))
-        tag = {"Key": key, "Value": value}
-        self.engine.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    @rule(deed=ON_TAGS | OTHERS)
+    def somebody_acts(self, deed: Deed) -> None:
+        self.world.do(deed)
 
-    @precondition(lambda self: self.ids)
-    @rule(data=st.data(), key=st.sampled_from([None, "Name", EXEMPT, DUE]))
-    def untag(self, data: Any, key: str | None) -> None:
-        instance = data.draw(st.sampled_from(self.ids))
-        keys = [key] if key else list(self.engine.tags(instance))
-        tags = [{"Key": key} for key in keys]
-        self.engine.client("ec2").delete_tags(Resources=[instance], Tags=tags)
+    @rule(who=WHO, forged=st.sampled_from([*FORGED, *WORDS]), key=st.sampled_from(MARKERS))
+    def forge(self, who: int, forged: str, key: str) -> None:
+        value = self.world.mark(forged) if forged in FORGED else forged
+        self.world.do(Deed(0, "", "tag", who, key, value))
 
-    @precondition(lambda self: self.ids)
-    @rule(data=st.data())
-    def start(self, data: Any) -> None:
-        instance = data.draw(st.sampled_from(self.ids))
-        if self.engine.state(instance) == "stopped":
-            self.engine.client("ec2").start_instances(InstanceIds=[instance])
-            started = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance)
-            started.launch_time = self.engine.clock.now()
+    @rule(who=WHO)
+    def lose_all_tags(self, who: int) -> None:
+        self.world.do(Deed(0, "", "untag", who))
 
-    @rule(minutes=st.sampled_from([1, 20, 40, 25 * 60]))
+    @rule(minutes=st.sampled_from([1, 20, 40, 40, 25 * 60]))
     def wait(self, minutes: int) -> None:
-        self.engine.clock.sleep(minutes * 60)
+        self.world.wait(minutes)
 
-    @rule(grace=st.sampled_from([0, 30, 24 * 60]))
-    def change_grace(self, grace: int) -> None:
-        self.grace = timedelta(minutes=grace)
-        self.set_environment()
-
-    @rule(limit=st.integers(0, 4))
-    def change_limit(self, limit: int) -> None:
-        self.limit = limit
-        self.set_environment()
-
-    @rule(required=st.sampled_from(["Y", "N"]), default=st.sampled_from(["a", "b"]))
-    def edit_rules(self, required: str, default: str) -> None:
-        item = {"TagKey": "ProjectCode", "Action": "Update"}
-        self.engine.set_rules({1: item | {"Required": required, "Default": default}})
+    @rule(
+        grace=st.sampled_from([None, 0, 30, 24 * 60]),
+        limit=st.sampled_from([None, 0, 1, 2, 4]),
+        marker=st.sampled_from([None, None, *MARKERS]),
+        second_marker=st.sampled_from([None, None, *MARKERS]),
+    )
+    def configure(
+        self, grace: int | None, limit: int | None, marker: str | None, second_marker: str | None
+    ) -> None:
+        self.world.reconfigure(grace, limit, marker, second_marker)
 
     # What the engine does
 
     @rule()
     def sweep(self) -> None:
-        self.run_engine()
+        self.world.run()
+
+    @precondition(lambda self: self.world.is_calm)
+    @rule()
+    def sweep_again(self) -> None:
+        self.world.run()
+
+    @rule()
+    def sweep_when_it_is_due(self) -> None:
+        self.world.run()
+        self.world.wait(self.world.grace.seconds // 60 + self.world.grace.days * 24 * 60 + 1)
+        self.world.run()
+
+    @rule(deeds=DEEDS, lost=st.none() | LOST)
+    def sweep_while_people_act(self, deeds: list[Deed], lost: tuple[str, int] | None) -> None:
+        self.world.run(Plan(deeds=deeds, lost=lost))
+
+    @rule(who=WHO, number=st.integers(1, 16))
+    def sweep_while_a_tag_is_replaced(self, who: int, number: int) -> None:
+        gone = Deed(number, "", "untag", who, "Name")
+        back = Deed(number + 1, "", "tag", who, "Name", "new")
+        self.world.run(Plan(deeds=[gone, back]))
+
+    @rule(fault=FAULTS, deeds=st.lists(ON_TAGS, max_size=1))
+    def sweep_with_a_fault(self, fault: tuple[str, str, int, int], deeds: list[Deed]) -> None:
+        self.world.run(Plan(fault=fault, deeds=deeds))
+
+    @rule(lost=LOST, deeds=st.lists(ON_TAGS, max_size=1))
+    def sweep_whose_answer_is_lost(self, lost: tuple[str, int], deeds: list[Deed]) -> None:
+        self.world.run(Plan(lost=lost, deeds=deeds))
+
+    @rule(how=st.integers(1, 2), deeds=st.lists(ON_TAGS, max_size=1))
+    def sweep_whose_message_is_refused(self, how: int, deeds: list[Deed]) -> None:
+        self.world.run(Plan(refuses_message=how, deeds=deeds))
+
+    @rule(calls=st.integers(1, 20))
+    def sweep_that_is_killed(self, calls: int) -> None:
+        self.world.run(Plan(kills_after=calls))
+
+    @rule(calls=st.integers(1, 12))
+    def sweep_that_is_cut(self, calls: int) -> None:
+        self.world.run(Plan(cuts_at=calls))
+
+    @rule(number=st.integers(1, 2), deeds=st.lists(ON_TAGS, max_size=1))
+    def sweep_of_one_vpc(self, number: int, deeds: list[Deed]) -> None:
+        self.world.run(Plan(narrowed=number, deeds=deeds))
 
     @rule()
     def audit(self) -> None:
-        changes = self.engine.changes()
-        self.run_engine({"mode": "audit"})
-        assert self.engine.changes() == changes
-
-    @rule(
-        action=st.sampled_from(FAULTS),
-        code=st.sampled_from(sorted(ERRORS)),
-        spared=st.integers(0, 3),
-    )
-    def sweep_with_a_fault(self, action: str, code: str, spared: int) -> None:
-        left = spared
-
-        def fail(call: Call) -> None:
-            nonlocal left
-            if call.action == action:
-                left -= 1
-                if left < 0:
-                    raise AwsError(code, status=ERRORS[code])
-
-        with listening(fail):
-            self.run_engine()
-
-    @rule(calls=st.integers(1, 12))
-    def sweep_that_is_killed(self, calls: int) -> None:
-        left = calls
-
-        def kill(_: Call) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KilledError
-
-        with listening(kill):
-            self.run_engine()
-
-    def run_engine(self, event: object = None) -> None:
-        before = len(self.engine.calls)
-        with self.examined(), suppress(KilledError, RunError):
-            self.engine.run(event)
-        ended = {
-            instance
-            for call in self.engine.calls[before:]
-            if call.action in ENDS
-            for instance in call.parameters["InstanceIds"]
-        }
-        assert len(ended) <= self.limit
-
-    @contextmanager
-    def examined(self) -> Any:
-        """Examine each call when it arrives, before it is carried out."""
-        wrong: list[AssertionError] = []
-
-        def examine(call: Call) -> None:
-            try:
-                self.examine(call)
-            except AssertionError as error:
-                wrong.append(error)  # botocore would take it for a fault of the connection
-
-        with listening(examine):
-            yield
-        for error in wrong:
-            raise error
-
-    def examine(self, call: Call) -> None:
-        if call.action in ENDS:
-            for instance in call.parameters["InstanceIds"]:
-                self.examine_end(instance, call)
-        elif call.action in ("CreateTags", "DeleteTags"):
-            for tags in call.resource_tags.values():
-                assert tags.get(EXEMPT, "2020-01-01") == "2020-01-01", "exempt"
-            self.note_announcement(call)
-
-    def note_announcement(self, call: Call) -> None:
-        for tag in call.parameters["Tags"]:
-            mark = read_mark(tag["Value"]) if "Value" in tag else None
-            if mark is not None:
-                run_began = self.engine.clock.now() - timedelta(minutes=1)
-                assert mark.time >= run_began + self.grace, "announced too early"
-                self.announced |= dict.fromkeys(call.parameters["Resources"], mark.time)
-
-    def examine_end(self, instance: str, call: Call) -> None:
-        now = self.engine.clock.now()
-        tags = call.resource_tags[instance]
-        backend = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance)
-        mark = read_mark(tags.get(DUE, ""))
-        assert tags.keys() == {DUE}, "compliant, or exempt, or its mark is gone"
-        assert mark is not None
-        assert mark.time <= now, "before its announced time"
-        assert self.announced[instance] <= now, "before its announced time"
-        assert f"{mark.action.capitalize()}Instances" == call.action
-        born = min(interface.attach_time for interface in backend.nics.values())
-        assert now - born >= MINIMUM_AGE, "too young"
-        assert instance not in self.managed
-        assert backend.vpc_id == self.engine.vpc.vpc_id
+        self.world.run(Plan(audit=True))
 
 
 class TerminatingHistories(Histories):
@@ -255,20 +208,37 @@ class StoppingHistories(Histories):
     variant = "stop"
 
 
-@pytest.fixture(autouse=True)
-def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each history has an AWS of its own."""
-    extensions.install()
-    monkeypatch.delenv("AWS_ENDPOINT_URL")
-
-
-PROFILE = settings(
-    max_examples=25,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TerminatingHistories.TestCase.settings = PROFILE
-StoppingHistories.TestCase.settings = PROFILE
+KINDS = (TerminatingHistories, StoppingHistories)
+for kind in KINDS:
+    kind.TestCase.settings = settings(
+        max_examples=HISTORIES // len(KINDS) or GATING,
+        derandomize=not HISTORIES,
+        database=None,
+        stateful_step_count=12,
+        # A history that fails is shrunk where somebody waits for it: that takes minutes.
+        phases=[
+            Phase.generate,
+            *([Phase.shrink] if HISTORIES and "NO_SHRINK" not in os.environ else []),
+        ],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 TestTerminatingHistories = TerminatingHistories.TestCase
 TestStoppingHistories = StoppingHistories.TestCase
+
+
+@pytest.fixture(autouse=True)
+def _in_process_aws(monkeypatch: pytest.MonkeyPatch, rendered: Rendered) -> None:
+    """Each history has an AWS of its own."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    Histories.rendered = rendered
+
+
+def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    number = counted["histories"]
+    if not number:
+        pytest.fail("run the whole module: its histories are counted")
+    with capsys.disabled():
+        print(f"\n{number:,} histories: " + ", ".join(f"{n:,} {k}" for k, n in counted.items()))
+    for what, wanted in OUT_OF_20_000.items():
+        assert counted[what] >= wanted * number / 20_000, what

@@ -6,9 +6,10 @@ whether a call came from Terraform, from a test or from the deployed function.
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,6 +72,7 @@ Listener = Callable[[Call], None]
 Answer = Any
 """What moto answers: status, headers and body."""
 
+_actors: list[Listener] = []
 _listeners: list[Listener] = []
 _last_words: list[Callable[[Call, Answer], Answer]] = []
 _current = threading.local()
@@ -87,6 +89,30 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 @contextmanager
+def acting(actor: Listener) -> Iterator[None]:
+    """Have ``actor`` act just before each call reaches AWS: it sees the call, and not its tags.
+
+    What it does has happened when the call arrives, for IAM's conditions as well as for the
+    listeners.
+    """
+    _actors.append(actor)
+    try:
+        yield
+    finally:
+        _actors.remove(actor)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Have the calls that an actor or a listener makes heard like all others: a second engine's."""
+    telling, _current.telling = getattr(_current, "telling", False), False
+    try:
+        yield
+    finally:
+        _current.telling = telling
+
+
+@contextmanager
 def answering(last_word: Callable[[Call, Answer], Answer]) -> Iterator[None]:
     """Have ``last_word`` see every call after it was carried out, and say what is answered.
 
@@ -100,14 +126,19 @@ def answering(last_word: Callable[[Call, Answer], Answer]) -> Iterator[None]:
 
 
 @contextmanager
-def recording() -> Iterator[list[Call]]:
-    """Record every call that is made in the meantime."""
+def recording(when: Callable[[Call], bool] = lambda _: True) -> Iterator[list[Call]]:
+    """Record every call that is made in the meantime, or those that ``when`` picks."""
     calls: list[Call] = []
-    _listeners.insert(0, calls.append)  # first, to see the calls that another one refuses
+
+    def record(call: Call) -> None:
+        if when(call):
+            calls.append(call)
+
+    _listeners.insert(0, record)  # first, to see the calls that another one refuses
     try:
         yield calls
     finally:
-        _listeners.remove(calls.append)
+        _listeners.remove(record)
 
 
 @contextmanager
@@ -176,7 +207,6 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
             region=self.region,
             account_id=self.current_account,
             access_key=self.access_key,
-            resource_tags=_tags_of(self, parameters),
         )
         return pass_by(self, call, original)
 
@@ -186,7 +216,9 @@ def _make_call_action(original: Callable[[BaseResponse], Any]) -> Callable[[Base
 def pass_by(response: BaseResponse, call: Call, original: Callable[..., Answer]) -> Answer:
     """Carry a call out, unless a listener has it refused, and return what is answered."""
     try:
-        _tell_listeners(call)
+        _tell(_actors, call)
+        call = changed(call, resource_tags=_tags_of(response, call.parameters))
+        _tell(_listeners, call)
     except AwsError as error:
         return refusal(response, error)
     previous, _current.call = current_call(), call
@@ -210,12 +242,12 @@ def _tags_of(
     return {resource_id: dict(tags.get(resource_id, {})) for resource_id in ids}
 
 
-def _tell_listeners(call: Call) -> None:
+def _tell(listeners: Sequence[Listener], call: Call) -> None:
     if getattr(_current, "telling", False):
         return  # a call that a listener makes in its turn is nobody's concern
     _current.telling = True
     try:
-        for listener in _listeners:
+        for listener in listeners:
             listener(call)
     finally:
         _current.telling = False

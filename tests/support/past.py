@@ -16,10 +16,7 @@ from tests.support.moto_cloudtrail import history_of
 def backdate(instance_id: str, age: timedelta) -> None:
     """Make an instance, and the events that name it, so old."""
     then = datetime.now(UTC) - age
-    instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
-    instance.launch_time = then
-    for interface in instance.nics.values():
-        interface.attach_time = then
+    born_at(instance_id, then)
     for event in history_of(cloudtrail_backends[ACCOUNT_ID][REGION]).events:
         if any(resource["ResourceName"] == instance_id for resource in event["Resources"]):
             event["EventTime"] = then
@@ -50,3 +47,11 @@ def make_due(aws: EmbeddedAws, instance_id: str, state_table: str, key: str) -> 
             ":mark": {"S": str(earlier)},
         },
     )
+
+
+def born_at(instance_id: str, time: datetime) -> None:
+    """Make a time the one of an instance's launch."""
+    instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
+    instance.launch_time = time
+    for interface in instance.nics.values():
+        interface.attach_time = time

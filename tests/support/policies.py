@@ -1,6 +1,7 @@
 """The role's policies as Terraform renders them, for every shape that the inputs can give them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,3 +167,36 @@ def render(aws: EmbeddedAws) -> Rendered:
             if "EventPattern" in rule
         },
     )
+
+
+def as_configured(
+    policies: Policies, of: str, name: str, marker: str, former: Sequence[str], *, has_grace: bool
+) -> Policies:
+    """Return the policies of the variant ``of`` as they are for an engine with another name.
+
+    ``marker`` and ``former`` are its marker keys. Rendered they are for the default key, and for no
+    grace period; with one, the mark without one is not enough (see ``has_no_grace`` in iam.tf).
+    """
+    text = json.dumps(policies)
+    for before, after in (
+        (f":table/{of}-", f":table/{name}-"),
+        (f":{of}-reports", f":{name}-reports"),
+        (f"/lambda/{of}:", f"/lambda/{name}:"),
+        (f'"{of}: ', f'"{name}: '),
+        (_MARKER, marker),
+    ):
+        text = text.replace(before, after)
+    changed: Policies = json.loads(text)
+    for statement in (s for policy in changed for s in policy["Statement"]):
+        condition = statement.get("Condition", {})
+        if statement.get("Sid") == "TakeBackTheMark":
+            condition["ForAllValues:StringEquals"]["aws:TagKeys"] = [marker, *former]
+        marks = condition.get("StringLike", {}).get(f"aws:ResourceTag/{marker}")
+        if marks and has_grace:
+            condition["StringLike"][f"aws:ResourceTag/{marker}"] = [
+                mark for mark in marks if not mark.endswith("no grace period")
+            ]
+    return changed
+
+
+_MARKER = "tag-policy:due"

@@ -13,7 +13,7 @@ all alike is found out in a few calls, and not asked for again in the run.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
@@ -76,6 +76,8 @@ _PROBES = 3
 
 _MOST_TRIES = 8
 """Attempts to complete some marks, after which they are announced anew by the next run."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _Tags = tuple[tuple[str, str], ...]
 
@@ -234,7 +236,8 @@ class Remediation:
         try:
             self._paced.once(lambda: _send_tags(ec2, call))
         except ThrottledError:
-            self._parts.append(call)
+            # However fresh the look was: whoever waits for the pace has time to write a value.
+            self._parts.append(replace(call, tried=True, seen_at=_LONG_AGO))
         except AWS_ERRORS as error:
             yield from self._after_error(replace(call, tried=True), error)
         else:
@@ -311,8 +314,8 @@ class Remediation:
     def _split(self, call: _Call, error: Exception) -> Iterator[Outcome]:
         """Queue the parts of a refused call: a part a tag, else by instance; none of what is one.
 
-        Until a tag has been granted to somebody, some single instances are tried first: what is
-        refused to them may be refused to all alike, and is not asked for instance by instance.
+        Until a tag has been granted to somebody, some single instances are tried at once: what is
+        refused to them may be refused to all alike, and is then asked for nobody else.
         """
         refusal = refusal_of(error)
         some = next(iter(call.findings.values()))
@@ -320,8 +323,11 @@ class Remediation:
         if len(some) > 1:
             for position in range(len(some)):
                 findings = {i: [found[position]] for i, found in call.findings.items()}
-                tags = _tags([some[position]])
-                self._parts.append(replace(call, findings=findings, tags=tags))
+                part = replace(call, findings=findings, tags=_tags([some[position]]))
+                if is_about_one(error):
+                    self._parts.append(part)
+                else:
+                    yield from self._make(part)
         elif len(ids) == 1:
             (finding,) = some
             if finding.detail_tag:
@@ -338,7 +344,8 @@ class Remediation:
         else:
             probes = _spread(ids, _PROBES)
             rest = [instance_id for instance_id in ids if instance_id not in probes]
-            self._parts.extend(call.of([instance_id]) for instance_id in probes)
+            for instance_id in probes:
+                yield from self._make(call.of([instance_id]))
             self._parts.extend([call.of(rest)] if rest else [])
 
     def _count(self, call: _Call, refusal: Refusal) -> None:

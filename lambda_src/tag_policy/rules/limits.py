@@ -15,18 +15,24 @@ def is_destructive(finding: Finding) -> bool:
 
 
 def within_limits(
-    findings: Sequence[Finding], instances: int, settings: Settings, only_a_part: str = ""
+    findings: Sequence[Finding],
+    instances: int,
+    settings: Settings,
+    only_a_part: str = "",
+    left: Sequence[Outcome] = (),
 ) -> tuple[list[Finding], list[Outcome]]:
     """Return the findings that may be acted on, and what is held back, as deferred.
 
     ``instances`` is how many the run has looked at. ``only_a_part`` says why that is not all that
     the engine is responsible for, and is empty where it is: limits are held against the whole, so
-    that a run that does not know the whole may end nothing. A number over a limit is more likely to
-    be a mistake, of a rule or of a pipeline, than a number of instances to end: all of them are
-    held back, not only those that are too many, and somebody has to decide.
+    that a run that does not know the whole may end nothing. ``left`` is what is left for the next
+    run for other reasons, and would be ended then: it counts, too. A number over a limit is more
+    likely to be a mistake, of a rule or of a pipeline, than a number of instances to end: all of
+    them are held back, not only those that are too many, and somebody has to decide.
     """
     destructive = [finding for finding in findings if is_destructive(finding)]
-    exceeded, code = _exceeded(len(destructive), instances, settings), LIMIT
+    number = len(destructive) + sum(is_destructive(outcome.finding) for outcome in left)
+    exceeded, code = _exceeded(number, instances, settings), LIMIT
     if only_a_part:
         exceeded, code = only_a_part, PART
     if not exceeded:

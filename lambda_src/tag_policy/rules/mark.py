@@ -84,9 +84,9 @@ def trusted(
 ) -> bool:
     """Tell whether what a mark of this engine says still holds.
 
-    ``grace`` is the longest time that there may be between announcement and end; ``created_at``
-    is when the instance came to be, ``started_at`` its last start. A mark counts if people were
-    told of it, not in the future, and not before there was the instance, because it was copied from
+    ``grace`` is the longest time that there may be between announcement and end; ``created_at`` is
+    when the instance came to be, ``started_at`` its last start. A mark counts if people were told
+    of it, not in the future, and not before there was the instance, because it was copied from
     another one then; if its time lies within what could be announced then; if nobody has started
     the instance since it was ended by it; and if it is not overdue by more than a day, or two
     periods of the schedule: nobody remembers an announcement of months ago.

@@ -2,6 +2,7 @@
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model import Finding, Instance, Verdict
+from tag_policy.resources.instance import asks_for_managed
 from tag_policy.runs.engine import Engine
 from tag_policy.runs.event_run import act, judge_one
 from tag_policy.runs.sweep import judge_all
@@ -14,6 +15,10 @@ from tag_policy.triggers.config_rule import (
 )
 
 _NOT_OURS = "gone, or in no VPC that the rules are for"
+_OR_HIDDEN = (
+    f"{_NOT_OURS}; or an AWS service manages it, and the account hides it from this function, "
+    "whose SDK cannot ask for such"
+)
 _EXEMPT = "exempt"
 
 
@@ -59,7 +64,8 @@ def _evaluate_one(
     if engine.report.failed:
         return [], []  # nothing is known of it
     if verdict is None:
-        return [not_applicable(instance_id, _NOT_OURS)], []
+        sees_all = asks_for_managed(engine.context.clients.ec2)
+        return [not_applicable(instance_id, _NOT_OURS if sees_all else _OR_HIDDEN)], []
     return [_evaluation(instance_id, verdict)], may_be_done
 
 

@@ -268,8 +268,11 @@ class Engine:
         ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
         ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
-        ready, over_limit = within_limits(ready, looked_at, self.context.settings, self.may_not_end)
-        note((*deferred, *not_known, *not_announced, *over_limit))
+        left = (*deferred, *not_known, *not_announced)
+        ready, over_limit = within_limits(
+            ready, looked_at, self.context.settings, self.may_not_end, left
+        )
+        note((*left, *over_limit))
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
             note(remediation.take(of_one))
         note(remediation.finish())

@@ -1,0 +1,419 @@
+"""A world in which histories take place: engines, people, what AWS does to calls, and a witness."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto import mock_aws
+
+from tag_policy.handler import RunError
+from tag_policy.resources import instance as listing
+from tests.integration.conftest import Engine, FakeContext, prepare
+from tests.support import extensions, fleet
+from tests.support.acts import Person, before
+from tests.support.calls import AwsError, Call, answering, listening
+from tests.support.clock import SimulatedClock
+from tests.support.faults import KilledError
+from tests.support.iam import allows, requests_of
+from tests.support.ledger import Ledger
+from tests.support.past import born_at
+from tests.support.policies import Policies, Rendered, as_configured
+from tests.support.witness import ENDS, Run, Witness, goes_on_looking
+
+START = datetime(2026, 11, 2, 8, tzinfo=UTC)
+EXEMPT = "tag-policy:exempt"
+MARKERS = ("tag-policy:due", "tag-policy:later")
+SECOND = "second"
+"""The name of the other engine, which has the same VPCs."""
+
+THROTTLED = "RequestLimitExceeded"
+ERRORS = {THROTTLED: 503, "UnauthorizedOperation": 403, "InternalError": 500}
+LOCKED = ("Name", "ProjectCode", EXEMPT)
+"""Tags whose appearance keeps AWS from ending an instance, even within the milliseconds between the
+look and the call."""
+
+counted = Counter[str]()
+"""How many histories have had something happen in them."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody does before the ``number``-th call of a run, or call of an ``action``."""
+
+    number: int
+    action: str
+    kind: str
+    who: int
+    key: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, and what happens in the meantime; a number of 0 is never.
+
+    ``fault`` are an action, an error code, how many calls are spared, and how many are hit.
+    ``lost`` are an action and which of its answers is lost.
+    """
+
+    deeds: Sequence[Deed] = ()
+    fault: tuple[str, str, int, int] | None = None
+    lost: tuple[str, int] | None = None
+    refuses_message: int = 0
+    kills_after: int = 0
+    cuts_at: int = 0
+    narrowed: int = 0
+    audit: bool = False
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing disturbs the run."""
+        return self == Plan()
+
+
+class World:
+    """Engines that watch over two VPCs; to be closed."""
+
+    def __init__(self, variant: str, rendered: Rendered, grace: int, limit: int) -> None:
+        self._stack = ExitStack()
+        patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        # Thousands of images for each history, none of which is asked for.
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+        # Pages of two, one after the other: the same history makes the same calls.
+        patch.setattr(listing, "PAGE_SIZE", 2)
+        patch.setattr(listing, "one_ahead", iter)
+        self._stack.enter_context(mock_aws())
+        extensions.install()
+        self.variant = variant
+        self._rendered = rendered.policies[variant]
+        self.engine = prepare(variant)
+        self.clock = self.engine.clock = SimulatedClock(START)
+        self.engine.cloudtrail.clock = self.clock
+        self.vpcs = [self.engine.vpc, fleet.create_vpc(self.engine)]
+        self.elsewhere = fleet.create_vpc(self.engine)
+        self.second = self._second_engine()
+        self.grace, self.limit = timedelta(minutes=grace), limit
+        self.marker, self.second_marker = MARKERS[0], MARKERS[0]
+        self.ids: list[str] = []
+        self.managed: set[str] = set()
+        self.person = Person(self.engine, self.clock)
+        self._policies: dict[tuple[Any, ...], Policies] = {}
+        self.happened: set[str] = set()
+        self.settled: dict[str, datetime] = {}
+        self.is_calm = False
+        self.ledger = Ledger(self.clock, [self.engine.topic_arn, self.second.topic_arn])
+        self.witness = Witness(self.clock, self.ledger, self.managed)
+        self._plan: Plan | None = None
+        self._stack.enter_context(self.ledger.kept())
+        self._stack.enter_context(answering(self._lose))
+        self._stack.enter_context(listening(self._disturb))
+        self._stack.enter_context(listening(self._enforce))
+        self._stack.enter_context(self.witness.watching())
+        self.configure()
+
+    def close(self) -> None:
+        """Be gone, and count what has happened."""
+        counted.update(self.happened | {"histories"})
+        self._stack.close()
+
+    # Who is there, and how the engines are configured
+
+    def _second_engine(self) -> Engine:
+        second = Engine(SECOND, self.engine.untagged_action, "enforce", self.engine.vpc)
+        second.clock = self.clock
+        for table, key, kind in ((second.table, "RuleId", "N"), (f"{SECOND}-state", "Key", "S")):
+            second.client("dynamodb").create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        second.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "second"}})
+        second.client("sns").create_topic(Name=f"{SECOND}-reports")
+        return second
+
+    def configure(self) -> None:
+        """Give both engines their environments."""
+        former = [marker for marker in MARKERS if marker != self.marker]
+        of_both = {
+            "TAG_POLICY_GRACE_PERIOD": f"{self.grace // timedelta(minutes=1)}m",
+            "TAG_POLICY_MINIMUM_AGE": "15m",
+            "TAG_POLICY_SCHEDULE": "rate(1 hour)",
+        }
+        self.engine.environment = of_both | {
+            "TAG_POLICY_MAX_DESTRUCTIVE": str(self.limit),
+            "TAG_POLICY_MARKER_TAG_KEY": self.marker,
+            "TAG_POLICY_FORMER_MARKER_TAG_KEYS": f'["{former[0]}"]',
+        }
+        self.second.environment = of_both | {"TAG_POLICY_MARKER_TAG_KEY": self.second_marker}
+        self.something_happens()
+
+    def reconfigure(
+        self, grace: int | None, limit: int | None, marker: str | None, second_marker: str | None
+    ) -> None:
+        """Change what is not None of how the engines are configured; ``grace`` is in minutes."""
+        self.grace = self.grace if grace is None else timedelta(minutes=grace)
+        self.limit = self.limit if limit is None else limit
+        self.marker = marker or self.marker
+        self.second_marker = second_marker or self.second_marker
+        self.configure()
+
+    def something_happens(self) -> None:
+        """Note that the next run has a reason to do something."""
+        self.is_calm = False
+        self.settled.clear()
+
+    @property
+    def vpc_ids(self) -> str:
+        """The VPCs of both engines, as Terraform writes them."""
+        return ",".join(vpc.vpc_id for vpc in self.vpcs)
+
+    def launch(
+        self, tags: Mapping[str, str], where: int = 0, *, managed: bool = False, age: int = 0
+    ) -> str:
+        """Launch an instance, so many minutes ago, in a VPC; 2 is one that is nobody's concern."""
+        vpc = [*self.vpcs, self.elsewhere][where]
+        (instance_id,) = fleet.launch(self.engine, vpc, tags)
+        born_at(instance_id, self.clock.now() - timedelta(minutes=age))
+        if managed:
+            self.engine.let_a_service_manage(instance_id)
+            self.managed.add(instance_id)
+        self.ids.append(instance_id)
+        self.something_happens()
+        return instance_id
+
+    def mark(self, kind: str) -> str:
+        """Return a mark that no engine has written, or that the other one has."""
+        now, past = self.clock.now(), datetime(2020, 1, 1, tzinfo=UTC)
+        ages = datetime(9999, 12, 31, tzinfo=UTC)
+        engine, time, announced = {
+            "past": (self.variant, past, past - timedelta(days=1)),
+            "year 9999": (self.variant, ages, ages - timedelta(days=1)),
+            "far too late": (self.variant, ages, now),
+            "no grace": (self.variant, past, None),
+            "another engine's": ("somebody", now, now - timedelta(days=1)),
+        }[kind]
+        said = f"announced {announced:%Y-%m-%dT%H:%M:%SZ}" if announced else "no grace period"
+        action = self.engine.untagged_action
+        return f"{engine}: {action} at {time:%Y-%m-%dT%H:%M:%SZ}: untagged, {said}"
+
+    # What people do
+
+    def do(self, deed: Deed) -> None:
+        """Have somebody do something."""
+        if deed.kind == "launch":
+            self.witness.somebody_acts()
+            self.launch({}, deed.who % 3)
+            return
+        if deed.kind == "edit rules":
+            item = {"TagKey": "ProjectCode", "Action": "Update", "Default": deed.value or "x"}
+            self.engine.set_rules({1: item | {"Required": "Y"}})
+        elif deed.kind == "second engine":
+            if self._plan is not None or not self.witness.run:
+                for instance_id in self.ids:
+                    self.witness.somebody_acts(instance_id)
+            self.person.runs(_Run(self, self.second))()
+        elif self.ids:
+            instance_id = self.ids[deed.who % len(self.ids)]
+            if self.witness.somebody_acts(instance_id):
+                self.happened.add("an act between look and call")
+            person = self.person
+            {
+                "tag": person.tags(instance_id, {deed.key: deed.value}),
+                "untag": person.untags(instance_id, *([deed.key] if deed.key else [])),
+                "start": person.starts(instance_id),
+                "stop": person.stops(instance_id),
+                "terminate": person.terminates(instance_id),
+            }[deed.kind]()
+        self.something_happens()
+
+    def wait(self, minutes: int) -> None:
+        """Let time pass."""
+        self.clock.sleep(minutes * 60)
+        self.is_calm = False
+
+    # Runs
+
+    def run(self, plan: Plan = Plan()) -> Run:
+        """Make a run of the engine, in which happens what is planned; examine it."""
+        vpc_ids = [self.vpcs[plan.narrowed - 1].vpc_id] if plan.narrowed else None
+        event = {"vpc_ids": vpc_ids} if vpc_ids else {}
+        event |= {"mode": "audit"} if plan.audit else {}
+        self._plan, self._counts = plan, Counter[str]()
+        self._context = FakeContext(invoked_function_arn=self.engine.arn)
+        with ExitStack() as acts:
+            for deed in plan.deeds:
+                acts.enter_context(self._planned(deed))
+            run, failed = self._run(self.engine, event, self._context, plan)
+        self._plan = None
+        if not plan.is_calm:
+            self.something_happens()
+        else:
+            self._examine_calm(run, failed=failed)
+        self.check()
+        return run
+
+    def check(self) -> None:
+        """Fail for what the witness has found wrong."""
+        for error in self.witness.wrong:
+            raise error
+
+    def _run(
+        self, engine: Engine, event: object, context: FakeContext, plan: Plan | None
+    ) -> tuple[Run, bool]:
+        settings = engine.settings(self.vpc_ids)
+        narrowed, audit = (bool(plan and plan.narrowed), bool(plan and plan.audit))
+        run = self.witness.begin(engine.variant, settings, narrowed=narrowed, audit=audit)
+        failed = killed = False
+        try:
+            engine.run(event, context=context, vpc_ids=self.vpc_ids)
+        except RunError:
+            failed = True
+        except KilledError:
+            failed = killed = True
+        finally:
+            self.witness.end(run, killed=killed)
+        return run, failed
+
+    def _examine_calm(self, run: Run, *, failed: bool) -> None:
+        """Examine a run that nothing has disturbed."""
+        assert not failed, "a run fails without a fault"
+        now = self.clock.now()
+        announced = {i: time for one in run.told for i, time in one.announced.items()}
+        again = [
+            i
+            for i in announced.keys() & self.settled.keys()
+            if now < self.settled[i] + timedelta(hours=24)
+        ]
+        assert not again, f"{again} are announced again, for no reason"
+        if self.is_calm:
+            assert not run.changes, f"a second run changes something: {run.changes}"
+            assert not announced, "a second run announces something"
+        self.is_calm = True
+        self.settled |= announced
+
+    @contextmanager
+    def _planned(self, deed: Deed) -> Iterator[None]:
+        mine: Callable[[Call], bool] = lambda call: (  # noqa: E731 - it is a word
+            self._is_ours() and not self._too_late(deed, call)
+        )
+        with before(deed.number, lambda: self.do(deed), action=deed.action, when=mine):
+            yield
+
+    @staticmethod
+    def _too_late(deed: Deed, call: Call) -> bool:
+        """Tell of the milliseconds between a look and its call, where only a lock of IAM helps."""
+        if call.action in ENDS or goes_on_looking(call):
+            return deed.kind == "second engine" or (deed.kind == "tag" and deed.key not in LOCKED)
+        if call.action == "CreateTags":
+            return deed.kind == "second engine" or deed.key in MARKERS
+        return False
+
+    def _is_ours(self) -> bool:
+        """Tell whether it is the engine whose run is planned that makes a call."""
+        run = self.witness.run
+        return run is not None and run.engine == self.variant and self._plan is not None
+
+    def _disturb(self, call: Call) -> None:
+        plan = self._plan
+        if plan is None or not self._is_ours():
+            return
+        counts = self._counts
+        counts[""] += 1
+        counts[call.action] += 1
+        if plan.kills_after and counts[""] > plan.kills_after:
+            raise KilledError
+        if plan.cuts_at and counts[""] == plan.cuts_at:
+            self.witness.cut()
+            self._context.remaining_millis[:] = [100]
+        if plan.refuses_message and call.action == "Publish":
+            self.happened.add("a refused message")
+            raise AwsError("InternalError" if plan.refuses_message == 1 else "AuthorizationError")
+        if plan.fault is not None and plan.fault[0] == call.action:
+            _, code, spared, number = plan.fault
+            if spared < counts[call.action] <= spared + number:
+                if code != THROTTLED or number > 1:
+                    self.witness.breaks_off(call)
+                self.happened.add("a fault")
+                raise AwsError(code, status=ERRORS[code])
+
+    def _lose(self, call: Call, answer: Any) -> Any:
+        plan = self._plan
+        if plan is None or plan.lost is None or not self._is_ours():
+            return answer
+        if call.action == plan.lost[0]:
+            self._counts[f"answers of {call.action}"] += 1
+            if self._counts[f"answers of {call.action}"] == plan.lost[1]:
+                self.happened.add("a lost answer")
+                self.witness.breaks_off(call)
+                raise ReadTimeoutError(endpoint_url="the embedded AWS")
+        return answer
+
+    def _enforce(self, call: Call) -> None:
+        """Refuse what the role of the engine that is running does not allow, as AWS would."""
+        run = self.witness.run
+        if run is None:
+            return
+        settings = run.settings
+        key = (run.engine, settings.marker_tag_key, bool(settings.grace_period))
+        policies = self._policies.get(key)
+        if policies is None:
+            policies = self._policies[key] = as_configured(
+                self._rendered,
+                self.variant,
+                run.engine,
+                settings.marker_tag_key,
+                settings.former_marker_tag_keys,
+                has_grace=bool(settings.grace_period),
+            )
+        if not all(allows(policies, request) for request in requests_of(call)):
+            self.happened.add("refused by IAM")
+            code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDenied"
+            raise AwsError(code, "not authorized by the role's policies", 403)
+
+    # The end
+
+    def finish(self) -> None:
+        """Let two undisturbed runs a day apart end all that is due: nothing is lost."""
+        if self.witness.rightly_ended:
+            self.happened.add("something is ended rightly")
+        self.grace, self.limit = timedelta(hours=24), 100
+        self.marker = MARKERS[0]
+        self.configure()
+        self.run()
+        self.run()
+        due = [i for i in self.ids if self._has_to_be_ended(i)]
+        self.wait(24 * 60 + 5)
+        self.run()
+        _, states = next(e for e in ENDS.values() if e[0] == self.engine.untagged_action)
+        for instance_id in due:
+            state = self.engine.state(instance_id)
+            assert state in states, f"it should have been ended: {self.engine.tags(instance_id)}"
+
+    def _has_to_be_ended(self, instance_id: str) -> bool:
+        tags = self.engine.tags(instance_id)
+        instance = fleet._describe(self.engine, instance_id)
+        return (
+            tags.keys() == {self.marker}
+            and tags[self.marker].startswith(f"{self.variant}: ")
+            and instance["State"]["Name"] == "running"
+            and instance_id not in self.managed
+        )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The second engine, of which a run is made by somebody."""
+
+    world: World
+    engine: Engine
+
+    def run(self, event: object = None) -> Mapping[str, Any]:
+        context = FakeContext(invoked_function_arn=self.engine.arn)
+        self.world._run(self.engine, event or {}, context, None)
+        return {}
