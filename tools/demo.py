@@ -159,8 +159,8 @@ def _show_runs(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
         console.print("The third run changed something, and should not have.", style="bold red")
         return False
     console.print(
-        "  Nothing was left to change. The protected instance and the one whose tag holds\n"
-        "  somebody's own words stay in the report until a person decides.\n"
+        "  Nothing was left to change, and nothing is new, so that there is no e-mail. What is as\n"
+        "  it was is listed once a day, until a person decides about it.\n"
     )
     wanted = {claimed: "running", forgotten: "terminated"}
     return all(ended[instance_id].state == state for instance_id, state in wanted.items())

@@ -44,7 +44,10 @@ run "the_function_is_told_what_the_inputs_say" {
     marker_tag_key  = "due"
     exempt_tag_key  = "keep"
     protect_managed = false
-    limits          = { max_destructive = 3, max_destructive_percent = 2.5 }
+
+    report_unchanged = "every_run"
+
+    limits = { max_destructive = 3, max_destructive_percent = 2.5 }
 
     creator_format      = "role/name"
     attribution_details = "event_time"
@@ -69,6 +72,8 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = "2.5"
 
       TAG_POLICY_FORMER_MARKER_TAG_KEYS = "[]"
+
+      TAG_POLICY_REPORT_UNCHANGED = "every_run"
 
       TAG_POLICY_CREATOR_FORMAT             = "role/name"
       TAG_POLICY_ATTRIBUTION_DETAILS        = "event_time"
@@ -646,10 +651,18 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
 
   assert {
     condition = alltrue([
-      for key in ["Sweeps", "SweepFailed", "HeldBack", "Seconds"] :
+      for key in ["Sweeps", "Seconds"] :
       aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
     ])
     error_message = "A sweep is a run about everything that was to act, and that had rules."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, of in { SweepFailed = "$.summary.outcomes.failed", HeldBack = "$.summary.held_back" } :
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || (${of} > 0)) }"
+    ])
+    error_message = "A sweep that saw a part may ring an alarm, and may not end one."
   }
 
   assert {

@@ -25,13 +25,14 @@ def backdate(instance_id: str, age: timedelta) -> None:
 def make_due(aws: EmbeddedAws, instance_id: str, state_table: str, key: str) -> None:
     """Make what was announced of an instance due a minute ago.
 
-    Both the mark, which is in the tag ``key``, and what the engine remembers of it are as if the
-    time had passed since. Raises AssertionError where the instance has no mark that counts.
+    The instance, the mark, which is in the tag ``key``, and what the engine remembers of it are as
+    if the time had passed since. Raises AssertionError where the instance has no mark that counts.
     """
     mark = read_mark(fleet.tags_of(aws, instance_id)[key])
     assert isinstance(mark, Mark)
     assert mark.announced is not None
     passed = mark.time - (datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1))
+    backdate(instance_id, passed + timedelta(hours=1))
     earlier = replace(mark, time=mark.time - passed, announced=mark.announced - passed)
     tag = {"Key": key, "Value": str(earlier)}
     aws.client("ec2").create_tags(Resources=[instance_id], Tags=[tag])

@@ -90,6 +90,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_MINIMUM_AGE": "15m",
         "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",
         "TAG_POLICY_FORMER_MARKER_TAG_KEYS": "[]",
+        "TAG_POLICY_REPORT_UNCHANGED": "daily",
         "TAG_POLICY_EXEMPT_TAG_KEY": "tag-policy:exempt",
         "TAG_POLICY_PROTECT_MANAGED": "true",
         "TAG_POLICY_MAX_DESTRUCTIVE": "10",
@@ -242,8 +243,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     for request in [request for call in made for request in requests_of(call)]:
         assert allows(policies, request), request
     asked = {f"{call.service}:{call.action}" for call in made}
-    # Nothing is announced without a grace period, and nothing here belongs to a Spot request.
-    unused = {"dynamodb:BatchWriteItem", "ec2:DescribeSpotInstanceRequests"}
+    unused = {"ec2:DescribeSpotInstanceRequests"}  # nothing here belongs to a Spot request
     assert allowed_actions(policies) == asked | unused
     assert not asked & unused
 

@@ -139,8 +139,8 @@ def test_a_sweep_tells_each_what_concerns_them_and_keeps_the_rest(
     assert {f["owner"] for f in findings if f["result"] == "tagged"} == {"gina"}
     assert [f["instance_id"] for f in findings if f["result"] == "terminated"] == [untagged]
 
-    # The role, both ways; S3 itself asks for ListBucket, and nothing here was announced, had a mark
-    # taken back, or belongs to a Spot request.
+    # The role, both ways; S3 itself asks for ListBucket, and nothing here had a mark taken back, or
+    # belongs to a Spot request.
     policies = policies_of(aws.client("iam"), engine["role_name"])
     made = [call for call in calls if call.role_name == engine["role_name"]]
     for request in [request for call in made for request in requests_of(call)]:
