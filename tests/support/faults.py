@@ -22,6 +22,8 @@ CALLS = (
     "TerminateInstances",
     "PutObject",
     "GetObject",
+    "BatchGetItem",
+    "BatchWriteItem",
     "Publish",
 )
 """Every call that the function makes."""
@@ -29,12 +31,12 @@ CALLS = (
 OF_THE_ARCHIVE = ("PutObject", "GetObject")
 """Those that it makes only where it keeps its reports."""
 
-_THROTTLING = {"Scan": "ThrottlingException", "LookupEvents": "ThrottlingException"}
+_DYNAMODB = ("Scan", "BatchGetItem", "BatchWriteItem")
+_THROTTLING = dict.fromkeys([*_DYNAMODB, "LookupEvents"], "ThrottlingException")
 _BUSY = dict.fromkeys(OF_THE_ARCHIVE, "SlowDown")
 _DENIED = {
     **dict.fromkeys(OF_THE_ARCHIVE, "AccessDenied"),
-    "Scan": "AccessDeniedException",
-    "LookupEvents": "AccessDeniedException",
+    **dict.fromkeys([*_DYNAMODB, "LookupEvents"], "AccessDeniedException"),
     "Publish": "AuthorizationError",
 }
 
@@ -137,15 +139,21 @@ FAULTS: dict[str, Callable[[str], Any]] = {
     "killed after it": killed_after,
 }
 
+OWNERS = {
+    "the owner tags just before it": {"Name": "web"},
+    "the owner exempts just before it": {"tag-policy:exempt": "until the migration is done"},
+}
+"""What the owner of an instance writes just before a call reaches AWS."""
+
 _WRITES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
 
 CELLS = [
     (action, fault)
     for action in CALLS
-    for fault in FAULTS
+    for fault in (*FAULTS, *OWNERS)
     if fault != "one instance refused" or action in _WRITES
 ]
-"""Every call, with every fault that it can have."""
+"""Every call, with every fault that it can have, and every owner who may act just before it."""
 
 
 @dataclass(frozen=True)
