@@ -8,6 +8,9 @@ CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
 CUSTODIAN_VENV := .venv-custodian
 
+# How many histories `make explore` makes up; 20,000 take some hours on two cores.
+HISTORIES ?= 2000
+
 # What `make bench` measures; at these sizes it takes an hour and a half.
 SIZES ?= 1000 10000 100000
 ROUNDS ?= 5
@@ -20,7 +23,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page check bench bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore check bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +49,9 @@ test-page: setup ## test the page of a report in Chromium, which has to be insta
 
 test-module: setup ## test inputs and wiring with `terraform test`
 	$(BIN)/python -m tools.terraform_test
+
+explore: setup ## look for a history in which an instance is wrongly ended: HISTORIES=20000 of them
+	@$(BIN)/python -m tools.explore $(HISTORIES)
 
 check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, docs and policies
 	$(BIN)/ruff check .

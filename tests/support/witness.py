@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
 
 from tag_policy.aws.clock import Clock
@@ -203,6 +204,8 @@ class Witness:
         told = self.ledger.announcements(instance_id, run.engine)
         if match is None or match[1] != run.engine or match[2] != action or not told:
             return False
+        if self._remembered(instance_id, settings) != match[0]:
+            return False  # it is announced anew
         at, time = told[-1]
         grace = settings.grace_period
         return (
@@ -211,6 +214,12 @@ class Witness:
             and max(time, at + grace) + APART < run.began < time + timedelta(hours=24)
             and instance.launch_time < time
         )
+
+    def _remembered(self, instance_id: str, settings: Settings) -> str:
+        """Return the mark of which the engine remembers that people were told of it."""
+        key = {"Key": {"S": f"announced#{instance_id}"}}
+        item = dynamodb_backends[ACCOUNT_ID][REGION].get_item(settings.state_table, key)
+        return "" if item is None else str(item.attrs["Mark"].value)
 
     # What is examined
 

@@ -102,7 +102,7 @@ def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
     policies = policies_of(aws.client("iam"), role)
 
     with enforcing(policies, lambda call: call.role_name == role) as refused:
-        # A first run tells people, and only then gives both the mark that counts.
+        # A first run tells people, remembers that, and only then gives both the mark that counts.
         with recording() as calls:
             aws.fire_schedule(engine["schedule_rule_name"])
         (message,) = aws.deliveries(queue)
@@ -110,7 +110,7 @@ def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
         marks = {i: fleet.tags_of(aws, i)["tag-policy:due"] for i in (kept, ended)}
         assert told.keys() == {kept, ended}
         assert all(f"tag-policy-sandbox: {told[i]}: untagged, ann" in marks[i] for i in marks)
-        assert written_and_told(calls) == ["announcing", "message", "mark", "remembered"]
+        assert written_and_told(calls) == ["announcing", "message", "remembered", "mark"]
 
         # The owner of one acts. A day later, the other is due.
         name = [{"Key": "Name", "Value": "web"}]

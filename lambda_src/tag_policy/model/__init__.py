@@ -229,7 +229,9 @@ class InstanceRef:
 
     Tags are left behind on purpose, so that a run over 100,000 instances does not hold the tags of
     all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
-    ``seen_at`` is when EC2 was asked for what is known of it, not when that was looked through.
+    ``seen_at`` is when EC2 was asked for what is known of it, not when that was looked through, and
+    ``shown_at`` when it had answered: what it told may be as old as the one, and as new as the
+    other.
     ``managers`` says which AWS services the instance belongs to, and what it is part of there, such
     as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write. ``spot_request_id`` is the
     Spot request that it fulfils, or empty.
@@ -241,6 +243,7 @@ class InstanceRef:
     created_at: datetime
     managers: Mapping[str, str]
     seen_at: datetime = _NEVER
+    shown_at: datetime = _NEVER
     spot_request_id: str = ""
 
 

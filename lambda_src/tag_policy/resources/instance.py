@@ -131,7 +131,7 @@ def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
     """Yield the instances of a page; those outside the VPCs are not taken on trust of a filter."""
     for description in page.descriptions:
         if description.get("VpcId") in vpc_ids:
-            yield to_instance(description, page.asked_at)
+            yield to_instance(description, page.asked_at, page.answered_at)
 
 
 def _number(instance: Instance) -> int:
@@ -162,7 +162,9 @@ def instances_shown(
                 continue
             ours = description.get("VpcId") in vpc_ids
             live = description["State"]["Name"] in LIVE_STATES
-            instance = to_instance(description, page.asked_at) if ours and live else None
+            instance = (
+                to_instance(description, page.asked_at, page.answered_at) if ours and live else None
+            )
             yield description["InstanceId"], instance
 
 
@@ -233,11 +235,13 @@ def _pages_by_id(
 class _Page:
     """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing.
 
-    ``asked_at`` is when EC2 was asked for it: what it tells is not newer than that.
+    ``asked_at`` is when EC2 was asked for it, ``answered_at`` when it had answered: what it tells
+    may be as old as the one, and as new as the other.
     """
 
     descriptions: "Sequence[InstanceTypeDef]"
     asked_at: datetime
+    answered_at: datetime
     is_last: bool
 
 
@@ -260,6 +264,7 @@ def _pages(
             yield _Page(
                 [d for reservation in answer["Reservations"] for d in reservation["Instances"]],
                 asked_at,
+                paced.now(),
                 is_last=not token and number == len(listings),
             )
             if not token:
@@ -270,10 +275,12 @@ def _filter(name: str, values: Sequence[str]) -> "FilterTypeDef":
     return {"Name": name, "Values": list(values)}
 
 
-def to_instance(description: "InstanceTypeDef", seen_at: datetime) -> Instance:
+def to_instance(
+    description: "InstanceTypeDef", seen_at: datetime, shown_at: datetime | None = None
+) -> Instance:
     """Turn one instance of an answer of ``DescribeInstances`` into an Instance.
 
-    ``seen_at`` is when EC2 was asked.
+    ``seen_at`` is when EC2 was asked, ``shown_at`` when it had answered.
     """
     tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
     return Instance(
@@ -284,6 +291,7 @@ def to_instance(description: "InstanceTypeDef", seen_at: datetime) -> Instance:
             created_at=_created_at(description),
             managers=_managers(description, tags),
             seen_at=seen_at,
+            shown_at=shown_at or seen_at,
             spot_request_id=description.get("SpotInstanceRequestId", ""),
         ),
         state=description["State"]["Name"],
