@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tag_policy.model import Mode, Outcome, Result
+from tag_policy.model import ENDINGS, Mode, Outcome, Result
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean, cleaned
@@ -87,21 +87,27 @@ class Message:
         return [one for one in self.shown if one.result is Result.MARKED]
 
 
-def messages(report: Report) -> Iterator[Message]:
-    """Yield the message of a report, and those for announcements that have no room in it.
+_EACH_IS_NAMED = (*(ending.result for ending in ENDINGS), Result.MARKED)
 
-    Every instance that is announced is named in a message, with its time; what has no room in
-    ``MOST_MESSAGES`` is in none of them. Each says how the run went, because a subscription may
-    filter by that.
+
+def messages(report: Report) -> Iterator[Message]:
+    """Yield the message of a report, and those for what has no room in it and must be named.
+
+    Every instance that is announced is named in a message, with its time, and so is every one that
+    was ended; what has no room in ``MOST_MESSAGES`` is in none of them. Each says how the run went,
+    because a subscription may filter by that.
     """
-    told: set[str] = set()
-    rest = list(report.outcomes.of(Result.MARKED))
+    rest = [one for result in _EACH_IS_NAMED for one in report.outcomes.of(result)]
     for part in range(1, MOST_MESSAGES + 1):
         message = _one_message(report)
         yield message
-        told.update(one.finding.instance.instance_id for one in message.announced)
-        rest = [one for one in rest if one.finding.instance.instance_id not in told]
-        if not rest or (not message.announced and part > 1):
+        named = {
+            one.finding.instance.instance_id
+            for one in message.shown
+            if one.result in _EACH_IS_NAMED
+        }
+        rest = [one for one in rest if one.finding.instance.instance_id not in named]
+        if not rest or (not named and part > 1):
             return
         report = replace(report, outcomes=Outcomes(rest))
 

@@ -497,3 +497,20 @@ def test_all_outcomes_are_counted_and_no_more_kept_than_can_be_told() -> None:
     assert machine["summary"]["outcomes"]["tagged"] == 50_000
     assert machine["findings_left_out"] == 50_000 - shown
     assert f"{50_000 - shown:,} lines left out" in text
+
+
+@pytest.mark.parametrize("result", [Result.TERMINATED, Result.STOPPED])
+def test_each_instance_that_was_ended_is_named_in_a_message_however_many_they_are(
+    result: Result,
+) -> None:
+    ids = [f"i-{number:017x}" for number in range(1_600)]
+    ended = [
+        outcome(result, instance=ref(instance_id=instance_id), tag_key="", value=None)
+        for instance_id in ids
+    ]
+
+    bodies = [json.loads(one.body) for one in reporting.messages(report(outcomes=ended))]
+
+    for protocol in ("default", "email"):
+        told = " ".join(body[protocol] for body in bodies)
+        assert [instance_id for instance_id in ids if instance_id not in told] == []
