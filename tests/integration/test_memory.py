@@ -133,3 +133,14 @@ def test_a_time_without_its_zone_is_not_known_and_the_run_goes_on(engine: Engine
     assert engine.state(untagged) == "running"
     assert engine.tags(tagged)["ProjectCode"] == "Proj007"
     assert summary["outcomes"]["deferred"] == 1
+
+
+def test_what_cannot_be_remembered_is_not_marked_so_that_no_other_grace_period_ends_it_sooner(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    with failing("BatchWriteItem", AwsError("ThrottlingException", status=400)):
+        engine.run()
+
+    assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)

@@ -17,7 +17,7 @@ NASTY = {
     "<script>alert(1)</script>": "<script>alert(1)</script>",
     "</script><img src=x onerror=alert(1)>": "</script><img src=x onerror=alert(1)>",
     "a\nb": "a b",
-    "\u202egnirts": " gnirts",
+    "\u202egnirts": "gnirts",
     "😀" * 256: "😀" * 256,
     "{{DATA}} <!-- &amp;": "{{DATA}} <!-- &amp;",
     "مرحبا": "مرحبا",

@@ -458,7 +458,7 @@ class Remediation:
             assert mark is not None  # noqa: S101 - what is announced has a mark
             by_mark.setdefault(mark, {})[outcome.finding.instance.instance_id] = outcome
         for mark, outcomes in by_mark.items():
-            final = replace(mark, announced=announced, time=max(mark.time, announced))
+            final = completed(mark, announced)
             ids = list(outcomes)
             for start in range(0, len(ids), BATCH_SIZE):
                 some = {i: outcomes[i] for i in ids[start : start + BATCH_SIZE]}
@@ -505,6 +505,11 @@ class Remediation:
     def _complete_now(self, ec2: "EC2Client", ids: Sequence[str], key: str, mark: Mark) -> None:
         tags: list[TagTypeDef] = [{"Key": key, "Value": str(mark)}]
         self._paced.once(lambda: ec2.create_tags(Resources=ids, Tags=tags))
+
+
+def completed(mark: Mark, announced: datetime) -> Mark:
+    """Return a mark as it counts, once people were told of it at a time."""
+    return replace(mark, announced=announced, time=max(mark.time, announced))
 
 
 def _deferred(outcome: Outcome, refusal: Refusal) -> Outcome:

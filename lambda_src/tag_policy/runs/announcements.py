@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
 from tag_policy.reporting.report import MOST_KEPT
-from tag_policy.resources.remediation import Remediation
+from tag_policy.resources.remediation import Remediation, completed
 from tag_policy.rules.limits import is_destructive
 from tag_policy.rules.untagged import Untagged
 from tag_policy.runs.context import RunContext
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _NO_ROOM = "a run announces 2,000 instances at most; the next run announces more"
 _UNTOLD = "no message about it was accepted; the next run announces it anew"
+_NOT_REMEMBERED = "people were told, but that cannot be remembered; it is announced anew"
 _NOT_KNOWN = (
     "what people were told, and of what time, cannot be read from the state table; the next run "
     "looks again"
@@ -131,18 +132,25 @@ class Announcements:
             return
         # Marks are in whole seconds, and none may say that people were told sooner than they were.
         announced = (self._context.clock.now() + timedelta(seconds=1)).replace(microsecond=0)
-        marked: dict[str, Told] = {}
-        for before, mark, after in self.remediation.complete_marks(
-            waiting, announced, self._context.until_the_end()
-        ):
-            instance_id = before.finding.instance.instance_id
-            del self._pending[instance_id]
-            marked[instance_id] = Told(mark.time, str(mark))
-            yield before, after
+        told_of: dict[str, Told] = {}
+        for one in waiting:
+            if one.finding.mark is not None:
+                mark = completed(one.finding.mark, announced)
+                told_of[one.finding.instance.instance_id] = Told(mark.time, str(mark))
         try:
-            self._memory.remember_told(marked)
+            # First, so that no mark counts of which it is not remembered that people were told.
+            self._memory.remember_told(told_of)
         except MEMORY_ERRORS as error:
             self._problem(f"what people were told could not be remembered: {error}")
+            for before in waiting:
+                del self._pending[before.finding.instance.instance_id]
+                yield before, replace(before, result=Result.DEFERRED, detail=_NOT_REMEMBERED)
+            return
+        for before, _, after in self.remediation.complete_marks(
+            waiting, announced, self._context.until_the_end()
+        ):
+            del self._pending[before.finding.instance.instance_id]
+            yield before, after
 
     def untold(self) -> Iterator[tuple[Outcome, Outcome]]:
         """Yield the outcomes of those whom no accepted message names, and what they have become."""
