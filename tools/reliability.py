@@ -3,9 +3,10 @@
 import os
 import sys
 
-from tests.integration.test_fault_matrix import BEGIN, END, PAGE, markdown, told_of
-from tests.support.embedded_aws import REGION
+from tests.integration.test_fault_matrix import BEGIN, END, PAGE, markdown, row_of, told_of
+from tests.support.embedded_aws import REGION, EmbeddedAws
 from tests.support.faults import CELLS
+from tests.support.policies import render
 
 
 def main() -> int:
@@ -15,7 +16,12 @@ def main() -> int:
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": REGION,
     }
-    table = {(action, fault): str(told_of(action, fault)[0]) for action, fault in CELLS}
+    with EmbeddedAws() as aws:
+        policies = render(aws).policies
+    table = {
+        (action, fault): row_of(action, fault, told_of(action, fault, policies)[0], policies)
+        for action, fault in CELLS
+    }
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{markdown(table)}\n{END}{after}")

@@ -9,6 +9,7 @@ The ordinary test run repeats some histories, always the same. ``make explore`` 
 """
 
 import os
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -16,7 +17,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.integration.world import ERRORS, EXEMPT, MARKERS, Deed, Plan, World, counted
+from tests.integration.world import (
+    ERRORS,
+    EXEMPT,
+    MARKERS,
+    THROTTLED,
+    Deed,
+    Plan,
+    World,
+    counted,
+)
 from tests.support.policies import Rendered
 
 HISTORIES = int(os.environ.get("HISTORIES", "0"))
@@ -70,7 +80,7 @@ OTHERS = st.builds(
 DEEDS = st.lists(ON_TAGS | RIGHT_BEFORE | OTHERS, min_size=1, max_size=3)
 FAULTS = st.tuples(
     st.sampled_from(CALLS),
-    st.sampled_from([*ERRORS, "RequestLimitExceeded"]),
+    st.sampled_from([*ERRORS, THROTTLED]),
     st.integers(0, 3),
     st.sampled_from([1, 1, 1, 99]),
 )
@@ -162,8 +172,20 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def sweep_when_it_is_due(self) -> None:
         self.world.run()
-        self.world.wait(self.world.grace.seconds // 60 + self.world.grace.days * 24 * 60 + 1)
+        self.world.wait(self.world.grace // timedelta(minutes=1) + 1)
         self.world.run()
+
+    @rule(
+        action=st.sampled_from(CHANGES),
+        times=st.integers(1, 2),
+        deeds=st.lists(ON_TAGS | RIGHT_BEFORE, max_size=2),
+    )
+    def sweep_that_is_throttled_when_it_is_due(
+        self, action: str, times: int, deeds: list[Deed]
+    ) -> None:
+        self.world.run()
+        self.world.wait(self.world.grace // timedelta(minutes=1) + 1)
+        self.world.run(Plan(fault=(action, THROTTLED, 0, times), deeds=deeds))
 
     @rule(deeds=DEEDS, lost=st.none() | LOST)
     def sweep_while_people_act(self, deeds: list[Deed], lost: tuple[str, int] | None) -> None:

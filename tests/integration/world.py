@@ -114,6 +114,7 @@ class World:
         self._plan: Plan | None = None
         self._stack.enter_context(self.ledger.kept())
         self._stack.enter_context(answering(self._lose))
+        self._stack.enter_context(self.witness.counting())
         self._stack.enter_context(listening(self._disturb))
         self._stack.enter_context(listening(self._enforce))
         self._stack.enter_context(self.witness.watching())
@@ -348,7 +349,7 @@ class World:
         if plan.fault is not None and plan.fault[0] == call.action:
             _, code, spared, number = plan.fault
             if spared < counts[call.action] <= spared + number:
-                if code != THROTTLED or number > 1:
+                if code != THROTTLED or number > 2:
                     self.witness.breaks_off(call)
                 self.happened.add("a fault")
                 raise AwsError(code, status=ERRORS[code])

@@ -22,6 +22,8 @@ CALLS = (
     "TerminateInstances",
     "PutObject",
     "GetObject",
+    "BatchGetItem",
+    "BatchWriteItem",
     "Publish",
 )
 """Every call that the function makes."""
@@ -29,12 +31,12 @@ CALLS = (
 OF_THE_ARCHIVE = ("PutObject", "GetObject")
 """Those that it makes only where it keeps its reports."""
 
-_THROTTLING = {"Scan": "ThrottlingException", "LookupEvents": "ThrottlingException"}
+_DYNAMODB = ("Scan", "BatchGetItem", "BatchWriteItem")
+_THROTTLING = dict.fromkeys([*_DYNAMODB, "LookupEvents"], "ThrottlingException")
 _BUSY = dict.fromkeys(OF_THE_ARCHIVE, "SlowDown")
 _DENIED = {
     **dict.fromkeys(OF_THE_ARCHIVE, "AccessDenied"),
-    "Scan": "AccessDeniedException",
-    "LookupEvents": "AccessDeniedException",
+    **dict.fromkeys([*_DYNAMODB, "LookupEvents"], "AccessDeniedException"),
     "Publish": "AuthorizationError",
 }
 
@@ -137,15 +139,21 @@ FAULTS: dict[str, Callable[[str], Any]] = {
     "killed after it": killed_after,
 }
 
+OWNERS = {
+    "the owner tags just before it": {"Name": "web"},
+    "the owner exempts just before it": {"tag-policy:exempt": "until the migration is done"},
+}
+"""What the owner of an instance writes just before a call reaches AWS."""
+
 _WRITES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
 
 CELLS = [
     (action, fault)
     for action in CALLS
-    for fault in FAULTS
+    for fault in (*FAULTS, *OWNERS)
     if fault != "one instance refused" or action in _WRITES
 ]
-"""Every call, with every fault that it can have."""
+"""Every call, with every fault that it can have, and every owner who may act just before it."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +168,10 @@ class Told:
         """Return it in a line, without the ids of one run."""
         parts = []
         if self.failure:
-            parts.append(f"the run fails, the alarm rings: {self.failure}")
+            parts.append(f"alarm: {self.failure}")
         if self.subject:
-            parts.append(f"e-mail: {self.subject}")
-        silence = "nothing by the run itself; Lambda counts an error, and the alarm rings"
+            parts.append(f"e-mail: {self.subject.removeprefix('Tag policy: ')}")
+        silence = "alarm: Lambda counts an error"
         return _anonymous("; ".join(parts) or silence)
 
 
@@ -175,6 +183,7 @@ def _anonymous(text: str) -> str:
         (r"[a-z]+-rules", "*name*-rules"),
         (r"the bucket all-reports", "the bucket"),
         (r"An error occurred \((\w+)\) when calling the \w+ operation[^;]*", r"\1"),
+        (r'Read timeout on endpoint URL: "the embedded AWS"', "no answer"),
         (r"Unable to parse response[^;]*(;(?! e-mail)[^;]*)*", "unreadable answer"),
     ):
         text = re.sub(pattern, instead, text)

@@ -60,7 +60,8 @@ class Run:
 
     ``acted`` are the instances to which somebody did something in the meantime, ``looks`` when each
     instance was shown, and whether it was untagged then. ``told`` are its messages;
-    ``shown_last`` is when it was shown by the looks since which there was no other call.
+    ``shown_last`` is when it was shown by the looks since which there was no other call, whatever
+    became of that call, and ``shown_before`` the same as the last other call found it.
     """
 
     engine: str
@@ -76,6 +77,7 @@ class Run:
     anybody_acted: bool = False
     looks: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
     shown_last: dict[str, datetime] = field(default_factory=dict)
+    shown_before: dict[str, datetime] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     told: list[Delivered] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
@@ -114,6 +116,18 @@ class Witness:
     def watching(self) -> Iterator[None]:
         """See every call; to be entered after all that may refuse one."""
         with answering(self._look), listening(self._see):
+            yield
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """See every attempt at a call; to be entered before all that may refuse one."""
+
+        def count(call: Call) -> None:
+            run = self.run
+            if run is not None and call.action != "DescribeInstances":
+                run.shown_before, run.shown_last = run.shown_last, {}
+
+        with listening(count):
             yield
 
     def begin(self, engine: str, settings: Settings, *, narrowed: bool, audit: bool) -> Run:
@@ -261,8 +275,6 @@ class Witness:
                 self._examine_delete(call, run)
         if call.action in (*ENDS, "CreateTags", "DeleteTags"):
             run.changes.append(call.action)
-        if call.action != "DescribeInstances":
-            run.shown_last.clear()
 
     def _examine_end(self, instance_id: str, call: Call, run: Run) -> None:
         now, settings = self._clock.now(), run.settings
@@ -277,8 +289,8 @@ class Witness:
         assert instance_id not in self._managed, "it is managed"
         assert now - self._born(instance_id) >= settings.minimum_age, "it is too young"
 
-        assert instance_id in run.shown_last, "it was not looked at right before"
-        assert now - run.shown_last[instance_id] <= JUST_NOW, "the last look was too long ago"
+        assert instance_id in run.shown_before, "it was not looked at right before"
+        assert now - run.shown_before[instance_id] <= JUST_NOW, "the last look was too long ago"
         untagged = [at for at, was_untagged in run.looks[instance_id] if was_untagged]
         assert untagged, "no look showed that it has no tags"
         assert untagged[-1] - untagged[0] >= APART, f"it was seen untagged once only: {untagged}"
