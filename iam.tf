@@ -27,6 +27,9 @@ locals {
     ) : "${var.name}: ${local.ends} at ${local.mark_time}: ${reason}"
   ]
 
+  # What an engine of this name has written, or one of a version that did not say its name.
+  own_marks = ["${var.name}: *", "announcing ${var.name}: *", "stop at *", "terminate at *"]
+
   # Whatever has one of these tags is not untagged. Condition keys are compared without regard to case, so
   # that "Name" stands for "name" and "NAME", too, and each has one entry.
   keys_of_the_tagged = {
@@ -133,6 +136,36 @@ data "aws_iam_policy_document" "this" {
         test     = "Null"
         variable = "aws:TagKeys"
         values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.ends == null ? [] : ["this"]
+
+    content {
+      sid       = "LeaveWordsAndMarksOfOthers"
+      effect    = "Deny"
+      actions   = ["ec2:CreateTags"]
+      resources = ["*"]
+
+      condition {
+        test     = "ForAnyValue:StringEquals"
+        variable = "aws:TagKeys"
+        values   = [var.marker_tag_key]
+      }
+
+      # Without it, StringNotLike would be true of what has no such tag.
+      condition {
+        test     = "Null"
+        variable = "aws:ResourceTag/${var.marker_tag_key}"
+        values   = ["false"]
+      }
+
+      condition {
+        test     = "StringNotLike"
+        variable = "aws:ResourceTag/${var.marker_tag_key}"
+        values   = local.own_marks
       }
     }
   }

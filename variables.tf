@@ -108,10 +108,11 @@ variable "rules" {
     error_message = "A rule's tag_key begins or ends with a blank, which nobody would see; write it without, such as \"ProjectCode\"."
   }
 
-  # IAM would put something else in its place; so would Terraform, for "&{".
+  # IAM would put something else in the place of a variable; so would Terraform, for "&{". What
+  # becomes of a wildcard in the name of a condition's key, no page of AWS's says.
   validation {
-    condition     = alltrue([for rule in values(var.rules) : !can(regex("[$&]\\{", rule.tag_key))])
-    error_message = "A rule's tag_key must not hold a brace behind a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
+    condition     = alltrue([for rule in values(var.rules) : !can(regex("[*?]|[$&]\\{", rule.tag_key))])
+    error_message = "A rule's tag_key must be one tag key, without \"*\" and \"?\", and without a brace behind a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
   }
 
   validation {

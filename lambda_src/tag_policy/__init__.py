@@ -8,8 +8,10 @@ The rooms of this package, and which may import which: an arrow means "may impor
 instance of the VPCs, ``event_run`` about those that events name, ``config_run`` about those that
 AWS Config asks about; ``engine`` is what all three do alike.
 
-Only ``resources.remediation`` changes instances, only ``reporting.sns`` publishes, only
-``reporting.archive`` writes into a bucket, and only ``creators.cloudtrail`` asks CloudTrail.
+Only ``writing``, ``ending`` and ``marks`` of ``resources`` change instances, in the order that
+``resources.remediation`` gives them; only ``reporting.sns`` publishes, only ``reporting.archive``
+writes into a bucket, only ``runs.memory`` into the state table, and only ``creators.cloudtrail``
+asks CloudTrail.
 ``model`` and, but for the reading of the table, ``rules`` are pure. There are no third-party
 packages beside the boto3 of the Lambda runtime, because this code holds the right to terminate
 instances.

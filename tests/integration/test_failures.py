@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.handler import RunError
+from tag_policy.resources import ending, remediation, writing
 from tag_policy.resources.instance import ended, instances_by_id, touched
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
@@ -191,7 +192,8 @@ def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engin
 def test_the_calls_for_many_creators_share_a_second_look(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, batch_size: int, looks: int
 ) -> None:
-    monkeypatch.setattr("tag_policy.resources.remediation.BATCH_SIZE", batch_size)
+    for module in (remediation, writing):
+        monkeypatch.setattr(module, "BATCH_SIZE", batch_size)
     launched = {name: launch_as(engine, name, count=2) for name in ("alice", "bob", "carol")}
 
     def wait(call: Call) -> None:
@@ -560,16 +562,14 @@ def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
 def test_a_run_that_breaks_off_tells_what_it_had_done(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tag_policy.resources import remediation as enforcement
-
     tagged, untagged = engine.launch({"Name": "web"}), engine.launch()
-    confirm = enforcement._confirm
+    confirm = ending._confirm
 
     def break_off(*arguments: Any) -> None:
         confirm(*arguments)
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(enforcement, "_confirm", break_off)
+    monkeypatch.setattr(ending, "_confirm", break_off)
 
     with pytest.raises(RunError, match="the run broke off: ZeroDivisionError"):
         engine.run()

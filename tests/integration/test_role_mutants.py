@@ -17,7 +17,11 @@ from tests.support.role_cases import CASES, Case
 # Which statements are edited in which variant: all that it has, or those that others have not.
 SUBJECTS: dict[str, set[str] | None] = {
     "terminate": None,
-    "stop": {"StopMarkedUntaggedInstances", "NeverEndAnExemptInstance"},
+    "stop": {
+        "LeaveWordsAndMarksOfOthers",
+        "NeverEndAnExemptInstance",
+        "StopMarkedUntaggedInstances",
+    },
     "warned": {"TerminateMarkedUntaggedInstances", "TakeBackTheMark"},
     "event-id": {"lock CreatedBy:event-id"},
     "events": {"TakeEventsFromTheQueue", "TellAwsConfig"},
@@ -47,6 +51,20 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "one more ForAllValues:StringEquals aws:TagKeys",
         "without Null aws:TagKeys",
         "negated Null aws:TagKeys",
+    ],
+    ("terminate", "LeaveWordsAndMarksOfOthers"): [
+        "removed",
+        "no resource of ours",
+        "without ForAnyValue:StringEquals aws:TagKeys",
+        "another ForAnyValue:StringEquals aws:TagKeys",
+        f"without Null {DUE}",
+        f"negated Null {DUE}",
+        f"without StringNotLike {DUE}",
+        f"anything StringNotLike {DUE}",
+        f"without terminate: * StringNotLike {DUE}",
+        f"without announcing terminate: * StringNotLike {DUE}",
+        f"without stop at * StringNotLike {DUE}",
+        f"without terminate at * StringNotLike {DUE}",
     ],
     ("terminate", "TakeBackTheMark"): [
         "removed",
@@ -120,6 +138,20 @@ EDITS: dict[tuple[str, str], list[str]] = {
         f"without StringLike {DUE}",
         f"anything StringLike {DUE}",
         f"any end StringLike {DUE}",
+    ],
+    ("stop", "LeaveWordsAndMarksOfOthers"): [
+        "removed",
+        "no resource of ours",
+        "without ForAnyValue:StringEquals aws:TagKeys",
+        "another ForAnyValue:StringEquals aws:TagKeys",
+        f"without Null {DUE}",
+        f"negated Null {DUE}",
+        f"without StringNotLike {DUE}",
+        f"anything StringNotLike {DUE}",
+        f"without stop: * StringNotLike {DUE}",
+        f"without announcing stop: * StringNotLike {DUE}",
+        f"without stop at * StringNotLike {DUE}",
+        f"without terminate at * StringNotLike {DUE}",
     ],
     ("stop", "NeverEndAnExemptInstance"): [
         "removed",
@@ -223,6 +255,11 @@ def _other_values(operator: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield "anything", "*"
             if any(": " in pattern for pattern in values):
                 yield "any end", [pattern.split(": ")[0] + ": *" for pattern in values]
+        case "StringNotLike":
+            yield "anything", "*"
+            for number, pattern in enumerate(values):
+                others = [*values[:number], *values[number + 1 :]]
+                yield f"without {pattern}", others
         case "ForAllValues:StringEquals":
             yield "one more", [*values, "Name"]
         case "ForAnyValue:StringEquals":

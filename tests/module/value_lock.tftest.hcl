@@ -164,11 +164,11 @@ run "where_instances_are_ended_the_policy_of_the_role_is_the_limit" {
   variables {
     untagged_action   = "terminate"
     rules             = {}
-    writable_tag_keys = [for number in range(84) : format("key-%08d", number)]
+    writable_tag_keys = [for number in range(79) : format("key-%08d", number)]
   }
 
   assert {
-    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 84
+    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 79
     error_message = "A lock is missing."
   }
 }
@@ -179,34 +179,34 @@ run "refuses_one_more_there" {
   variables {
     untagged_action   = "terminate"
     rules             = {}
-    writable_tag_keys = [for number in range(85) : format("key-%08d", number)]
+    writable_tag_keys = [for number in range(80) : format("key-%08d", number)]
   }
 
   expect_failures = [aws_iam_role_policy.this]
 }
 
-run "sixteen_of_the_longest_keys_fit_wherever_instances_are_ended" {
+run "fifteen_of_the_longest_keys_fit_wherever_instances_are_ended" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(15) : format("%0127d", number)]
+  }
+
+  assert {
+    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 15
+    error_message = "A lock is missing."
+  }
+}
+
+run "refuses_sixteen" {
   command = plan
 
   variables {
     untagged_action   = "terminate"
     rules             = {}
     writable_tag_keys = [for number in range(16) : format("%0127d", number)]
-  }
-
-  assert {
-    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 16
-    error_message = "A lock is missing."
-  }
-}
-
-run "refuses_seventeen" {
-  command = plan
-
-  variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(17) : format("%0127d", number)]
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -488,6 +488,26 @@ run "refuses_a_tag_key_that_is_a_variable_to_iam" {
 
   variables {
     rules = { 1 = { tag_key = "$${aws:username}", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_tag_key_with_an_asterisk" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "Project*", action = "UserLookup" } }
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_tag_key_with_a_question_mark" {
+  command = plan
+
+  variables {
+    rules = { 1 = { tag_key = "Really?", action = "UserLookup" } }
   }
 
   expect_failures = [var.rules]

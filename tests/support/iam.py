@@ -198,6 +198,10 @@ def _string_like(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
     return given is not None and any(_like(p, value) for value in given for p in wanted)
 
 
+def _string_not_like(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
+    return not _string_like(wanted, given)  # true of what is not there, as in IAM
+
+
 def _for_all_values_string_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
     return all(value in wanted for value in given or ())  # true of no values at all, as in IAM
 
@@ -214,6 +218,7 @@ def _null(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
 _OPERATORS: Mapping[str, Callable[[list[str], Sequence[str] | None], bool]] = {
     "StringEquals": _string_equals,
     "StringLike": _string_like,
+    "StringNotLike": _string_not_like,
     "ForAllValues:StringEquals": _for_all_values_string_equals,
     "ForAnyValue:StringEquals": _for_any_value_string_equals,
     "Null": _null,

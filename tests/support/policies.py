@@ -90,7 +90,7 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     | {
         "attribution_details": "off",
         "rules": {},
-        "writable_tag_keys": [f"{number:0127}" for number in range(16)],
+        "writable_tag_keys": [f"{number:0127}" for number in range(15)],
     },
 }
 
@@ -183,6 +183,7 @@ def as_configured(
         (f":{of}-reports", f":{name}-reports"),
         (f"/lambda/{of}:", f"/lambda/{name}:"),
         (f'"{of}: ', f'"{name}: '),
+        (f'"announcing {of}: ', f'"announcing {name}: '),
         (_MARKER, marker),
     ):
         text = text.replace(before, after)

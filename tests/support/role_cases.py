@@ -181,11 +181,33 @@ def _writing() -> Iterator[Case]:
 
     for variant, may in (("terminate", True), ("stop", True), ("notify", False), ("audit", False)):
         yield Case("the mark", variant, write([MARK]), may)
-    yield Case("the mark anew", "terminate", write([MARK], {MARK: "an old mark"}), True)
+    yield from _marking()
     yield Case("the mark on what has tags", "terminate", write([MARK], {"Expires": "x"}), True)
     yield Case("a mark in a former tag", "warned", write(["due"]), False)
     launch = Request("ec2:RunInstances", INSTANCE, {"aws:TagKeys": [MARK]})
     yield Case("a launch", "terminate", launch, False)
+
+
+def _marking() -> Iterator[Case]:
+    """Yield what may be marked: whatever has no words and no mark of others in the marker's tag."""
+    for engine, action in (("terminate", "terminate"), ("stop", "stop")):
+        old = mark(engine, action, ANNOUNCED)
+        for about, value, may in (
+            ("an old mark", old, True),
+            ("a mark that was being announced", f"announcing {old}", True),
+            ("a mark of the version before", "stop at 2026-11-25T08:00:00Z: no tags at all", True),
+            ("another one before", "terminate at 2026-11-25T08:00:00Z: no tags at all", True),
+            ("somebody's words", "soon", False),
+            ("an empty value", "", False),
+            ("another engine's mark", mark("other", action, ANNOUNCED), False),
+            ("what another engine announces", f"announcing {mark('other', action, '')}", False),
+            ("a name that begins alike", mark(f"{engine}-2", action, ANNOUNCED), False),
+            ("a name that ends alike", f"my-{old}", False),
+        ):
+            yield Case(f"the mark over {about}", engine, write([MARK], {MARK: value}), may)
+        among = write([MARK, "ProjectCode"], {MARK: "soon"})
+        yield Case("the mark among others, over words", engine, among, False)
+        yield Case("other tags beside words", engine, write(["ProjectCode"], {MARK: "x"}), True)
 
 
 WRITING = list(_writing())

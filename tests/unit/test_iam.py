@@ -57,6 +57,9 @@ def request(**context: Sequence[str]) -> Request:
         ({"StringLike": {OWNER: "[a]*"}}, {"owner": ["[a] x"]}, True),  # no classes in IAM
         ({"StringLike": {OWNER: "[a]*"}}, {"owner": ["a"]}, False),
         ({"StringLike": {OWNER: ["a", "b*"]}}, {"owner": ["bc"]}, True),
+        ({"StringNotLike": {OWNER: ["a", "b*"]}}, {"owner": ["bc"]}, False),
+        ({"StringNotLike": {OWNER: ["a", "b*"]}}, {"owner": ["c"]}, True),
+        ({"StringNotLike": {OWNER: "a"}}, {}, True),  # true of what is not there
         ({"StringEquals": {OWNER: "a"}}, {"owner": ["A"]}, False),
         ({"StringEquals": {OWNER: "*"}}, {"owner": ["A"]}, False),
         ({"ForAnyValue_StringEquals": {"aws:TagKeys": "a"}}, {"keys": ["b", "a"]}, True),
@@ -111,7 +114,7 @@ def test_a_deny_of_any_policy_outweighs_every_allow() -> None:
 @pytest.mark.parametrize(
     "unknown",
     [
-        {"StringNotLike": {OWNER: "x"}},
+        {"StringNotEquals": {OWNER: "x"}},
         {"StringEqualsIfExists": {OWNER: "x"}},
         {"StringLike": {OWNER: "${aws:username}"}},
     ],

@@ -35,6 +35,9 @@ _SKEW = timedelta(minutes=5)
 _OVERDUE = timedelta(hours=24)
 """How long after its time a mark still counts, at least; see ``trusted``."""
 
+_LONGEST_GRACE = timedelta(days=90)
+"""How long a grace period may have been whose marks hold once there is none any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Announcing:
@@ -71,6 +74,19 @@ def due_at(mark: Mark, grace: timedelta) -> datetime:
     """Return when an announced mark's time has come: what it says, and never too soon after it."""
     announced = mark.announced or mark.time
     return max(mark.time, announced + grace)
+
+
+def is_waiting(mark: Mark, now: datetime) -> bool:
+    """Tell whether a mark of this engine has a time to come that people may have been told of.
+
+    That is asked where there is no grace period any more: whoever takes it away does not take back
+    what people were told under it.
+    """
+    return (
+        mark.announced is not None
+        and mark.announced <= now + _SKEW
+        and now < mark.time <= mark.announced + _LONGEST_GRACE
+    )
 
 
 def trusted(

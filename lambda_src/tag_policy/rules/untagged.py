@@ -20,7 +20,7 @@ from tag_policy.model import (
     Remedy,
     UntaggedAction,
 )
-from tag_policy.rules.mark import UNTAGGED, Announcing, due_at, read_mark, trusted
+from tag_policy.rules.mark import UNTAGGED, Announcing, due_at, is_waiting, read_mark, trusted
 from tag_policy.settings import Settings
 
 _NO_TAGS = "no tags at all"
@@ -171,7 +171,8 @@ class Untagged:
             return False
         if not self.settings.grace_period:
             # Written a moment ago, by this run, or by one that broke off before it could go on.
-            return mark.announced is None and mark.time <= self.now
+            written_just_now = mark.announced is None and mark.time <= self.now
+            return written_just_now or is_waiting(mark, self.now)
         return trusted(
             mark,
             grace=self.settings.grace_period,

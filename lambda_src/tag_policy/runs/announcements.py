@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
 from tag_policy.reporting.report import MOST_KEPT
-from tag_policy.resources.remediation import Remediation, completed
+from tag_policy.resources.marks import Marks, completed
 from tag_policy.rules.limits import is_destructive
 from tag_policy.rules.untagged import Untagged
 from tag_policy.runs.context import RunContext
@@ -31,7 +31,7 @@ _NOT_KNOWN = (
 
 
 class Announcements:
-    """What one run announces. ``remediation`` is what writes the marks, once there is one.
+    """What one run announces. ``marks`` is what completes the marks, once there is something.
 
     ``problem`` is told what could not be read or kept.
     """
@@ -41,7 +41,7 @@ class Announcements:
         self._problem = problem
         self._memory = memory
         self._pending: dict[str, Outcome] = {}
-        self.remediation: Remediation | None = None
+        self.marks: Marks | None = None
         self.anew: set[str] = set()
 
     def to_announce(
@@ -128,7 +128,7 @@ class Announcements:
         Yields each outcome as it was told, and as it has become.
         """
         waiting = [one for one in told if one.finding.instance.instance_id in self._pending]
-        if not waiting or self.remediation is None:
+        if not waiting or self.marks is None:
             return
         # Marks are in whole seconds, and none may say that people were told sooner than they were.
         announced = (self._context.clock.now() + timedelta(seconds=1)).replace(microsecond=0)
@@ -146,9 +146,7 @@ class Announcements:
                 del self._pending[before.finding.instance.instance_id]
                 yield before, replace(before, result=Result.DEFERRED, detail=_NOT_REMEMBERED)
             return
-        for before, _, after in self.remediation.complete_marks(
-            waiting, announced, self._context.until_the_end()
-        ):
+        for before, after in self.marks.complete(waiting, announced, self._context.until_the_end()):
             del self._pending[before.finding.instance.instance_id]
             yield before, after
 

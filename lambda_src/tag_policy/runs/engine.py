@@ -332,7 +332,7 @@ class Engine:
             out_of_time,
             context.clock,
         )
-        self._announcements.remediation = remediation
+        self._announcements.marks = remediation.marks
         return remediation
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:

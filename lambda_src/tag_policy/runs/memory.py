@@ -49,7 +49,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The findings that people were told of, as digests of 32 bits, and since when; None for never.
+    """The findings that people were told of, as digests of 64 bits, and since when; None for never.
 
     ``at`` is since when: everything is listed anew a day after it, where that is wanted.
     """
@@ -58,7 +58,7 @@ class Listed:
     at: datetime | None
 
 
-_MOST_LISTED = 90_000
+_MOST_LISTED = 45_000
 """Digests that are remembered: an item has 400 KB at most. The others are listed again.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -108,7 +108,7 @@ class Memory:
         item = self._read([_listed(kind)]).get(_listed(kind))
         if item is None:
             return Listed(frozenset(), None)
-        digests = array("I")
+        digests = array("Q")
         digests.frombytes(bytes(item["Digests"]["B"]))
         return Listed(frozenset(digests), _time(item))
 
@@ -117,7 +117,7 @@ class Memory:
         at = listed.at
         if at is None:
             raise ValueError("what was listed was listed at some time")
-        digests = array("I", sorted(listed.digests)[:_MOST_LISTED])
+        digests = array("Q", sorted(listed.digests)[:_MOST_LISTED])
         self._write(
             [
                 {

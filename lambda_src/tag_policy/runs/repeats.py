@@ -105,7 +105,7 @@ class Repeats:
 
 
 def _digest(outcome: Outcome) -> int:
-    """Return 32 bits of an outcome: what it is about, and not the sentences, which hold times."""
+    """Return 64 bits of an outcome: what it is about, and not the sentences, which hold times."""
     finding = outcome.finding
     parts = (
         outcome.result,
@@ -116,5 +116,5 @@ def _digest(outcome: Outcome) -> int:
         finding.tag_key,
         finding.value or "",
     )
-    hashed = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=4)
+    hashed = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(hashed.digest())

@@ -74,6 +74,27 @@ def test_a_grace_period_that_was_made_longer_holds_for_what_is_announced_already
     assert remedies(marked, grace_period="24h") == [Remedy.TERMINATE]
 
 
+def test_a_grace_period_that_is_taken_away_does_not_take_back_what_was_announced_under_it() -> None:
+    assert remedies(instance({DUE: announced(NOW + HOUR)})) == [Remedy.WAIT]
+    assert remedies(instance({DUE: announced(NOW + 89 * DAY, before=90 * DAY)})) == [Remedy.WAIT]
+
+    (finding,) = judge(instance({DUE: announced(NOW)}))
+    assert finding.remedy is Remedy.TERMINATE, "people were told of no later time"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        announced(NOW + 89 * DAY, before=91 * DAY),  # longer than any grace period may have been
+        announced(NOW + 2 * DAY),  # announced in the future
+        mark(NOW + DAY, NOW).announcing,
+        str(mark(NOW + DAY, None)),
+    ],
+)
+def test_without_a_grace_period_nothing_else_about_the_future_protects(value: str) -> None:
+    assert remedies(instance({DUE: value})) == [Remedy.TERMINATE]
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -1,0 +1,187 @@
+"""Writing and deleting tags: one attempt each, on a look that is fresh enough."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.errors import passes, refusal_of
+from tag_policy.aws.pace import PacedCalls, ThrottledError
+from tag_policy.model import ENDING_OF_REMEDY, Code, Finding, Outcome, Remedy, Result
+from tag_policy.model.tag_text import guarded_spelling
+from tag_policy.resources.calls import BATCH_SIZE, CHANGED, LONG_AGO, Call, Queue, tags_of
+from tag_policy.resources.second_look import SecondLook, Seen
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import TagTypeDef
+
+
+class Writing:
+    """Writes and deletes the tags of calls, and queues what has to be done again, or after it.
+
+    AWS's errors become outcomes and are not raised.
+    """
+
+    def __init__(
+        self,
+        ec2_once: Callable[[], "EC2Client"],
+        second_look: SecondLook,
+        paced: PacedCalls,
+        queue: Queue,
+    ) -> None:
+        self._ec2_once = ec2_once
+        self._second_look = second_look
+        self._paced = paced
+        self._queue = queue
+
+    def write(self, call: Call) -> Iterator[Outcome]:
+        """Write or delete the tags of a call; what is to be ended goes on from there."""
+        ec2 = self._ec2_once()  # before the look: making it takes a second
+        self._paced.wait()
+        try:
+            unchanged = self._unchanged(call)
+        except AWS_ERRORS as error:
+            yield from call.refused(refusal_of(error))  # not looked at, so not touched
+            return
+        changed = call.findings.keys() - unchanged
+        yield from call.of(sorted(changed)).refused(CHANGED)
+        call = call.of(unchanged)
+        if not call.findings:
+            return
+        try:
+            self._paced.once(lambda: _send(ec2, call))
+        except ThrottledError:
+            # However fresh the look was: whoever waits for the pace has time to write a value.
+            self._queue.later.append(replace(call, tried=True, seen_at=LONG_AGO))
+        except AWS_ERRORS as error:
+            yield from self._after_error(replace(call, tried=True), error)
+        else:
+            self._queue.worked(call)
+            yield from self._written(call)
+
+    def _unchanged(self, call: Call) -> list[str]:
+        """Return the ids of those instances of which everything that was found is still so."""
+        if call.remedy is Remedy.TAG and self._second_look.is_fresh(call.seen_at):
+            return list(call.findings)
+        if call.remedy is Remedy.TAG and not call.tried:
+            return self._second_look.unchanged(call.findings, lambda: self._next_alike(call))
+        seen = self._second_look.whole(list(call.findings))
+        return [i for i, findings in call.findings.items() if seen.still(i, findings)]
+
+    def _next_alike(self, call: Call) -> Iterator[str]:
+        """Yield the instances of the calls that follow and write tags of the same keys."""
+        number = len(call.findings)
+        for following in self._queue.later:
+            number += len(following.findings)
+            if following.whats != call.whats or number > BATCH_SIZE:
+                return
+            yield from following.findings
+
+    def _written(self, call: Call) -> Iterator[Outcome]:
+        if call.remedy in ENDING_OF_REMEDY:
+            self._queue.later.append(_marked(call))
+        else:
+            yield from call.done()
+
+    def _after_error(self, call: Call, error: Exception) -> Iterator[Outcome]:
+        """Look what became of a call that failed, and go on with what is still to be done.
+
+        An answer that was lost may have been a good one. What was refused may have been refused
+        because of one instance that somebody has tagged by now.
+        """
+        refusal = refusal_of(error)
+        try:
+            seen = self._second_look.whole(list(call.findings))
+        except AWS_ERRORS:
+            yield from call.refused(refusal)
+            return
+        if passes(error):
+            written = [i for i in call.findings if _has_tags(seen, i, call)]
+            yield from self._written(call.of(written)) if written else ()
+            yield from call.of(sorted(call.findings.keys() - set(written))).refused(refusal)
+            return
+        still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
+        yield from call.of(sorted(call.findings.keys() - set(still))).refused(CHANGED)
+        locked = [i for i in still if _is_locked(seen, i, call)]
+        yield from self._refused_by_lock(seen, call.of(locked))
+        rest = replace(call.of([i for i in still if i not in locked]), seen_at=seen.asked_at)
+        if rest.findings.keys() == call.findings.keys():
+            yield from self._refused(rest, error)
+        elif rest.findings:  # those that are out of it now may have been the reason
+            self._queue.later.append(rest)
+
+    def _refused_by_lock(self, seen: Seen, call: Call) -> Iterator[Outcome]:
+        """Yield why IAM does not let a tag be written beside one of almost the same key."""
+        for instance_id, findings in call.findings.items():
+            for finding in findings:
+                other = guarded_spelling(seen.instances[instance_id].tags, finding.tag_key)
+                if not other:
+                    alone = {instance_id: [finding]}
+                    self._queue.later.append(replace(call, findings=alone, tags=tags_of([finding])))
+                    continue
+                detail = (
+                    f"the instance has the tag {other}, and IAM, which makes no difference between "
+                    "capitals and small letters in a key, guards its value; rename that tag"
+                )
+                yield Outcome(finding, Result.DEFERRED, detail, Code.REFUSED_BY_LOCK)
+
+    def _refused(self, call: Call, error: Exception) -> Iterator[Outcome]:
+        """Queue the parts of a refused call, or give up what cannot be parted any more."""
+        ((instance_id, some), *others) = call.findings.items()
+        if others or len(some) > 1:
+            self._queue.split(call, error)
+            return
+        (finding,) = some
+        if finding.detail_tag:
+            # The last thing that is given up is the detail next to a creator, for its sake.
+            bare = [_without_detail(finding, refusal_of(error).code)]
+            self._queue.later.append(
+                replace(call, findings={instance_id: bare}, tags=tags_of(bare))
+            )
+            return
+        yield from call.refused(refusal_of(error))
+        self._queue.refused_to_one(call, error)
+
+
+def _send(ec2: "EC2Client", call: Call) -> None:
+    ids = list(call.findings)
+    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in call.tags]
+    if call.remedy is Remedy.UNMARK:
+        ec2.delete_tags(Resources=ids, Tags=tags)
+    else:
+        ec2.create_tags(Resources=ids, Tags=tags)
+
+
+def _marked(call: Call) -> Call:
+    """Return the call that ends what has just been marked.
+
+    Its instances are looked at once more before that, and left alone when they are not seen with
+    their mark, or when somebody has tagged them in the meantime.
+    """
+    findings = {
+        instance_id: [replace(finding, tag_key="", value=None, mark=None) for finding in some]
+        for instance_id, some in call.findings.items()
+    }
+    return replace(call, findings=findings, tags=(), tried=False)
+
+
+def _has_tags(seen: Seen, instance_id: str, call: Call) -> bool:
+    """Tell whether the tags of a call are on an instance as the call wants them."""
+    if call.remedy is Remedy.UNMARK:
+        gone = all(seen.tag(instance_id, key) is None for key, _ in call.tags)
+        return instance_id in seen.instances and gone
+    return all(seen.tag(instance_id, key) == value for key, value in call.tags)
+
+
+def _is_locked(seen: Seen, instance_id: str, call: Call) -> bool:
+    if call.remedy is not Remedy.TAG:
+        return False
+    tags = seen.instances[instance_id].tags
+    return any(guarded_spelling(tags, finding.tag_key) for finding in call.findings[instance_id])
+
+
+def _without_detail(finding: Finding, code: str) -> Finding:
+    key, _ = finding.detail_tag or ("", "")
+    reason = f"{finding.reason}; {key} could not be written next to it"
+    return replace(finding, detail_tag=None, detail_refused=code, reason=reason)
