@@ -334,7 +334,7 @@ def test_an_engine_leaves_the_mark_of_another_and_what_is_marked_with_it(
 @pytest.mark.parametrize("number", range(1, 9))
 @pytest.mark.parametrize("marker", [DUE, "second:due"])
 def test_two_engines_at_once_take_no_mark_from_each_other(
-    engine: Engine, second: Engine, number: int, marker: str
+    engine: Engine, second: Engine, policies: dict[str, Policies], number: int, marker: str
 ) -> None:
     engine.environment = DAY
     second.environment = DAY | {"TAG_POLICY_MARKER_TAG_KEY": marker}
@@ -349,16 +349,22 @@ def test_two_engines_at_once_take_no_mark_from_each_other(
                 if there and writer and there != writer:
                     taken.append(f"{there} by {writer}")
 
-    runs = Person(engine, engine.clock).runs(second)
+    is_seconds_turn: list[bool] = []
+
+    def the_second_runs() -> None:
+        is_seconds_turn.append(True)
+        Person(engine, engine.clock).runs(second)()
+        is_seconds_turn.clear()
+
     with (
+        before(number, the_second_runs, when=lambda _: not second.calls) as moment,
+        enforcing(policies["terminate"], when=lambda _: not is_seconds_turn) as engine.refused,
         listening(watch),
-        before(number, runs, when=lambda _: not second.calls) as moment,
     ):
         engine.run()
 
     assert moment.calls
-    if moment.calls[0].action != "CreateTags":  # the milliseconds between look and call
-        assert taken == []
+    assert taken == [], "not even in the milliseconds between look and call: IAM refuses that"
     assert engine.state(untagged) == "running"
 
 

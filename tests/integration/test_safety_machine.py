@@ -8,8 +8,10 @@ The ordinary test run repeats some histories, always the same. ``make explore`` 
 ``HISTORIES`` says how many, and what they must have had in them is asserted.
 """
 
+import json
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -28,19 +30,13 @@ from tests.integration.world import (
     counted,
 )
 from tests.support.policies import Rendered
+from tools.explore import lacking
 
 HISTORIES = int(os.environ.get("HISTORIES", "0"))
 """How many new ones are looked for of each kind; none in the ordinary test run."""
 
 GATING = 40
 """Histories of a kind in the ordinary test run."""
-
-OUT_OF_20_000 = {
-    "something is ended rightly": 1_000,
-    "an act between look and call": 1_000,
-    "a lost answer": 500,
-    "a refused message": 500,
-}
 
 CHANGES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
 CALLS = ("DescribeInstances", "DescribeInstances", "CreateTags", "BatchGetItem", *CHANGES)
@@ -266,5 +262,7 @@ def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixtu
         pytest.fail("run the whole module: its histories are counted")
     with capsys.disabled():
         print(f"\n{number:,} histories: " + ", ".join(f"{n:,} {k}" for k, n in counted.items()))
-    for what, wanted in OUT_OF_20_000.items():
-        assert counted[what] >= wanted * number / 20_000, what
+    if "COUNTS" in os.environ:  # the sum of many such runs has to have enough of everything
+        Path(os.environ["COUNTS"]).write_text(json.dumps(counted))
+    else:
+        assert lacking(counted) == []

@@ -320,11 +320,8 @@ class World:
     @staticmethod
     def _too_late(deed: Deed, call: Call) -> bool:
         """Tell of the milliseconds between a look and its call, where only a lock of IAM helps."""
-        if call.action in ENDS or goes_on_looking(call):
-            return deed.kind == "second engine" or (deed.kind == "tag" and deed.key not in LOCKED)
-        if call.action == "CreateTags":
-            return deed.kind == "second engine" or deed.key in MARKERS
-        return False
+        is_last = call.action in ENDS or goes_on_looking(call)
+        return is_last and deed.kind == "tag" and deed.key not in LOCKED
 
     def _is_ours(self) -> bool:
         """Tell whether it is the engine whose run is planned that makes a call."""
@@ -418,6 +415,7 @@ class World:
             tags.keys() == {self.marker}
             and tags[self.marker].startswith(f"{self.variant}: ")
             and instance["State"]["Name"] == "running"
+            and instance["VpcId"] != self.elsewhere.vpc_id
             and instance_id not in self.managed
         )
 
