@@ -95,16 +95,22 @@ variable "rules" {
     error_message = "Each tag_key may have one rule only; a second one would never apply. Give every rule its own tag_key, such as \"ProjectCode\"."
   }
 
+  # Characters are counted as EC2 counts them: length() takes a letter and its accents for one.
   validation {
     condition = alltrue([
       for rule in values(var.rules) :
-      length(rule.tag_key) <= 127 && trimspace(rule.tag_key) != "" && !startswith(lower(rule.tag_key), "aws:")
+      length(regexall("(?s:.)", rule.tag_key)) <= 127 && trimspace(rule.tag_key) != "" && !startswith(lower(rule.tag_key), "aws:")
     ])
     error_message = "Each rule's tag_key must have 1 to 127 characters and not start with \"aws:\", which AWS keeps for itself; \"ProjectCode\" would do."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : trimspace(rule.tag_key) == rule.tag_key])
+    condition     = alltrue([for rule in values(var.rules) : !can(regex("[\\pC\\pZ]", replace(rule.tag_key, " ", "")))])
+    error_message = "A rule's tag_key holds a character that nobody would see, such as a line break or one without a width; \"ProjectCode\" would do."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.rules) : !can(regex("^[ \\x{2800}\\x{3164}]|[ \\x{2800}\\x{3164}]$", rule.tag_key))])
     error_message = "A rule's tag_key begins or ends with a blank, which nobody would see; write it without, such as \"ProjectCode\"."
   }
 
@@ -125,8 +131,14 @@ variable "rules" {
     error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\"."
   }
 
+  # As rules/table.py counts, and as model/tag_text.py says what cannot be seen.
   validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.default == null || try(trimspace(rule.default) != "" && length(rule.default) <= 256, false)])
+    condition = alltrue([
+      for rule in values(var.rules) : rule.default == null || try(
+        length(regexall("(?s:.)", rule.default)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", rule.default)),
+        false
+      )
+    ])
     error_message = "Each rule's default must have 1 to 256 characters that are not all blank, such as \"Proj007\"; leave it out of a \"UserLookup\" for \"Undefined\"."
   }
 }

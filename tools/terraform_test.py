@@ -1,23 +1,29 @@
 """Runs `terraform test` on the module: validation and wiring, with a mocked provider.
 
 `terraform test` wants the module initialised, so it runs in a copy; the module's own folder stays
-clean. `mock_provider` needs Terraform 1.7.
+clean. `mock_provider` needs Terraform 1.7. A file of tests is made from the good and bad rules of
+`tests/rules.json`, about which the function's tests ask, too.
 """
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from tests.support.rules_file import BAD, GOOD, PLAN_ONLY, Rules
 from tests.support.terraform import ROOT, write_cli_config
 
 TESTS = "tests/module"
 
 
-def main() -> int:
-    """Run the tests and return Terraform's exit status."""
+def main(*files: str) -> int:
+    """Run the tests, or those of some files, and return Terraform's exit status."""
+    only = [f"-filter={TESTS}/{name}" for name in files]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "module"
         folder.mkdir()
@@ -25,6 +31,7 @@ def main() -> int:
             shutil.copy(path, folder)
         shutil.copytree(ROOT / "dist", folder / "dist")
         shutil.copytree(ROOT / TESTS, folder / TESTS)
+        (folder / TESTS / "rules.tftest.json").write_text(json.dumps(_tests_of_rules(), indent=1))
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_"))}
         environment["TF_CLI_CONFIG_FILE"] = str(write_cli_config(Path(scratch)))
         initialised = subprocess.run(
@@ -37,7 +44,7 @@ def main() -> int:
         if initialised.returncode != 0:
             return initialised.returncode
         tested = subprocess.run(
-            ["terraform", "test", f"-test-directory={TESTS}"],
+            ["terraform", "test", f"-test-directory={TESTS}", *only],
             cwd=folder,
             env=environment,
             check=False,
@@ -45,5 +52,26 @@ def main() -> int:
         return tested.returncode
 
 
+def _tests_of_rules() -> dict[str, Any]:
+    """Return the tests of `tests/rules.json`, in Terraform's JSON."""
+    runs = {"accepts_all_good_rules": _plan(GOOD)}
+    for bad in (*BAD, *PLAN_ONLY):
+        name = re.sub(r"\W+", "_", f"refuses {bad.name}").lower()
+        if name in runs:
+            raise ValueError(f"tests/rules.json has more than one of the name {bad.name!r}")
+        runs[name] = _plan(bad.rules) | {"expect_failures": [bad.refused_by]}
+    return {
+        "mock_provider": {"aws": {"source": f"./{TESTS}/mocks"}},
+        "variables": {"vpc_ids": ["vpc-0a1b2c3d4e5f67890"], "untagged_action": "notify"},
+        "run": runs,
+    }
+
+
+def _plan(rules: Rules) -> dict[str, Any]:
+    # Texts are templates in Terraform's JSON.
+    text = json.dumps(rules).replace("${", "$${").replace("%{", "%%{")
+    return {"command": "plan", "variables": {"rules": json.loads(text)}}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

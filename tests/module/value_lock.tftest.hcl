@@ -258,19 +258,6 @@ run "audit_takes_any_number" {
 
 # What IAM could not tell apart.
 
-run "refuses_rules_whose_keys_differ_in_case_alone" {
-  command = plan
-
-  variables {
-    rules = {
-      1 = { tag_key = "Owner", action = "UserLookup" }
-      2 = { tag_key = "owner", action = "Update", default = "none" }
-    }
-  }
-
-  expect_failures = [aws_lambda_function.this]
-}
-
 run "refuses_a_writable_key_that_is_a_rules_in_another_case" {
   command = plan
 
@@ -298,16 +285,6 @@ run "refuses_a_mark_and_an_exemption_that_differ_in_case_alone" {
 
   variables {
     exempt_tag_key = "Tag-Policy:Due"
-  }
-
-  expect_failures = [aws_lambda_function.this]
-}
-
-run "refuses_a_rule_about_the_mark_in_another_case" {
-  command = plan
-
-  variables {
-    rules = { 1 = { tag_key = "Tag-Policy:Due", action = "Update", default = "x" } }
   }
 
   expect_failures = [aws_lambda_function.this]
@@ -413,16 +390,6 @@ run "audit_takes_it" {
 
 # What nobody would see, and what IAM would read as something else.
 
-run "refuses_a_tag_key_with_a_blank_at_its_end" {
-  command = plan
-
-  variables {
-    rules = { 1 = { tag_key = "Owner ", action = "UserLookup" } }
-  }
-
-  expect_failures = [var.rules]
-}
-
 run "refuses_a_writable_key_with_a_blank_before_it" {
   command = plan
 
@@ -481,36 +448,6 @@ run "refuses_eleven_former_keys" {
   }
 
   expect_failures = [var.former_marker_tag_keys]
-}
-
-run "refuses_a_tag_key_that_is_a_variable_to_iam" {
-  command = plan
-
-  variables {
-    rules = { 1 = { tag_key = "$${aws:username}", action = "UserLookup" } }
-  }
-
-  expect_failures = [var.rules]
-}
-
-run "refuses_a_tag_key_with_an_asterisk" {
-  command = plan
-
-  variables {
-    rules = { 1 = { tag_key = "Project*", action = "UserLookup" } }
-  }
-
-  expect_failures = [var.rules]
-}
-
-run "refuses_a_tag_key_with_a_question_mark" {
-  command = plan
-
-  variables {
-    rules = { 1 = { tag_key = "Really?", action = "UserLookup" } }
-  }
-
-  expect_failures = [var.rules]
 }
 
 run "refuses_a_writable_key_that_becomes_one" {

@@ -4,12 +4,11 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import assert_never
 
-from tag_policy.model import Action, Code, Finding, Instance, Remedy, Rule, UntaggedAction, Verdict
+from tag_policy.model import Code, Finding, Instance, Remedy, Rule, UntaggedAction, Verdict
 from tag_policy.model.tag_text import guarded_spelling, is_blank, quoted, trimmed
-from tag_policy.rules import functions
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
+from tag_policy.rules.kinds import KINDS
 from tag_policy.rules.untagged import Untagged
 from tag_policy.settings import Settings
 
@@ -56,10 +55,11 @@ class Evaluator:
 def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> Iterator[Finding]:
     owner: str | None = None
     for rule in rules:
+        kind = KINDS[rule.action]
         present = rule.tag_key in instance.tags
         if present and not is_blank(instance.tags[rule.tag_key]):
             continue
-        if not present and not rule.required and rule.action is Action.UPDATE:
+        if not present and not rule.required and kind.only_if_required:
             continue
         if owner is None:
             owner = _owner(instance, rules)
@@ -70,8 +70,8 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
             reason=_reason(present, rule.required),
             violation=present or rule.required,
             tag_key=rule.tag_key,
-            value=_value(rule, now),
-            fallback=rule.default if rule.action is Action.USER_LOOKUP else "",
+            value=kind.fills(rule, now),
+            fallback=rule.default if kind.is_creator else "",
             absent_keys=None if present else frozenset({rule.tag_key}),
             owner=owner,
         )
@@ -101,12 +101,9 @@ def _refused_by_lock(finding: Finding, guarded: str) -> Finding:
 
 def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
     """Return who launched an instance as far as its tags tell: a fallback names nobody."""
-    told = (
-        trimmed(instance.tags.get(rule.tag_key, ""))
-        for rule in rules
-        if rule.action is Action.USER_LOOKUP
-    )
-    fallbacks = {trimmed(rule.default) for rule in rules if rule.action is Action.USER_LOOKUP}
+    lookups = [rule for rule in rules if KINDS[rule.action].is_creator]
+    fallbacks = {trimmed(rule.default) for rule in lookups}
+    told = (trimmed(instance.tags.get(rule.tag_key, "")) for rule in lookups)
     return next((owner for owner in told if owner and owner not in fallbacks), "")
 
 
@@ -114,15 +111,3 @@ def _reason(present: bool, required: bool) -> str:
     if present:
         return "tag empty"
     return "required tag missing" if required else "tag missing"
-
-
-def _value(rule: Rule, now: datetime) -> str | None:
-    match rule.action:
-        case Action.UPDATE:
-            return rule.default
-        case Action.FUNCTION:
-            return functions.parse(rule.default)(now)
-        case Action.USER_LOOKUP:
-            return None
-        case _ as unreachable:
-            assert_never(unreachable)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,14 @@ from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Action, Rule, RuleError, TagPolicyError
 from tag_policy.model.tag_text import as_iam_compares, cut, is_blank, quoted, trimmed
 from tag_policy.model.tags import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
-from tag_policy.rules import functions as values
+from tag_policy.rules.functions import ValueCallError
+from tag_policy.rules.kinds import KINDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, ScanOutputTypeDef
 
     Item = Mapping[str, AttributeValueTypeDef]
-
-UNKNOWN_CREATOR = "Undefined"
-"""What ``UserLookup`` writes when nobody is found and the item names no fallback."""
 
 MOST_ITEMS = 10_000
 MOST_BYTES = 4 * 2**20
@@ -240,6 +237,8 @@ def _refuse_unknown_attributes(item: "Item") -> None:
 def _suggestion(name: str) -> str:
     if len(name) > 2 * max(map(len, _ATTRIBUTES)):
         return ""  # and no time is spent on a name of 64 KB
+    from difflib import get_close_matches  # here, because next to no run needs it
+
     known = {attribute.lower(): attribute for attribute in _ATTRIBUTES}
     near = get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {known[near[0]]!r}?)" if near else ""
@@ -289,24 +288,17 @@ def _required(item: "Item") -> bool:
 
 
 def _default(item: "Item", action: Action) -> str:
+    kind = KINDS[action]
     default = _text(item, "Default")
-    if default is None and action is Action.USER_LOOKUP:
-        return UNKNOWN_CREATOR
+    if default is None and kind.without is not None:
+        return kind.without
     if default is None or is_blank(default):
         # A blank value would be found blank again by the next run, for ever.
-        raise _ItemError(f"Default is missing or blank; {_DEFAULT_OF[action]}")
+        raise _ItemError(f"Default is missing or blank; {kind.default_is}")
     if len(default) > MAX_TAG_VALUE_LENGTH:
         raise _ItemError(f"Default is longer than {MAX_TAG_VALUE_LENGTH} characters")
-    if action is Action.FUNCTION:
-        try:
-            values.parse(default)
-        except values.ValueCallError as error:
-            raise _ItemError(f"Default {error}") from None
+    try:
+        kind.check(default)
+    except ValueCallError as error:
+        raise _ItemError(f"Default {error}") from None
     return default
-
-
-_DEFAULT_OF = {
-    Action.UPDATE: "give the value to set",
-    Action.FUNCTION: "give the call to make, such as 'today()'",
-    Action.USER_LOOKUP: "give the fallback, or leave the attribute out",
-}

@@ -1,0 +1,61 @@
+"""The kinds of rules: what each action takes as its default, and where a missing value comes from.
+
+A new kind is a member of ``model.Action``, a row here, a rule of ``tests/rules.json`` and a
+validation of ``variable "rules"``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tag_policy.model import Action, Rule
+from tag_policy.rules import functions
+
+UNKNOWN_CREATOR = "Undefined"
+"""What ``UserLookup`` writes when nobody is found and the item names no fallback."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the rules of an action have in common.
+
+    ``default_is`` says what has to stand in ``Default``, ``without`` what holds where the attribute
+    is absent, None where it must be there. ``check`` raises functions.ValueCallError for a default
+    that is none. ``value`` is what a default means at a time; None for a kind whose value is who
+    launched the instance, which is looked up, and whose default is for nobody found.
+    ``only_if_required`` says that a tag which is not required is not filled where it is missing.
+    """
+
+    default_is: str
+    value: Callable[[str, datetime], str] | None
+    without: str | None = None
+    check: Callable[[str], object] = lambda _: None
+    only_if_required: bool = False
+
+    @property
+    def is_creator(self) -> bool:
+        """Whether the value is who launched the instance."""
+        return self.value is None
+
+    def fills(self, rule: Rule, now: datetime) -> str | None:
+        """Return the value that a rule of this kind writes; None where it has to be looked up."""
+        return None if self.value is None else self.value(rule.default, now)
+
+
+KINDS: Mapping[Action, Kind] = {
+    Action.UPDATE: Kind(
+        default_is="give the value to set",
+        value=lambda default, _: default,
+        only_if_required=True,
+    ),
+    Action.FUNCTION: Kind(
+        default_is="give the call to make, such as 'today()'",
+        value=lambda default, now: functions.parse(default)(now),
+        check=functions.parse,
+    ),
+    Action.USER_LOOKUP: Kind(
+        default_is="give the fallback, or leave the attribute out",
+        value=None,
+        without=UNKNOWN_CREATOR,
+    ),
+}

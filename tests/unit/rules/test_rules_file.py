@@ -1,0 +1,50 @@
+"""Good and bad rules: the function says of each what `terraform plan` says of it.
+
+`tests/rules.json` has them, and `make test-module` asks Terraform.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tag_policy.rules import table
+from tests.support.rules_file import BAD, GOOD, PLAN_ONLY, BadRules
+
+OWN_KEYS = ("tag-policy:due", "tag-policy:exempt")
+
+
+def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items that rules.tf would write for some rules."""
+    return [
+        {
+            "RuleId": {"N": rule_id},
+            "TagKey": {"S": rule["tag_key"]},
+            "Action": {"S": rule["action"]},
+            "Required": {"S": "Y" if rule.get("required", True) else "N"},
+        }
+        | ({"Default": {"S": rule["default"]}} if "default" in rule else {})
+        for rule_id, rule in rules.items()
+    ]
+
+
+def test_all_good_rules_are_good_together() -> None:
+    parsed = table.parse(seeded(GOOD), OWN_KEYS)
+
+    assert list(parsed.errors) == []
+    assert [rule.tag_key for rule in parsed.rules] == [one["tag_key"] for one in GOOD.values()]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+def test_a_bad_rule_is_bad_for_the_function_too(bad: BadRules) -> None:
+    (error,) = table.parse(seeded(bad.rules), OWN_KEYS).errors
+
+    assert bad.function in error.problem
+
+
+@pytest.mark.parametrize("bad", PLAN_ONLY, ids=str)
+def test_what_is_refused_at_plan_alone_is_a_rule_where_it_stands_in_a_table(bad: BadRules) -> None:
+    parsed = table.parse(seeded(bad.rules), OWN_KEYS)
+
+    assert len(parsed.rules) == len(bad.rules), json.dumps(bad.rules)
