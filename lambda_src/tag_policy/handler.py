@@ -43,14 +43,15 @@ def lambda_handler(event: object, context: Context) -> dict[str, Any]:
     report cannot be published.
     """
     settings = Settings.from_env(os.environ)
-    return run(event, context, settings, Clients(), SystemClock())
+    home = FunctionArn.parse(context.invoked_function_arn).home
+    return run(event, context, settings, Clients(home), SystemClock())
 
 
 def run(
     event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
-    request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn))
+    request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn).home)
     engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
     match request:
         case SweepRequest():

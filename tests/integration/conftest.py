@@ -22,7 +22,7 @@ from tag_policy.aws.clients import Clients
 from tag_policy.reporting.publish import RunError
 from tag_policy.settings import Settings
 from tests.support import extensions, fleet, moto_cloudtrail, moto_ec2
-from tests.support.builders import ENVIRONMENT
+from tests.support.builders import ENVIRONMENT, HOME
 from tests.support.calls import Call, recording
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
@@ -53,7 +53,7 @@ def shared_clients() -> Clients:
     """The clients of the function, without the retries and waits that are botocore's affair."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws_clients, "_CONFIG", Config(retries={"total_max_attempts": 1}))
-        clients = Clients()
+        clients = Clients(HOME)
         _ = clients.ec2, clients.dynamodb, clients.cloudtrail, clients.sns
         _ = clients.sqs, clients.config, clients.s3, clients.ec2_once
     return clients

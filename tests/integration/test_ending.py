@@ -10,6 +10,7 @@ from tag_policy.aws.clients import Clients
 from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine, shared_clients
+from tests.support.builders import HOME
 from tests.support.calls import AwsError, Call, failing
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
@@ -228,7 +229,7 @@ def test_an_instance_that_is_tagged_between_mark_and_end_is_left_alone(engine: E
 def test_no_client_is_made_between_the_look_and_the_call(engine: Engine, grace: str) -> None:
     engine.environment = {"TAG_POLICY_GRACE_PERIOD": grace}
     untagged = engine.launch()
-    clients, once = Clients(), shared_clients().ec2_once
+    clients, once = Clients(HOME), shared_clients().ec2_once
     for name in ("ec2", "dynamodb", "sns"):
         setattr(clients, name, getattr(shared_clients(), name))
     if grace != "0s":

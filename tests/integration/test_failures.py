@@ -19,6 +19,7 @@ from tag_policy.resources import ending, remediation, writing
 from tag_policy.resources.instance import ended, instances_by_id, touched
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
+from tests.support.builders import HOME
 from tests.support.calls import AwsError, Call, answering, failing, failing_for, listening
 
 
@@ -397,7 +398,7 @@ def test_a_termination_whose_answer_is_lost_is_reported_as_what_it_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr("tag_policy.aws.clients._CONFIG", Config(retries={"total_max_attempts": 1}))
-    clients = Clients()
+    clients = Clients(HOME)
     instance = engine.launch()
 
     def lose_answer(**_: Any) -> None:
@@ -529,7 +530,7 @@ def test_a_call_that_times_out_is_left_for_the_next_run(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance = engine.launch({"Name": "web"})
-    clients = Clients()
+    clients = Clients(HOME)
     monkeypatch.setattr("tag_policy.aws.clients._CONFIG", Config(retries={"total_max_attempts": 1}))
 
     def time_out(**_: Any) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import (
     Action,
     Code,
@@ -23,13 +22,14 @@ from tag_policy.model import (
     UntaggedAction,
     Verdict,
 )
+from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.settings import Settings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
-FUNCTION = FunctionArn("aws", "eu-west-1", "123456789012", "tag-policy")
+HOME = Target("aws", "eu-west-1", "123456789012")
 
 PROJECT_CODE = Rule(1, "ProjectCode", Action.UPDATE, required=True, default="Proj007")
 CREATED_BY = Rule(2, "CreatedBy", Action.USER_LOOKUP, required=True, default="Undefined")
@@ -133,10 +133,8 @@ def report(**changes: Any) -> Report:
         "acts": True,
         "rehearsal": False,
         "vpc_ids": ("vpc-abc123c1",),
-        "partition": "aws",
+        "target": HOME,
         "engine": "tag-policy",
-        "region": "eu-west-1",
-        "account_id": "123456789012",
         "time": NOW,
         "log_group": "/aws/lambda/tag-policy",
         "request_id": "00000000-0000-0000-0000-000000000000",

@@ -16,6 +16,7 @@ from tag_policy import __version__
 from tag_policy.aws.fast import models as lean_models
 from tag_policy.aws.fast import parser as lean_parser
 from tag_policy.aws.fast import request as lean_request
+from tag_policy.model.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient
@@ -49,8 +50,13 @@ for _name in ("botocore", "urllib3"):
 class Clients:
     """The clients of one run, each made when it is first asked for.
 
-    Region, credentials and endpoint come from the environment, as the Lambda runtime sets it.
+    EC2 and CloudTrail are asked in the region of the ``target``, the others where the function is
+    at home. Credentials and endpoint come from the environment, as the Lambda runtime sets it, and
+    so does the region at home.
     """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
 
     @cached_property
     def _session(self) -> botocore.session.Session:
@@ -62,13 +68,17 @@ class Clients:
                 log.warning("without %s, which is slower", lean.__name__, exc_info=True)
         return session
 
-    def _client(self, service: str, config: Config | None = None) -> object:
-        return self._session.create_client(service, config=config or _CONFIG)
+    def _client(self, service: str, config: Config = _CONFIG) -> object:
+        return self._session.create_client(service, config=config)
+
+    def _at_target(self, service: str, config: Config = _CONFIG) -> object:
+        region = self._target.region
+        return self._session.create_client(service, region_name=region, config=config)
 
     @cached_property
     def ec2(self) -> "EC2Client":
         """EC2: instances, tags, VPCs."""
-        return cast("EC2Client", self._client("ec2"))
+        return cast("EC2Client", self._at_target("ec2"))
 
     @cached_property
     def ec2_once(self) -> "EC2Client":
@@ -76,7 +86,7 @@ class Clients:
 
         botocore's retries would stand between the look and the call, for half a minute at worst.
         """
-        return cast("EC2Client", self._client("ec2", _CONFIG.merge(_ONCE)))
+        return cast("EC2Client", self._at_target("ec2", _CONFIG.merge(_ONCE)))
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -86,7 +96,7 @@ class Clients:
     @cached_property
     def cloudtrail(self) -> "CloudTrailClient":
         """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
-        return cast("CloudTrailClient", self._client("cloudtrail", _CONFIG.merge(_ONCE)))
+        return cast("CloudTrailClient", self._at_target("cloudtrail", _CONFIG.merge(_ONCE)))
 
     @cached_property
     def sns(self) -> "SNSClient":

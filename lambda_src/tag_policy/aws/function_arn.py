@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from tag_policy.model.target import Target
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionArn:
     """The parts of the ARN of a function; whoever sends it events cannot write them."""
 
-    partition: str
-    region: str
-    account_id: str
+    home: Target
     name: str
 
     @classmethod
@@ -19,4 +19,4 @@ class FunctionArn:
         A version or an alias may follow the name.
         """
         _, partition, _, region, account_id, _, name, *_ = arn.split(":")
-        return cls(partition, region, account_id, name)
+        return cls(Target(partition, region, account_id), name)

@@ -120,9 +120,9 @@ class Archive:
 
     def url(self, report: Report) -> str:
         """Return where AWS's console shows the page of a run, to whoever may read the bucket."""
-        host = f"{report.region}.{_CONSOLES.get(report.partition, _CONSOLES['aws'])}"
+        host = f"{report.target.region}.{_CONSOLES.get(report.target.partition, _CONSOLES['aws'])}"
         key = quote(self._key("pages", report, "html"))
-        return f"https://{host}/s3/object/{self.bucket}?region={report.region}&prefix={key}"
+        return f"https://{host}/s3/object/{self.bucket}?region={report.target.region}&prefix={key}"
 
     def keep(self, report: Report) -> None:
         """Put everything into the bucket, its numbers last: where they are, the rest is, too.
@@ -145,7 +145,8 @@ class Archive:
         self._put(self._key("runs", report, "json"), f"{run}\n".encode(), "application/json")
 
     def _where(self, kind: str, report: Report) -> str:
-        of = f"account={report.account_id}/region={report.region}/engine={report.engine}"
+        target = report.target
+        of = f"account={target.account_id}/region={target.region}/engine={report.engine}"
         return f"{self._prefix}{kind}/{of}/"
 
     def _key(self, kind: str, report: Report, ending: str) -> str:

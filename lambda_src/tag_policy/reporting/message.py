@@ -64,7 +64,7 @@ def subject(report: Report) -> str:
         parts.insert(min(len(parts), 3), plural(len(report.rule_errors), "bad rule"))
     more = f" +{len(report.vpc_ids) - 1}" if len(report.vpc_ids) > 1 else ""
     line = f"{start}: {', '.join(parts) or 'nothing to do'}"
-    where = f" - {report.vpc_ids[0]}{more} {report.region}"
+    where = f" - {report.vpc_ids[0]}{more} {report.target.region}"
     if len(line) + len(where) <= SUBJECT_LIMIT:
         line += where
     while len(line) > SUBJECT_LIMIT:
@@ -224,8 +224,8 @@ def head(report: Report) -> dict[str, Any]:
         "summary": summary(report),
         "vpcs": summaries_by_vpc(report),
         "engine": report.engine,
-        "region": report.region,
-        "account_id": report.account_id,
+        "region": report.target.region,
+        "account_id": report.target.account_id,
         "time": report.time.isoformat(timespec="seconds"),
         "next_run": next_run(report.schedule, report.time),
         "page": "",

@@ -18,6 +18,7 @@ from tag_policy.model import (
     Scope,
     Trigger,
 )
+from tag_policy.model.target import Target
 from tag_policy.model.text import LINE_LIMIT, clean
 from tag_policy.reporting.wording import WORDING
 
@@ -142,9 +143,7 @@ class Report:
     acts: bool
     rehearsal: bool
     vpc_ids: Sequence[str]
-    partition: str
-    region: str
-    account_id: str
+    target: Target
     time: datetime
     log_group: str
     request_id: str

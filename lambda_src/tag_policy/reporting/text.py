@@ -87,8 +87,8 @@ def _head(report: Report) -> Iterator[str]:
     if report.page:
         yield f"As a page: {report.page}"
     yield ""
-    yield f"Region:   {report.region}"
-    yield f"Account:  {report.account_id}"
+    yield f"Region:   {report.target.region}"
+    yield f"Account:  {report.target.account_id}"
     if len(report.by_vpc) < 2:
         yield f"VPCs:     {', '.join(report.vpc_ids)}"
     else:

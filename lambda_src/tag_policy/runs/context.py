@@ -11,6 +11,7 @@ from tag_policy.aws.deadline import Context, Deadline, seconds_left
 from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import Assignment
+from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 
 _MARGIN_SECONDS = 120.0
@@ -25,7 +26,7 @@ told of is marked, and the report kept, with whatever time is left then."""
 
 @dataclass(frozen=True)
 class RunContext:
-    """What one run works with. ``now`` is when it began.
+    """What one run works with. ``now`` is when it began, ``target`` where it judges.
 
     ``engine`` is the name of the function, which is the name of this engine in its marks.
     """
@@ -35,9 +36,7 @@ class RunContext:
     clients: Clients
     clock: Clock
     now: datetime
-    partition: str
-    region: str
-    account_id: str
+    target: Target
     engine: str
     log_group: str
     request_id: str
@@ -56,7 +55,7 @@ class RunContext:
         """Return what a run of an invocation works with.
 
         The function's ARN, ``arn:aws:lambda:eu-west-1:123456789012:function:tag-policy`` and
-        perhaps a version, says where the run is at home.
+        perhaps a version, says where the run is at home, which is what it judges.
         """
         function = FunctionArn.parse(invocation.invoked_function_arn)
         margin = _MARGIN_SECONDS + (_ARCHIVE_SECONDS if settings.report_bucket else 0)
@@ -66,9 +65,7 @@ class RunContext:
             clients=clients,
             clock=clock,
             now=clock.now(),
-            partition=function.partition,
-            region=function.region,
-            account_id=function.account_id,
+            target=function.home,
             engine=function.name,
             log_group=invocation.log_group_name,
             request_id=invocation.aws_request_id,

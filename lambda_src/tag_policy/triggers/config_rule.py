@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model import (
     INSTANCE_ID,
@@ -23,6 +22,7 @@ from tag_policy.model import (
     TagPolicyError,
     Trigger,
 )
+from tag_policy.model.target import Target
 from tag_policy.model.text import clean
 from tag_policy.settings import Settings
 
@@ -92,7 +92,7 @@ def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
     return settings.config_rule and "invokingEvent" in event and "resultToken" in event
 
 
-def read(event: Mapping[str, Any], settings: Settings, _function: FunctionArn) -> ConfigRequest:
+def read(event: Mapping[str, Any], settings: Settings, _home: Target) -> ConfigRequest:
     """Return what AWS Config asks for; raises ConfigRequestError when that cannot be read."""
     everything = Assignment(
         Trigger.CONFIG,

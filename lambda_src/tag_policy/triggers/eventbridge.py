@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
 from tag_policy.model import INSTANCE_ID, TagPolicyError
 from tag_policy.model.printable import printable
+from tag_policy.model.target import Target
 
 _SHOWN = 100
 """Characters that an error shows of what it is about."""
@@ -38,12 +38,12 @@ class InstanceEvent:
     launch: LaunchEvent | None = None
 
 
-def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
+def read_instance_event(body: str, home: Target) -> InstanceEvent:
     """Return what an event says, from the JSON that EventBridge sends.
 
-    ``function`` is the engine's own: an event of another account or region is about instances that
-    are no affair of it, whoever has sent it and by whatever rule. Raises InstanceEventError for
-    that, and for what is no such event.
+    ``home`` is where the function runs: an event of another account or region is about instances
+    that are no affair of it, whoever has sent it and by whatever rule. Raises InstanceEventError
+    for that, and for what is no such event.
     """
     try:
         event = json.loads(body)
@@ -51,10 +51,10 @@ def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
         raise InstanceEventError(f"the event is no JSON: {error}") from error
     event = _mapping(event, "the event")
     where = event.get("account"), event.get("region")
-    if where != (function.account_id, function.region):
+    if where != (home.account_id, home.region):
         raise InstanceEventError(
             f"the event is of the account {_shown(where[0])} and the region {_shown(where[1])}; "
-            f"expected one of {function.account_id!r} and {function.region!r}"
+            f"expected one of {home.account_id!r} and {home.region!r}"
         )
     time = _time(event.get("time"))
     detail = _mapping(event.get("detail"), "its detail")
@@ -69,7 +69,7 @@ def read_instance_event(body: str, function: FunctionArn) -> InstanceEvent:
                 "ec2",
                 "instance",
             )
-            ids = _named(event.get("resources"), function) if of_an_instance else _NONE
+            ids = _named(event.get("resources"), home) if of_an_instance else _NONE
             return InstanceEvent(time, ids)
         case source, kind:
             raise InstanceEventError(
@@ -88,10 +88,10 @@ def _launch(record: Mapping[str, Any], time: datetime) -> InstanceEvent:
     return InstanceEvent(time, _ids(launch.instance_ids), launch)
 
 
-def _named(arns: object, function: FunctionArn) -> frozenset[str]:
+def _named(arns: object, home: Target) -> frozenset[str]:
     if not isinstance(arns, list):
         raise InstanceEventError(f"its resources are {_shown(arns)}; expected a list of ARNs")
-    of_ours = re.compile(rf"arn:[^:]+:ec2:[^:]+:{re.escape(function.account_id)}:instance/(.+)")
+    of_ours = re.compile(rf"arn:[^:]+:ec2:[^:]+:{re.escape(home.account_id)}:instance/(.+)")
     matches = [(arn, of_ours.fullmatch(str(arn))) for arn in arns]
     return _ids(match[1] if match else arn for arn, match in matches)
 

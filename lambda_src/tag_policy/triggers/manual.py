@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Assignment, Mode, Scope, Trigger
+from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 from tag_policy.triggers.request import ACCEPTED, EventError, SweepRequest
 
@@ -17,7 +17,7 @@ def accepts(_event: Mapping[Any, Any], _settings: Settings) -> bool:
     return True
 
 
-def read(event: Mapping[Any, Any], settings: Settings, _function: FunctionArn) -> SweepRequest:
+def read(event: Mapping[Any, Any], settings: Settings, _home: Target) -> SweepRequest:
     """Return what a person asks for.
 
     Raises EventError for what is not known here, and for more than the settings allow.

@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.
 from collections.abc import Mapping
 from typing import Any
 
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Assignment, Scope, Trigger
+from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 from tag_policy.triggers.manual import NARROWING
 from tag_policy.triggers.request import EventError, SweepRequest
@@ -18,7 +18,7 @@ def accepts(event: Mapping[Any, Any], _settings: Settings) -> bool:
     return event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event"
 
 
-def read(event: Mapping[Any, Any], settings: Settings, _function: FunctionArn) -> SweepRequest:
+def read(event: Mapping[Any, Any], settings: Settings, _home: Target) -> SweepRequest:
     """Return that a scheduled event asks for everything.
 
     Raises EventError when it asks for less: EventBridge never sends such an event, so that somebody

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS
-from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.model import Assignment, Scope, Trigger
+from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
 
@@ -57,19 +57,19 @@ def accepts(event: Mapping[Any, Any], settings: Settings) -> bool:
     )
 
 
-def read(event: Mapping[str, Any], settings: Settings, function: FunctionArn) -> EventsRequest:
+def read(event: Mapping[str, Any], settings: Settings, home: Target) -> EventsRequest:
     """Return the messages of a batch; what cannot be read is logged, and fails alone.
 
-    Nor can an event that is not of the account and region of the ``function``.
+    Nor can an event that is not of the account and region of ``home``.
     """
     assignment = Assignment(Trigger.EVENTS, Scope.SOME, settings.vpc_ids, settings.mode)
-    return EventsRequest(assignment, tuple(_read(record, function) for record in event["Records"]))
+    return EventsRequest(assignment, tuple(_read(record, home) for record in event["Records"]))
 
 
-def _read(record: Mapping[str, Any], function: FunctionArn) -> Message:
+def _read(record: Mapping[str, Any], home: Target) -> Message:
     event = None
     try:
-        event = read_instance_event(record["body"], function)
+        event = read_instance_event(record["body"], home)
     except InstanceEventError as error:
         log.error("message %s cannot be read: %s", record["messageId"], error)
     return Message(

@@ -24,7 +24,7 @@ from tag_policy.settings import CreatorFormat
 from tag_policy.triggers import config_rule
 from tag_policy.triggers.eventbridge import read_instance_event
 from tests.support import extensions
-from tests.support.builders import FUNCTION, settings
+from tests.support.builders import HOME, settings
 from tests.support.cases import Case, cases
 from tests.support.clock import SimulatedClock
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
@@ -88,7 +88,7 @@ def the_search(case: Case) -> None:
         backend = cloudtrail_backends[ACCOUNT_ID][REGION]
         backend.__dict__["event_history"] = EventHistory(events, clock)
         questions = Questions(
-            Clients().cloudtrail, clock, lookups_per_second=2, out_of_time=lambda: False
+            Clients(HOME).cloudtrail, clock, lookups_per_second=2, out_of_time=lambda: False
         )
         found = attribute(instances, questions, clock.now(), timedelta(minutes=30))
     creators = {
@@ -103,7 +103,7 @@ def described(reservations: Sequence[Any]) -> Any:
     """A client of EC2 that answers with some reservations, and what it was asked."""
     asked: list[Mapping[str, Any]] = []
     with mock_aws():
-        client = Clients().ec2
+        client = Clients(HOME).ec2
 
         def answer(params: Mapping[str, Any], **_: Any) -> tuple[Any, Any]:
             asked.append(params["body"])
@@ -160,14 +160,14 @@ def the_request(case: Case) -> None:
 
 
 def the_event(case: Case) -> None:
-    function = replace(FUNCTION, account_id=case.input["account"], region=case.input["region"])
-    read = read_instance_event(json.dumps(case.input), function)
+    home = replace(HOME, account_id=case.input["account"], region=case.input["region"])
+    read = read_instance_event(json.dumps(case.input), home)
 
     assert {"instances": sorted(read.instance_ids)} == case.expected
 
 
 def the_question_of_config(case: Case) -> None:
-    request = config_rule.read(case.input, settings(), FUNCTION)
+    request = config_rule.read(case.input, settings(), HOME)
 
     assert case.expected == {
         "instance_id": request.instance_id,

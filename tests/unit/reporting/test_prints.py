@@ -29,6 +29,7 @@ from tag_policy.model import (
     UntaggedAction,
 )
 from tag_policy.model import Result as Res
+from tag_policy.model.target import Target
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT
 from tag_policy.reporting import message as reporting
 from tag_policy.reporting import page
@@ -85,9 +86,7 @@ def a_report(text: Callable[[], str]) -> Report:
         acts=True,
         rehearsal=False,
         vpc_ids=[text(), text()],
-        partition=text(),
-        region=text(),
-        account_id=text(),
+        target=Target(text(), text(), text()),
         time=datetime(2026, 11, 23, 8, 0, tzinfo=UTC),
         log_group=text(),
         request_id=text(),
@@ -163,7 +162,9 @@ def test_the_worst_that_strangers_can_write_fits_into_a_message(character: str) 
 
 
 def test_a_subject_is_one_line_whatever_the_names_in_it_hold() -> None:
-    subject = reporting.subject(report(vpc_ids=["vpc-1\nBcc: all"], region="eu\x00west"))
+    subject = reporting.subject(
+        report(vpc_ids=["vpc-1\nBcc: all"], target=Target("aws", "eu\x00west", "1"))
+    )
 
     assert subject == "Tag policy: nothing to do - vpc-1 Bcc: all eu west"
 

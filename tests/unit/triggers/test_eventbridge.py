@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
-from tests.support.builders import FUNCTION
+from tests.support.builders import HOME
 
 EVENTS = Path(__file__).parents[1] / "events"
 INSTANCE = "i-0abcdef1234567890"
@@ -30,7 +30,7 @@ def event(name: str, **changes: Any) -> str:
 
 
 def test_a_launch_names_its_instances_and_who_launched_them() -> None:
-    read = read_instance_event(event("launch"), FUNCTION)
+    read = read_instance_event(event("launch"), HOME)
 
     assert read.instance_ids == {INSTANCE, "i-0abcdef1234567891"}
     assert read.time == datetime(2026, 11, 23, 7, 59, 40, tzinfo=UTC)
@@ -43,7 +43,7 @@ def test_a_launch_names_its_instances_and_who_launched_them() -> None:
 
 @pytest.mark.parametrize("name", ["state-change", "tag-change"])
 def test_other_events_name_an_instance_and_nobody(name: str) -> None:
-    read = read_instance_event(event(name), FUNCTION)
+    read = read_instance_event(event(name), HOME)
 
     assert read.instance_ids == {INSTANCE}
     assert read.launch is None
@@ -61,12 +61,12 @@ def test_other_events_name_an_instance_and_nobody(name: str) -> None:
     ],
 )
 def test_an_event_that_tells_of_nothing_to_look_at_names_none(body: str) -> None:
-    assert read_instance_event(body, FUNCTION).instance_ids == frozenset()
+    assert read_instance_event(body, HOME).instance_ids == frozenset()
 
 
 def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
     for wrong in ("soon", None, "2026-11-23T07:59:38"):
-        read = read_instance_event(event("launch", detail={"eventTime": wrong}), FUNCTION)
+        read = read_instance_event(event("launch", detail={"eventTime": wrong}), HOME)
         assert read.launch is not None
         assert read.launch.event_time == read.time
 
@@ -108,7 +108,7 @@ def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
 )
 def test_what_is_no_such_event_is_an_error_that_says_why(body: str, message: str) -> None:
     with pytest.raises(InstanceEventError) as error:
-        read_instance_event(body, FUNCTION)
+        read_instance_event(body, HOME)
 
     assert message in str(error.value)
 
@@ -116,7 +116,7 @@ def test_what_is_no_such_event_is_an_error_that_says_why(body: str, message: str
 @pytest.mark.parametrize("field", ["source", "detail-type", "time", "resources"])
 def test_what_an_error_shows_is_cut_and_can_be_printed(field: str) -> None:
     with pytest.raises(InstanceEventError) as error:
-        read_instance_event(event("tag-change", **{field: "x\n" * 10_000}), FUNCTION)
+        read_instance_event(event("tag-change", **{field: "x\n" * 10_000}), HOME)
 
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 400
@@ -145,4 +145,4 @@ def test_whatever_stands_in_an_event_it_is_read_or_refused(
         recorded[key] = value
 
     with contextlib.suppress(InstanceEventError):
-        assert isinstance(read_instance_event(json.dumps(recorded), FUNCTION), InstanceEvent)
+        assert isinstance(read_instance_event(json.dumps(recorded), HOME), InstanceEvent)

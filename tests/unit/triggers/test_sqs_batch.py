@@ -6,7 +6,7 @@ import pytest
 
 from tag_policy import handler
 from tag_policy.triggers.sqs_batch import read
-from tests.support.builders import FUNCTION, settings
+from tests.support.builders import HOME, settings
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def test_what_cannot_be_read_is_one_line_of_the_log_whatever_it_holds(
     assert handler.__name__, "which has the log cleaned"
 
     records = [record(messageId=f"m{forged}"), record(body=forged)]
-    messages = read({"Records": records}, settings(), FUNCTION).messages
+    messages = read({"Records": records}, settings(), HOME).messages
 
     assert [message.event for message in messages] == [None, None]
     assert [message.message_id for message in messages] == [f"m{forged}", "m-1"]

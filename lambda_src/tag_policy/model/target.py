@@ -1,0 +1,17 @@
+"""Where resources are judged."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An account and region, and the partition that both are of, such as ``aws-cn``.
+
+    Clients are made for one, an event must be of it, and a report says which it is about. The only
+    one so far is where the function itself runs. A role to act through in another account will be
+    one more field of it.
+    """
+
+    partition: str
+    region: str
+    account_id: str
