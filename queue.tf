@@ -65,7 +65,7 @@ data "aws_iam_policy_document" "queue" {
     }
   }
 
-  # An event says who launched an instance, and is believed. Nobody but EventBridge may say so,
+  # An event says who launched an instance, and is believed. Nobody but EventBridge may put one into the queue,
   # whatever the policies of users and roles allow.
   statement {
     sid       = "AndNobodyElse"

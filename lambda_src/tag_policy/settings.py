@@ -103,6 +103,11 @@ class Settings:
     report_bucket: str
     report_prefix: str
 
+    @property
+    def looks_again(self) -> bool:
+        """Whether what is left is looked at again regularly: on a schedule, or daily for Config."""
+        return bool(self.schedule) or (self.config_rule and self.config_rule_remediates)
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
         """Read the ``TAG_POLICY_*`` variables.

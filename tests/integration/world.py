@@ -240,7 +240,7 @@ class World:
     def copy_mark(self, who: int, other: int) -> None:
         """Have somebody give an instance the mark of another one, as a copy of that would have."""
         if self.ids:
-            copied = self.engine.tags(self.ids[other % len(self.ids)]).get(self.marker)
+            copied = self.witness.tags(self.ids[other % len(self.ids)]).get(self.marker)
             if copied is not None:
                 self.do(Deed(0, "", "tag", who, self.marker, copied))
 
@@ -405,17 +405,16 @@ class World:
             self.run()
         _, states = next(e for e in ENDS.values() if e[0] == self.engine.untagged_action)
         for instance_id in due:
-            state = self.engine.state(instance_id)
-            assert state in states, f"it should have been ended: {self.engine.tags(instance_id)}"
+            state = self.witness.state(instance_id)
+            assert state in states, f"it should have been ended: {self.witness.tags(instance_id)}"
 
     def _has_to_be_ended(self, instance_id: str) -> bool:
-        tags = self.engine.tags(instance_id)
-        instance = fleet._describe(self.engine, instance_id)
+        tags = self.witness.tags(instance_id)
         return (
             tags.keys() == {self.marker}
             and tags[self.marker].startswith(f"{self.variant}: ")
-            and instance["State"]["Name"] == "running"
-            and instance["VpcId"] != self.elsewhere.vpc_id
+            and self.witness.state(instance_id) == "running"
+            and self.witness.vpc_of(instance_id) != self.elsewhere.vpc_id
             and instance_id not in self.managed
         )
 

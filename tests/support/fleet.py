@@ -36,12 +36,13 @@ def create_vpc(aws: Aws) -> Vpc:
     """Create a VPC with two subnets."""
     ec2: EC2Client = aws.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
     first, second = (
         ec2.create_subnet(
-            VpcId=vpc_id, CidrBlock=f"10.0.{16 * number}.0/20", AvailabilityZone=zones[number]
+            VpcId=vpc_id,
+            CidrBlock=f"10.0.{16 * number}.0/20",
+            AvailabilityZone=f"{ec2.meta.region_name}{zone}",
         )["Subnet"]["SubnetId"]
-        for number in range(2)
+        for number, zone in enumerate("ab")
     )
     return Vpc(vpc_id, (first, second))
 

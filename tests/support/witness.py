@@ -177,12 +177,18 @@ class Witness:
             i.id for reservation in self._ec2.reservations.values() for i in reservation.instances
         ]
 
-    def _tags(self, instance_id: str) -> Mapping[str, str]:
+    def tags(self, instance_id: str) -> Mapping[str, str]:
+        """Return the tags of an instance."""
         tags: Mapping[str, str] = self._ec2.tags.get(instance_id, {})
         return tags
 
-    def _state(self, instance_id: str) -> str:
+    def state(self, instance_id: str) -> str:
+        """Return the state of an instance."""
         return str(self._ec2.get_instance(instance_id).state)
+
+    def vpc_of(self, instance_id: str) -> str:
+        """Return the VPC of an instance."""
+        return str(self._ec2.get_instance(instance_id).vpc_id)
 
     def _born(self, instance_id: str) -> datetime:
         interfaces = self._ec2.get_instance(instance_id).nics.values()
@@ -190,7 +196,7 @@ class Witness:
         return born
 
     def _is_exempt(self, instance_id: str, settings: Settings) -> bool:
-        value = self._tags(instance_id).get(settings.exempt_tag_key)
+        value = self.tags(instance_id).get(settings.exempt_tag_key)
         return value is not None and value != "2020-01-01"
 
     @staticmethod
@@ -200,7 +206,7 @@ class Witness:
 
     def _is_surely_due(self, instance_id: str, run: Run) -> bool:
         """Tell of what nobody could doubt that this run, undisturbed, would have to end it."""
-        settings, tags = run.settings, self._tags(instance_id)
+        settings, tags = run.settings, self.tags(instance_id)
         instance = self._ec2.get_instance(instance_id)
         action = str(settings.untagged_action)
         states = ("pending", "running") if action == "stop" else LIVE
@@ -254,7 +260,7 @@ class Witness:
         shown = frozenset(_SHOWN.findall(text))
         now = self._clock.now()
         for instance_id in shown:
-            untagged = self._is_untagged(self._tags(instance_id), run.settings)
+            untagged = self._is_untagged(self.tags(instance_id), run.settings)
             run.looks.setdefault(instance_id, []).append((now, untagged))
             run.shown_last[instance_id] = now
         if _is_listing(call) and not _MORE.search(text):
@@ -388,7 +394,7 @@ class Witness:
                 instance_id, key = finding["instance_id"], finding.get("tag_key", "")
                 if instance_id in run.acted:
                     continue
-                tags, state = self._tags(instance_id), self._state(instance_id)
+                tags, state = self.tags(instance_id), self.state(instance_id)
                 match finding["result"]:
                     case "terminated":
                         assert state in ENDS["TerminateInstances"][1], f"it is {state}: {finding}"

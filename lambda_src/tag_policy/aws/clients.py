@@ -68,12 +68,13 @@ class Clients:
                 log.warning("without %s, which is slower", lean.__name__, exc_info=True)
         return session
 
-    def _client(self, service: str, config: Config = _CONFIG) -> object:
-        return self._session.create_client(service, config=config)
+    def _client(
+        self, service: str, config: Config | None = None, region: str | None = None
+    ) -> object:
+        return self._session.create_client(service, region, config=config or _CONFIG)
 
-    def _at_target(self, service: str, config: Config = _CONFIG) -> object:
-        region = self._target.region
-        return self._session.create_client(service, region_name=region, config=config)
+    def _at_target(self, service: str, config: Config | None = None) -> object:
+        return self._client(service, config, self._target.region)
 
     @cached_property
     def ec2(self) -> "EC2Client":

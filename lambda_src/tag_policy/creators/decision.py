@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.principal import principal_of
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model import InstanceRef, Known, Launch, NotKnownYet
+from tag_policy.model import CREATOR_NOT_LOOKED_UP, InstanceRef, Known, Launch, NotKnownYet
 
 LATER = timedelta(minutes=2)
 """How much later than the creation of an instance the event of its launch may be.
@@ -24,6 +24,21 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 EARLIER = timedelta(minutes=10)
 """How much earlier it may be, at most, where the creation is known no better than that."""
+
+
+_APART = timedelta(seconds=15)
+"""How much later it is of what may repeat another launch: nearly all are told within two seconds of
+the creation."""
+
+ON_ITS_WAY = NotKnownYet("it is so new that its launch event may still be on its way")
+"""Where a later run asks again."""
+
+NOBODY_WILL_ASK = NotKnownYet(
+    "its launch event may still be on its way, and no schedule looks for it later; run the "
+    "function in a while, or set the tag by hand",
+    CREATOR_NOT_LOOKED_UP,
+)
+"""Where none does."""
 
 
 def launch_among(
@@ -43,6 +58,14 @@ def launch_among(
         and (whole_history or launch.event_time >= instance.created_at - LATER)
     ]
     return min(named, key=lambda launch: (launch.event_time, launch.event_id), default=None)
+
+
+def may_repeat_another(launch: LaunchEvent, instance: InstanceRef) -> bool:
+    """Tell whether a launch may be the repetition of an earlier one, as it is rather late.
+
+    That one may name nobody, because it is too large for a record.
+    """
+    return launch.event_time > instance.created_at + _APART
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def principal_of(user_identity: Mapping[str, Any], managers: Mapping[str, str]) 
     console session can carry ``signin.amazonaws.com``.
     """
     arn = _text(user_identity, "arn")
-    invoked_by = _text(user_identity, "invokedBy")
+    invoked_by = _invoked_by(user_identity)
     kind = user_identity.get("type")
     if kind != "AssumedRole" and invoked_by in _LAUNCH_ON_THEIR_OWN:
         return _service(invoked_by, managers, arn=arn)
@@ -115,7 +115,7 @@ def _assumed_role(
     What only AWS can write comes first; the name of the session, which whoever assumes the role
     may choose, comes last.
     """
-    arn, invoked_by = _text(user_identity, "arn"), _text(user_identity, "invokedBy")
+    arn, invoked_by = _text(user_identity, "arn"), _invoked_by(user_identity)
     context = _mapping(user_identity, "sessionContext")
     issuer = _mapping(context, "sessionIssuer")
     role_arn = _text(issuer, "arn")
@@ -140,7 +140,7 @@ def _assumed_role(
         product_or_stack = _through_a_stack(session, managers, role, arn)
         if product_or_stack:
             return product_or_stack
-    name = role if role and (not session or is_made_up(session)) else session
+    name = role if not session or is_made_up(session) else session
     return Principal(PrincipalKind.ROLE, name, role, arn) if name else None
 
 
@@ -207,6 +207,14 @@ def _text(element: Mapping[str, Any], key: str) -> str:
 def _cleaned(text: str) -> str:
     """Return text without what cannot be printed: it comes into logs, messages and tags."""
     return printable(text, _LIMIT).strip()
+
+
+def _invoked_by(element: Mapping[str, Any]) -> str:
+    """Return the service that made a call; in China some have a name of their own.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-role.html
+    """
+    return _text(element, "invokedBy").removesuffix(".cn")
 
 
 def _mapping(element: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -109,8 +109,11 @@ def _launch(
 
 
 def time_of(event: "EventTypeDef") -> datetime:
-    """Return the time of an event; the beginning of time for one that does not say."""
-    return event.get("EventTime", datetime.min.replace(tzinfo=UTC))
+    """Return the time of an event; the end of time for one that does not say, as none is earliest.
+
+    CloudTrail's model says of no field that it is always there.
+    """
+    return event.get("EventTime", datetime.max.replace(tzinfo=UTC))
 
 
 def _event_id(event_id: object) -> str:

@@ -14,8 +14,10 @@ from tag_policy.creators.cloudtrail import HORIZON, PAGE_SIZE, EventHistory, NoA
 from tag_policy.creators.decision import (
     EARLIER,
     LATER,
+    ON_ITS_WAY,
     IncompleteLaunch,
     launch_among,
+    may_repeat_another,
     unreadable,
     what_it_says,
 )
@@ -36,9 +38,6 @@ _MANY_PAGES = 10
 
 class _TooManyPagesError(Exception):
     """There is more about an instance than may be read before the others have their turn."""
-
-
-_ON_ITS_WAY = NotKnownYet("it is so new that its launch event may still be on its way")
 
 
 class LaunchSearch:
@@ -158,7 +157,7 @@ class LaunchSearch:
             read_from, read_to = read_to, self._reach(page, read_to)
             decided = window.decided(read_to)
             for instance, launch in decided:
-                self._answer(instance, what_it_says(launch, instance))
+                self._answer(instance, self._known(launch, instance))
             self._density.learn(len(page.events) - found, read_from - read_to)
             yield read_to, bool(found or decided)
 
@@ -179,7 +178,7 @@ class LaunchSearch:
     def _not_in_window(self, instance: InstanceRef, *, named: bool) -> None:
         """Answer for an instance that no launch of its time names; one of another may."""
         if self._now - instance.created_at < self._delay and not named:
-            self._answer(instance, _ON_ITS_WAY)
+            self._answer(instance, ON_ITS_WAY)
         else:
             self._look_up(instance, in_no_window=True)
 
@@ -198,9 +197,13 @@ class LaunchSearch:
             launches = self._launches_naming(instance, most_pages)
             launch = launch_among(launches, instance, whole_history=True)
             if launch is not None:
-                self._answer(instance, what_it_says(launch, instance))
+                if not in_no_window and may_repeat_another(launch, instance):
+                    # What it may repeat need not have the instance's name in CloudTrail's index.
+                    self._in_no_window(instance, most_pages)
+                if instance.instance_id in self._waiting:
+                    self._answer(instance, self._known(launch, instance))
             elif self._now - instance.created_at < self._delay:
-                self._answer(instance, _ON_ITS_WAY)
+                self._answer(instance, ON_ITS_WAY)
             elif in_no_window or self._in_no_window(instance, most_pages):
                 self._answer(instance, self._nobody(instance, launches))
         except NoAnswerError as error:
@@ -240,6 +243,16 @@ class LaunchSearch:
                 break
         return launches
 
+    def _known(self, launch: LaunchEvent, instance: InstanceRef) -> Answer:
+        """Return what a launch says, unless it may repeat an earlier one that cannot be read."""
+        if may_repeat_another(launch, instance):
+            if instance.created_at < self._now - HORIZON:
+                return Nobody(f"as it was launched more than {HORIZON.days} days ago")
+            for incomplete in self._incomplete:
+                if incomplete.event_time < launch.event_time and incomplete.may_be_of(instance):
+                    return _unreadable_launch(incomplete)
+        return what_it_says(launch, instance)
+
     def _nobody(self, instance: InstanceRef, launches: Iterable[LaunchEvent]) -> Answer:
         """Return the answer for an instance whose launch is not in the history.
 
@@ -252,11 +265,14 @@ class LaunchSearch:
                 )
         for incomplete in self._incomplete:
             if incomplete.may_be_of(instance):
-                return unreadable(
-                    f"event {incomplete.event_id}, which may be its launch and leaves out what was "
-                    "launched,"
-                )
+                return _unreadable_launch(incomplete)
         return Nobody("as CloudTrail has no launch event that names it")
+
+
+def _unreadable_launch(incomplete: IncompleteLaunch) -> NotKnownYet:
+    return unreadable(
+        f"event {incomplete.event_id}, which may be its launch and leaves out what was launched,"
+    )
 
 
 def _log_choice(batch: Batch) -> None:

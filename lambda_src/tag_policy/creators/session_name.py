@@ -14,6 +14,9 @@ _MADE_UP = re.compile(
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
+_ULID = re.compile(r"(?<![0-9A-Za-z])[0-7][0-9A-HJKMNP-TV-Z]{25}(?![0-9A-Za-z])")
+"""A time and a random number: https://github.com/ulid/spec"""
+
 _RANDOM = re.compile(r"[0-9A-Za-z]{32,}")
 _LEAST_OF_EACH_CASE = 6
 """Capitals, and small letters, that 32 random letters have all but always, and few names have."""
@@ -27,7 +30,12 @@ def is_made_up(session: str) -> bool:
     """Tell whether a program made up the name of a session; an e-mail address is a person's."""
     if _E_MAIL.fullmatch(session):
         return False
-    return bool(_MADE_UP.search(session) or _INSTANCE.fullmatch(session) or _is_random(session))
+    return bool(
+        _MADE_UP.search(session)
+        or _ULID.search(session)
+        or _INSTANCE.fullmatch(session)
+        or _is_random(session)
+    )
 
 
 def _is_random(session: str) -> bool:

@@ -212,7 +212,8 @@ def _what(outcome: Outcome) -> str:
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
-    result = Result.FAILED if outcome.code in _NOT_TRIED else outcome.result
+    never_tried = outcome.result is Result.DEFERRED and outcome.code in _NOT_TRIED
+    result = Result.FAILED if never_tried else outcome.result
     return _NOT_DONE.get((result, finding.remedy), "")
 
 

@@ -22,7 +22,7 @@ _JUST_NOW = timedelta(seconds=5)
 """How old a look may be when a call ends what was looked at: the time that a slow answer takes."""
 
 _MOST_LOOKS = 3
-"""Looks that were too old by the time that they were answered, after which it is left."""
+"""Looks that failed, or were too old when they were answered, after which it is left."""
 
 _TOO_SLOW = Refusal(
     Result.DEFERRED,
@@ -64,20 +64,27 @@ class Ending:
             self._clock.sleep(min(too_soon, FRESH.total_seconds()))
         self._paced.wait()
         try:
-            seen = self._second_look.whole(list(call.findings))
+            seen = self._second_look.whole(list(call.findings), ec2)
         except AWS_ERRORS as error:
-            yield from self.refused(call, refusal_of(error))  # not looked at, so not touched
+            if passes(error):
+                yield from self._look_again(call, refusal_of(error))
+            else:
+                yield from self.refused(call, refusal_of(error))  # not looked at, so not touched
             return
         if self._clock.now() - seen.asked_at > _JUST_NOW:
-            if call.looks + 1 == _MOST_LOOKS:
-                yield from self.refused(call, _TOO_SLOW)
-            else:
-                self._queue.later.append(replace(call, looks=call.looks + 1))
+            yield from self._look_again(call, _TOO_SLOW)
             return
         still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
         if still:
             yield from self._end_now(call.of(still), ec2)
         yield from self.refused(call.of(sorted(call.findings.keys() - set(still))), CHANGED)
+
+    def _look_again(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
+        """Queue a call for another look; refuse it when there were enough of them."""
+        if call.looks + 1 < _MOST_LOOKS:
+            self._queue.later.append(replace(call, looks=call.looks + 1))
+        else:
+            yield from self.refused(call, refusal)
 
     def _end_now(self, call: Call, ec2: "EC2Client") -> Iterator[Outcome]:
         ids = list(call.findings)

@@ -71,7 +71,8 @@ def _identity(finding: Finding) -> tuple[object, ...]:
         case Remedy.MARK | Remedy.UNMARK:
             return finding.remedy, finding.tag_key, finding.value
         case Remedy.STOP | Remedy.TERMINATE | Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
-            return finding.remedy, finding.mark is None
+            # What is to give way to a mark has to be what stood there, as with MARK.
+            return finding.remedy, finding.mark is None, finding.value if finding.mark else None
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -121,12 +122,18 @@ class SecondLook:
         """Tell whether a look of a time is young enough for a tag to be written."""
         return self._paced.now() - seen_at < FRESH
 
-    def whole(self, instance_ids: Sequence[str]) -> Seen:
-        """Describe instances, and judge them anew. Raises botocore's errors."""
+    def whole(self, instance_ids: Sequence[str], ec2: "EC2Client | None" = None) -> Seen:
+        """Describe instances, and judge them anew. Raises botocore's errors.
+
+        Whoever makes a call right after it looks with the same ``ec2``: what has just been asked
+        has an open connection.
+        """
         asked_at = self._paced.now()
         found = {
             instance.ref.instance_id: instance
-            for instance in instances_by_id(self.ec2, instance_ids, self._vpc_ids, self._paced)
+            for instance in instances_by_id(
+                ec2 or self.ec2, instance_ids, self._vpc_ids, self._paced
+            )
         }
         verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
         return Seen(found, verdicts, asked_at)

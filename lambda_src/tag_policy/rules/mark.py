@@ -36,28 +36,31 @@ _OVERDUE = timedelta(hours=24)
 """How long after its time a mark still counts, at least; see ``trusted``."""
 
 _LONGEST_GRACE = timedelta(days=90)
-"""How long a grace period may have been whose marks hold once there is none any more."""
+"""How far ahead a time is believed that people may have been told of under another grace period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcing:
     """What was to be announced, where nothing says that it was. ``engine`` is the one that began.
 
-    ``engine`` is empty where the mark is one of an earlier version, which did not say.
+    A mark of an earlier version did not say that: then ``engine`` is empty, and ``time`` None.
     """
 
     engine: str
+    time: datetime | None
 
 
 def read_mark(value: str) -> Mark | Announcing | None:
     """Return what a value of the marker's tag is; None when it is somebody's own words."""
+    if _EARLIER_VERSION.fullmatch(value):
+        return Announcing("", None)
     match = _MARK.fullmatch(value)
-    if match is None:
-        if _EARLIER_VERSION.fullmatch(value):
-            return Announcing("")
-        begun = _ANNOUNCING.fullmatch(value)
-        return None if begun is None else Announcing(begun["engine"])
+    begun = _ANNOUNCING.fullmatch(value)
     try:
+        if begun is not None:
+            return Announcing(begun["engine"], _read(begun["time"]))
+        if match is None:
+            return None
         time = _read(match["time"])
         announced = None if match["announced"] is None else _read(match["announced"])
     except ValueError:  # there is no such day, or hour
@@ -70,23 +73,28 @@ def _read(text: str) -> datetime:
     return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
 
 
+def announced_by(mark: Mark, now: datetime) -> bool:
+    """Tell whether a mark says that people had been told of it by a time."""
+    return mark.announced is not None and mark.announced <= now + _SKEW
+
+
 def due_at(mark: Mark, grace: timedelta) -> datetime:
     """Return when an announced mark's time has come: what it says, and never too soon after it."""
     announced = mark.announced or mark.time
     return max(mark.time, announced + grace)
 
 
-def is_waiting(mark: Mark, now: datetime) -> bool:
-    """Tell whether a mark of this engine has a time to come that people may have been told of.
+def told_for(said: Mark | Announcing, engine: str, now: datetime) -> datetime | None:
+    """Return the time to come that people may have been told of, by what an engine has said.
 
-    That is asked where there is no grace period any more: whoever takes it away does not take back
-    what people were told under it.
+    None where they were told of none. Neither another grace period nor a lost memory may make an
+    end earlier than that. What lies too far ahead, no engine has said.
     """
-    return (
-        mark.announced is not None
-        and mark.announced <= now + _SKEW
-        and now < mark.time <= mark.announced + _LONGEST_GRACE
-    )
+    if said.engine != engine or said.time is None:
+        return None
+    if isinstance(said, Mark) and said.announced is None:
+        return None
+    return said.time if now < said.time <= now + _LONGEST_GRACE else None
 
 
 def trusted(
@@ -107,7 +115,7 @@ def trusted(
     the instance since it was ended by it; and if it is not overdue by more than a day, or two
     periods of the schedule: nobody remembers an announcement of months ago.
     """
-    if mark.announced is None or mark.announced > now + _SKEW:
+    if mark.announced is None or not announced_by(mark, now):
         return False
     if mark.announced < created_at - _SKEW:
         return False

@@ -6,7 +6,7 @@ tag is not ours; its mark does not count, so that people have to be told; its ti
 is due.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,7 +20,15 @@ from tag_policy.model import (
     Remedy,
     UntaggedAction,
 )
-from tag_policy.rules.mark import UNTAGGED, Announcing, due_at, is_waiting, read_mark, trusted
+from tag_policy.rules.mark import (
+    UNTAGGED,
+    Announcing,
+    announced_by,
+    due_at,
+    read_mark,
+    told_for,
+    trusted,
+)
 from tag_policy.settings import Settings
 
 _NO_TAGS = "no tags at all"
@@ -52,14 +60,15 @@ class Untagged:
 
     def findings(self, instance: Instance) -> list[Finding]:
         """Return what is to be done about an instance without tags."""
+        judged = self._judge(instance)
         may_be_ended = self.settings.untagged_action in ENDING_OF_ACTION and not self._is_protected(
             instance
         )
-        former = self.settings.former_marker_tag_keys
-        return [
-            self._judge(instance),
-            *self._marks_to_remove(instance, former if may_be_ended else self._marker_keys),
-        ]
+        if may_be_ended:
+            moved = f"its mark belongs into the tag {self.settings.marker_tag_key} now"
+            former = self.settings.former_marker_tag_keys
+            return [judged, *self._marks_to_remove(instance, former, moved)]
+        return [judged, *self._marks_to_remove(instance, self._marker_keys)]
 
     def marks_to_remove(self, instance: Instance) -> list[Finding]:
         """Return the marks of this engine, which announce what will not happen any more."""
@@ -69,13 +78,15 @@ class Untagged:
     def _marker_keys(self) -> tuple[str, ...]:
         return (self.settings.marker_tag_key, *self.settings.former_marker_tag_keys)
 
-    def _marks_to_remove(self, instance: Instance, keys: Sequence[str]) -> list[Finding]:
+    def _marks_to_remove(
+        self, instance: Instance, keys: Sequence[str], why: str = "no longer due"
+    ) -> list[Finding]:
         return [
             Finding(
                 instance.ref,
                 Remedy.UNMARK,
                 Code.NO_LONGER_DUE,
-                "no longer due",
+                why,
                 violation=False,
                 tag_key=key,
                 value=instance.tags[key],
@@ -112,23 +123,15 @@ class Untagged:
 
     def _due(self, instance: Instance, action: UntaggedAction, remedy: Remedy) -> Finding:
         """Return what is next for an instance that is to be stopped or terminated."""
+        left = self._left_to_others(instance)
+        if left is not None:
+            return left
         key, grace = self.settings.marker_tag_key, self.settings.grace_period
         value = instance.tags.get(key)
         mark = None if value is None else read_mark(value)
-        if value is not None and mark is None:
-            reason = (
-                f"{_NO_TAGS}; its tag {key} holds somebody's own words, so that nothing is done "
-                "about it: delete that tag, or give the instance the tags that it lacks"
-            )
-            return Finding(instance.ref, Remedy.LEAVE, Code.MARKER_TAKEN, reason, tag_key=key)
-        if mark is not None and mark.engine not in (self.engine, ""):
-            reason = (
-                f"{_NO_TAGS}; the engine {mark.engine} has marked it, and nothing is done about "
-                "it: one engine at most may end the instances of a VPC"
-            )
-            return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
+        told = self._told(instance)
         anew = instance.ref.instance_id in self.anew
-        if isinstance(mark, Mark) and not anew and self._holds(mark, action, instance):
+        if isinstance(mark, Mark) and not anew and self._holds(mark, action, instance, told):
             if due_at(mark, grace) <= self.now:
                 due = Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
                 # What it says has to be remembered; without grace nobody was told of anything.
@@ -139,15 +142,47 @@ class Untagged:
             reason += f"; what its tag {key} says does not hold any more"
         elif isinstance(mark, Announcing):
             reason += "; it is not known whether people were told before"
+        is_announced = bool(grace or anew or told)
         return Finding(
             instance.ref,
-            Remedy.MARK if grace or anew else remedy,
+            Remedy.MARK if is_announced else remedy,
             Code.UNTAGGED,
             reason,
             tag_key=key,
             value=value,
-            mark=self._mark(action),
+            mark=self._mark(action, told, is_announced=is_announced),
         )
+
+    def _left_to_others(self, instance: Instance) -> Finding | None:
+        """Return why nothing is done about an instance, where that is what its marker's tags say.
+
+        Another engine's mark counts in a former tag, too: it may be the one that is in use there.
+        """
+        key = self.settings.marker_tag_key
+        if key in instance.tags and read_mark(instance.tags[key]) is None:
+            reason = (
+                f"{_NO_TAGS}; its tag {key} holds somebody's own words, so that nothing is done "
+                "about it: delete that tag, or give the instance the tags that it lacks"
+            )
+            return Finding(instance.ref, Remedy.LEAVE, Code.MARKER_TAKEN, reason, tag_key=key)
+        for key, said in self._said(instance).items():
+            if said.engine not in (self.engine, ""):
+                reason = (
+                    f"{_NO_TAGS}; the engine {said.engine} has marked it, and nothing is done "
+                    "about it: one engine at most may end the instances of a VPC"
+                )
+                return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
+        return None
+
+    def _said(self, instance: Instance) -> dict[str, Mark | Announcing]:
+        """Return what engines have said in the tag of the marker, and in those that were it."""
+        read = {key: read_mark(instance.tags.get(key, "")) for key in self._marker_keys}
+        return {key: said for key, said in read.items() if said is not None}
+
+    def _told(self, instance: Instance) -> list[datetime]:
+        """Return the times to come that people may have been told of, as its tags say it."""
+        times = [told_for(said, self.engine, self.now) for said in self._said(instance).values()]
+        return [time for time in times if time is not None]
 
     def announced_anew(self, finding: Finding) -> Finding:
         """Return that an instance that was to be ended, by a mark of its, is announced anew."""
@@ -157,22 +192,27 @@ class Untagged:
             remedy=Remedy.MARK,
             reason=f"{_NO_TAGS}; nobody remembers that people were told what its tag "
             f"{finding.tag_key} says",
-            mark=self._mark(ending.action),
+            mark=self._mark(ending.action, is_announced=True),
         )
 
-    def _mark(self, action: UntaggedAction) -> Mark:
-        grace = self.settings.grace_period
-        time = (self.now + grace).replace(microsecond=0)
-        return Mark(self.engine, action, time, UNTAGGED, announced=time if grace else None)
+    def _mark(
+        self, action: UntaggedAction, told: Iterable[datetime] = (), *, is_announced: bool
+    ) -> Mark:
+        """Return the mark to write, for no earlier time than people may have been ``told`` of."""
+        time = max([(self.now + self.settings.grace_period).replace(microsecond=0), *told])
+        return Mark(self.engine, action, time, UNTAGGED, announced=time if is_announced else None)
 
-    def _holds(self, mark: Mark, action: UntaggedAction, instance: Instance) -> bool:
+    def _holds(
+        self, mark: Mark, action: UntaggedAction, instance: Instance, told: Sequence[datetime]
+    ) -> bool:
         """Tell whether a mark of this engine still says what is to happen."""
         if mark.action is not action:
             return False
         if not self.settings.grace_period:
+            if told:  # under a grace period that there was before: they are told anew, or it waits
+                return mark.time in told and announced_by(mark, self.now)
             # Written a moment ago, by this run, or by one that broke off before it could go on.
-            written_just_now = mark.announced is None and mark.time <= self.now
-            return written_just_now or is_waiting(mark, self.now)
+            return mark.announced is None and mark.time <= self.now
         return trusted(
             mark,
             grace=self.settings.grace_period,

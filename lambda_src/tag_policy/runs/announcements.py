@@ -7,14 +7,15 @@ announced anew by the next run: people are told twice, never not at all.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tag_policy.model import Finding, Mode, Outcome, Remedy, Result
+from tag_policy.model import Finding, Mark, Mode, Outcome, Remedy, Result
 from tag_policy.reporting.report import MOST_KEPT
 from tag_policy.resources.marks import Marks, completed
 from tag_policy.rules.limits import is_destructive
+from tag_policy.rules.mark import read_mark
 from tag_policy.rules.untagged import Untagged
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.memory import MEMORY_ERRORS, Memory, Told
@@ -66,7 +67,10 @@ class Announcements:
             if isinstance(as_told, Outcome):
                 deferred.append(as_told)
             elif as_told is not None:
-                announced += as_told.remedy is Remedy.MARK
+                if as_told.remedy is Remedy.MARK:
+                    announced += 1
+                    # Also where a former mark says why, and is gone by the next look.
+                    self.anew.add(as_told.instance.instance_id)
                 if as_told.remedy is Remedy.MARK and announced > MOST_KEPT:
                     deferred.append(Outcome(as_told, Result.DEFERRED, _NO_ROOM))
                 else:
@@ -95,25 +99,37 @@ class Announcements:
         if finding.mark is None and not by_its_mark:
             return finding
         if last_told is None:
-            if is_destructive(finding):
-                return Outcome(finding, Result.DEFERRED, _NOT_KNOWN)
-            return finding
+            return Outcome(finding, Result.DEFERRED, _NOT_KNOWN)
         instance_id = finding.instance.instance_id
         told = last_told.get(instance_id)
         if by_its_mark:
             if told is not None and told.mark == finding.value:
                 return replace(finding, tag_key="", value=None)
-            self.anew.add(instance_id)
             finding = untagged.announced_anew(finding)
         mark = finding.mark
-        if mark is None or told is None or told.time <= mark.time:
+        if mark is None or told is None or told.time < mark.time:
             return finding
-        if finding.value == told.mark:
+        said = read_mark(told.mark)
+        if finding.value == told.mark and isinstance(said, Mark) and said.action is mark.action:
             log.info("waiting %s: %s", finding.instance.instance_id, told.mark)
             return None
-        self.anew.add(instance_id)
         later = replace(mark, time=told.time, announced=told.time)
         return replace(finding, remedy=Remedy.MARK, mark=later)
+
+    def taken_back(self, marks: Mapping[str, str]) -> None:
+        """Remember that the marks of some instances, by their ids, are gone.
+
+        People are told so, and whoever puts such a mark there again does not bring it back to life.
+        Until when nothing was to happen is still remembered.
+        """
+        if not marks:
+            return
+        try:
+            told = self._memory.last_told(marks.keys())
+            gone = {i: Told(one.time, "") for i, one in told.items() if one.mark == marks[i]}
+            self._memory.remember_told(gone)
+        except MEMORY_ERRORS as error:
+            self._problem(f"that marks were taken back could not be remembered: {error}")
 
     def is_pending(self, outcome: Outcome) -> bool:
         """Tell whether an outcome is of an instance whose tag says that it is being announced."""

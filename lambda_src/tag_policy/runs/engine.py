@@ -12,6 +12,7 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator, with_creators
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
+from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
 from tag_policy.model import (
     Answer,
     Finding,
@@ -248,10 +249,14 @@ class Engine:
         out_of_time = self.context.until_margin()
         remediation = self._remediation(out_of_time)
         held: list[Finding] = []
+        taken_back: dict[str, str] = {}
 
         def note(outcomes: Iterable[Outcome]) -> None:
             for outcome in outcomes:
                 self._note(outcome)
+                if outcome.result is Result.UNMARKED and self.report.mode is not Mode.AUDIT:
+                    finding = outcome.finding
+                    taken_back[finding.instance.instance_id] = finding.value or ""
                 if noted is not None:
                     noted(outcome)
 
@@ -274,6 +279,7 @@ class Engine:
         for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
             note(remediation.take(of_one))
         note(remediation.finish())
+        self._announcements.taken_back(taken_back)
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
 
@@ -359,7 +365,12 @@ class Engine:
         found = attribute(instances, history, context.now, settings.attribution_delay)
         if found.problem:
             self.problem(found.problem)
-        return found.answers
+        if settings.looks_again:
+            return found.answers
+        return {
+            instance_id: NOBODY_WILL_ASK if answer is ON_ITS_WAY else answer
+            for instance_id, answer in found.answers.items()
+        }
 
     def _note(self, outcome: Outcome) -> None:
         """Take in an outcome; what was announced is recorded when people have been told of it."""

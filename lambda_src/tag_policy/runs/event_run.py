@@ -6,15 +6,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator
-from tag_policy.creators.decision import launch_among, what_it_says
+from tag_policy.creators.decision import (
+    NOBODY_WILL_ASK,
+    launch_among,
+    may_repeat_another,
+    what_it_says,
+)
 from tag_policy.creators.run_instances import LaunchEvent
 from tag_policy.model import (
-    CREATOR_NOT_LOOKED_UP,
     Answer,
     Finding,
     Instance,
     Known,
-    NotKnownYet,
     Outcome,
     Remedy,
     Result,
@@ -22,7 +25,6 @@ from tag_policy.model import (
 )
 from tag_policy.resources import instance as inventory
 from tag_policy.runs.engine import Engine
-from tag_policy.settings import Settings
 from tag_policy.triggers.sqs_batch import Message
 
 log = logging.getLogger(__name__)
@@ -38,12 +40,6 @@ https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 _LAST_TRY = 3
 """The try at which people are told of a creator that nobody will look up: the fewest tries that a
 queue may be set to, so that no message becomes a dead letter for it."""
-
-_NOBODY_WILL_ASK = NotKnownYet(
-    "its launch event may still be on its way, and no schedule looks for it later; run the "
-    "function in a while, or set the tag by hand",
-    CREATOR_NOT_LOOKED_UP,
-)
 
 _REMEDIES = frozenset({Remedy.TAG, Remedy.UNMARK})
 """What is done about an instance on its own: the tags that it lacks are written, its mark is taken
@@ -153,17 +149,21 @@ def act(
         instance_id = instance.instance_id
         launch = launch_among(launches.get(instance_id, ()), instance)
         answer = what_it_says(launch, instance) if launch is not None else None
-        if isinstance(answer, Known):
+        if (
+            launch is not None
+            and isinstance(answer, Known)
+            and not may_repeat_another(launch, instance)
+        ):
             known[instance_id] = answer
         elif engine.context.now - instance.created_at >= engine.context.settings.attribution_delay:
             continue  # CloudTrail is asked
-        elif _has_sweep(engine.context.settings):
+        elif engine.context.settings.looks_again:
             too_new.add(instance_id)
             log.info("left to the sweep %s: who launched it", instance_id)
         elif instance_id in may_come_back:
             to_come_back.add(instance_id)
         else:
-            known[instance_id] = _NOBODY_WILL_ASK
+            known[instance_id] = answer or NOBODY_WILL_ASK
 
     left_out = too_new | to_come_back
 
@@ -174,15 +174,10 @@ def act(
     return to_come_back
 
 
-def _has_sweep(settings: Settings) -> bool:
-    """Tell whether creators are looked up regularly: on a schedule, or once a day for Config."""
-    return bool(settings.schedule) or (settings.config_rule and settings.config_rule_remediates)
-
-
 def _tell_of_what_is_left_out(engine: Engine, launch: LaunchEvent) -> None:
     """Tell of a launch whose record leaves out what was launched."""
     what = f"the launch of event {launch.event_id} is too large for its record to name an instance"
-    if _has_sweep(engine.context.settings):
+    if engine.context.settings.looks_again:
         log.warning("left to the sweep: %s", what)
     else:
         engine.problem(f"{what}, and no schedule looks for them; run the function")

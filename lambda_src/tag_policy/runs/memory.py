@@ -35,13 +35,16 @@ class MemoryFailedError(TagPolicyError):
     """DynamoDB has not processed everything, although asked several times."""
 
 
-MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, TypeError, ValueError)
+MEMORY_ERRORS = (*AWS_ERRORS, MemoryFailedError, KeyError, OverflowError, TypeError, ValueError)
 """How the state table may fail, or what stands in it be unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What people were last told of an instance: for what time, and the mark that says so."""
+    """What people were last told of an instance: for what time, and the mark that says so.
+
+    ``mark`` is empty where it has been taken back since.
+    """
 
     time: datetime
     mark: str

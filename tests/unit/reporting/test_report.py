@@ -126,7 +126,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
-        "NO LONGER DUE (1)",
+        "MARK REMOVED (1)",
         "TAGGED (1)",
     ]
 
@@ -255,6 +255,17 @@ def test_an_end_that_was_never_tried_is_not_told_as_one_that_may_have_been(
     left = outcome(Result.DEFERRED, remedy=Remedy.TERMINATE, tag_key="", value=None, code=code)
 
     assert f"i-0123456789abcdef0  {what}  " in parts(report(outcomes=[left]))[0]
+
+
+def test_an_end_is_told_as_one_and_not_as_one_that_was_not_made() -> None:
+    ends = {Result.TERMINATED: Remedy.TERMINATE, Result.STOPPED: Remedy.STOP}
+    outcomes = [outcome(result, remedy=one, tag_key="", value=None) for result, one in ends.items()]
+
+    for mode in (Mode.ENFORCE, Mode.AUDIT):
+        text = parts(report(mode=mode, outcomes=outcomes))[0]
+        lines = [line for line in text.splitlines() if "i-0123456789abcdef0" in line]
+        assert len(lines) == 2
+        assert all("not " not in line and "confirmed" not in line for line in lines)
 
 
 def test_each_message_of_an_incomplete_run_says_that_it_is() -> None:

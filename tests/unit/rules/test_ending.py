@@ -25,6 +25,7 @@ COMPLIANT = {"ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01
 
 
 DAY = 24 * HOUR
+FORMER = "tag-policy:former"
 GRACE = {"grace_period": "24h"}
 
 
@@ -82,17 +83,46 @@ def test_a_grace_period_that_is_taken_away_does_not_take_back_what_was_announced
     assert finding.remedy is Remedy.TERMINATE, "people were told of no later time"
 
 
+@pytest.mark.parametrize("grace", ["0s", "1h", "24h"])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {DUE: announced(NOW + 2 * DAY, before=49 * HOUR)},  # under a longer grace period
+        {DUE: announced(NOW + 2 * DAY, before=47 * HOUR)},  # announced in the future
+        {DUE: announced(NOW + 2 * DAY, action=UntaggedAction.STOP)},  # something else
+        {DUE: mark(NOW + 2 * DAY, NOW).announcing},  # perhaps
+        {FORMER: announced(NOW + 2 * DAY)},
+        {FORMER: mark(NOW + 2 * DAY, NOW).announcing, DUE: str(mark(NOW, None))},
+    ],
+)
+def test_whatever_becomes_of_the_rest_nothing_is_announced_for_an_earlier_time_than_a_mark_says(
+    tags: dict[str, str], grace: str
+) -> None:
+    found = judge(instance(tags), grace_period=grace, former_marker_tag_keys=f'["{FORMER}"]')
+
+    finding = found[0]
+    if grace == "0s" and finding.remedy is Remedy.WAIT:
+        assert tags == {DUE: announced(NOW + 2 * DAY, before=49 * HOUR)}
+        return
+    assert finding.remedy is Remedy.MARK
+    assert finding.mark is not None
+    assert finding.mark.time == NOW + 2 * DAY
+    assert finding.mark.announced is not None
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        announced(NOW + 89 * DAY, before=91 * DAY),  # longer than any grace period may have been
-        announced(NOW + 2 * DAY),  # announced in the future
-        mark(NOW + DAY, NOW).announcing,
-        str(mark(NOW + DAY, None)),
+        announced(NOW + 91 * DAY, before=92 * DAY),  # longer than any grace period may have been
+        announced(NOW + DAY, engine="other-2"),
+        str(mark(NOW + DAY, None)),  # nobody was told of it
+        mark(NOW, NOW).announcing,  # it has passed
     ],
 )
 def test_without_a_grace_period_nothing_else_about_the_future_protects(value: str) -> None:
-    assert remedies(instance({DUE: value})) == [Remedy.TERMINATE]
+    expected = Remedy.LEAVE if "other" in value else Remedy.TERMINATE
+
+    assert remedies(instance({DUE: value})) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +131,7 @@ def test_without_a_grace_period_nothing_else_about_the_future_protects(value: st
         mark(NOW + DAY, NOW).announcing,  # nobody knows whether people were told
         str(mark(NOW, None)),  # there was no grace period, so that nobody was told
         announced(NOW - 26 * HOUR),  # of long ago
-        announced(NOW + 2 * DAY, before=49 * HOUR),  # later than could be announced
+        announced(NOW + DAY, before=26 * HOUR),  # later than could be announced
         announced(NOW, action=UntaggedAction.STOP),  # of what is not to be done any more
         "terminate at 2026-11-23T07:00:00Z: no tags at all",  # of an earlier version
     ],
@@ -140,6 +170,11 @@ def test_the_mark_of_another_engine_is_left_and_nothing_is_ended(value: str, gra
 
     assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.ANOTHER_ENGINE)
     assert "engine other" in finding.reason
+
+    moved = judge(
+        instance({FORMER: value}), grace_period=grace, former_marker_tag_keys=f'["{FORMER}"]'
+    )
+    assert [one.code for one in moved] == [Code.ANOTHER_ENGINE], "wherever that mark is"
 
     with_tags = judge(instance({DUE: value, "Name": "web"}), grace_period=grace)
     assert Remedy.UNMARK not in [one.remedy for one in with_tags]
@@ -180,6 +215,7 @@ def test_marks_under_a_former_key_are_no_tags_and_go() -> None:
     findings = judge(instance({"old:due": old}), **GRACE, **former)
     assert [one.remedy for one in findings] == [Remedy.MARK, Remedy.UNMARK]
     assert (findings[1].tag_key, findings[1].value) == ("old:due", old)
+    assert "belongs into the tag tag-policy:due now" in findings[1].reason
 
     tagged = judge(instance(COMPLIANT | {"old:due": old}), **former)
     assert [(one.remedy, one.tag_key) for one in tagged] == [(Remedy.UNMARK, "old:due")]

@@ -42,11 +42,11 @@ def test_what_is_written_is_read_to_the_second(
 def test_what_was_not_told_is_no_mark(engine: str, action: UntaggedAction, time: datetime) -> None:
     announcing = Mark(engine, action, time, "untagged", time).announcing
 
-    assert read_mark(announcing) == Announcing(engine)
+    assert read_mark(announcing) == Announcing(engine, time.astimezone(UTC).replace(microsecond=0))
 
 
 def test_a_mark_of_an_earlier_version_counts_for_nothing() -> None:
-    assert read_mark("terminate at 2026-11-24T08:00:00Z: no tags at all") == Announcing("")
+    assert read_mark("terminate at 2026-11-24T08:00:00Z: no tags at all") == Announcing("", None)
 
 
 @pytest.mark.parametrize(
