@@ -490,3 +490,27 @@ def test_no_element_is_a_crash_and_a_creator_always_fits_a_tag(
         value = creator_tag(launch, how)
         assert value.strip()
         assert len(value) <= 256
+
+
+def test_a_made_up_session_without_its_role_names_nobody() -> None:
+    session = {"type": "AssumedRole", "principalId": "AROAEXAMPLE:botocore-session-1759654682"}
+    person = session | {"principalId": "AROAEXAMPLE:jane"}
+
+    assert principal_of(session, {}) is None
+    named = principal_of(person, {})
+    assert named is not None
+    assert named.name == "jane"
+
+
+def test_a_service_of_china_is_known_by_its_name_there() -> None:
+    identity = {
+        "type": "AssumedRole",
+        "principalId": "AROAEXAMPLE:CCSSession",
+        "arn": "arn:aws-cn:sts::111122223333:assumed-role/EMR_DefaultRole/CCSSession",
+        "invokedBy": "elasticmapreduce.amazonaws.com.cn",
+    }
+
+    named = principal_of(identity, {"elasticmapreduce": "j-1ABC"})
+
+    assert named is not None
+    assert named.name == "elasticmapreduce:j-1ABC"

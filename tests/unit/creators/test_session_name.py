@@ -30,6 +30,8 @@ MADE_UP = [
     "M2YyYjFjOWUtNWQ0YS00YzZiLThlN2YtMWEyYjNjNGQ1ZTZm",
     "vault-token-ec2-1759654682-AbCd1234EFgh5678IJkl",
     "vault-root-deploy-1759654682-4711",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV@landing-zone@acme",
     "i-0f9e8d7c6b5a43210",
     "mi-0f9e8d7c6b5a43210",
 ]
