@@ -120,13 +120,17 @@ def test_even_between_look_and_end_aws_keeps_what_gets_a_name_a_tag_of_a_rule_or
 def throttled_and_then(
     engine: Engine, action: str, number: int, instance_id: str, tags: Mapping[str, str]
 ) -> Iterator[list[Call]]:
-    """Throttle one call of an action, and have somebody tag an instance in the pause after it."""
+    """Throttle one call of an action; somebody tags an instance in the last pause after it.
+
+    There are two: one before the turn of the next call, and one before the look, which is another.
+    """
     calls: list[Call] = []
+    pauses = itertools.count(1)
 
     def in_the_pause() -> None:
-        engine.clock.on_sleep = lambda: None
-        # Not by a call, which would be taken for the engine's.
-        ec2_backends[ACCOUNT_ID][REGION].create_tags([instance_id], tags)
+        if next(pauses) == 2:
+            # Not by a call, which would be taken for the engine's.
+            ec2_backends[ACCOUNT_ID][REGION].create_tags([instance_id], tags)
 
     def throttle(call: Call) -> None:
         if call.action == action:
@@ -327,8 +331,9 @@ def test_a_mark_that_is_not_taken_is_tried_some_times_and_announced_anew(
 ) -> None:
     engine.environment = DAY
     untagged = engine.launch()
+    tried = itertools.count(1)
 
-    with failing("CreateTags", error, is_final):
+    with failing("CreateTags", error, lambda call: is_final(call) and next(tried) <= 20):
         summary = engine.run()
 
     assert sum(map(is_final, engine.calls)) == tries
@@ -389,7 +394,7 @@ def test_where_the_time_is_up_after_the_message_no_mark_is_tried_again(engine: E
 
 
 def test_only_what_an_accepted_message_names_gets_its_mark(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(message, "MESSAGE_LIMIT", 4_500)
     engine.environment = DAY
@@ -407,6 +412,8 @@ def test_only_what_an_accepted_message_names_gets_its_mark(
     assert 0 < len(named) < 12
     marked = {i for i in ids if isinstance(read_mark(engine.tags(i)[DUE]), Mark)}
     assert marked == named
+    (outcomes,) = [vars(r)["summary"]["outcomes"] for r in caplog.records if "summary" in vars(r)]
+    assert (outcomes["marked"], outcomes["deferred"]) == (len(named), 12 - len(named))
     engine.run()
     told = " ".join(one.text for one in engine.emails())
     assert all(f"{i}  terminate at " in told for i in ids)

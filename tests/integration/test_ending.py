@@ -172,6 +172,28 @@ def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: 
     assert f"{copy}  terminate at " in engine.emails()[-1].text
 
 
+def test_what_was_announced_for_later_is_not_ended_by_the_earlier_mark_of_another_instance(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    original, copy = engine.launch(), engine.launch({"Name": "web"})
+    engine.run()
+    engine.clock.sleep(20 * 3600)
+    tags = [{"Key": key} for key in engine.tags(copy)]
+    engine.client("ec2").delete_tags(Resources=[copy], Tags=tags)
+    engine.run()
+    assert isinstance(read_mark(engine.tags(copy)[DUE]), Mark), "it is announced for itself"
+    engine.tag(copy, due=engine.tags(original)[DUE])
+
+    engine.clock.sleep(4 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(copy) == "terminated"
+
+
 @pytest.mark.parametrize("tags", [{"exempt": ""}, {"Name": "web"}])
 def test_who_answers_a_message_at_once_is_not_marked(engine: Engine, tags: dict[str, str]) -> None:
     engine.environment = DAY

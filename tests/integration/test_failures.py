@@ -383,6 +383,21 @@ def test_the_parts_of_a_refused_call_are_looked_at_again(engine: Engine) -> None
     assert engine.state(protected) == "running"
 
 
+def test_who_exempts_an_instance_while_a_call_about_it_is_refused_is_heard(engine: Engine) -> None:
+    full = engine.launch({f"k{number}": "v" for number in range(50)})
+    theirs, other = engine.launch({"Name": "web"}), engine.launch({"Name": "web"})
+
+    def owner_exempts(call: Call) -> None:
+        if call.action == "CreateTags" and full in call.parameters["Resources"]:
+            tag(engine, theirs, "tag-policy:exempt", "")
+
+    with listening(owner_exempts):
+        engine.run()
+
+    assert engine.tags(theirs).keys() == {"Name", "tag-policy:exempt"}
+    assert engine.tags(other)["ProjectCode"] == "Proj007"
+
+
 def tag(engine: Engine, instance: str, key: str, value: str) -> None:
     engine.client("ec2").create_tags(Resources=[instance], Tags=[{"Key": key, "Value": value}])
 
