@@ -156,6 +156,7 @@ def test_what_cannot_be_remembered_is_not_marked_so_that_no_other_grace_period_e
     engine.environment = DAY
     untagged = engine.launch()
     with failing("BatchWriteItem", AwsError("ThrottlingException", status=400)):
-        engine.run()
+        summary = engine.run()
 
+    assert (summary["outcomes"]["marked"], summary["outcomes"]["deferred"]) == (0, 1)
     assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
