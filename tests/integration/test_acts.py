@@ -1,18 +1,26 @@
 """Somebody acts between two calls of a run: a test for each kind of thing that went wrong then."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto.ec2.models import ec2_backends
 
 from tag_policy.handler import RunError
-from tests.integration.conftest import Engine
+from tag_policy.model import Mark
+from tag_policy.reporting import message
+from tag_policy.rules.mark import read_mark
+from tag_policy.runs import announcements
+from tests.integration.conftest import Engine, FakeContext
 from tests.integration.world import SECOND
 from tests.support import fleet
 from tests.support.acts import Act, Person, before
 from tests.support.calls import AwsError, Call, answering, failing, listening
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.faults import KilledError, answer_lost, answer_malformed
 from tests.support.iam import enforcing
 from tests.support.ledger import Ledger
@@ -106,6 +114,70 @@ def test_even_between_look_and_end_aws_keeps_what_gets_a_name_a_tag_of_a_rule_or
     assert moment.calls
     assert [call.action for call in engine.refused] == ["TerminateInstances"]
     assert engine.state(theirs) == "running"
+
+
+@contextmanager
+def throttled_and_then(
+    engine: Engine, action: str, number: int, instance_id: str, tags: Mapping[str, str]
+) -> Iterator[list[Call]]:
+    """Throttle one call of an action; somebody tags an instance in the last pause after it.
+
+    There are two: one before the turn of the next call, and one before the look, which is another.
+    """
+    calls: list[Call] = []
+    pauses = itertools.count(1)
+
+    def in_the_pause() -> None:
+        if next(pauses) == 2:
+            # Not by a call, which would be taken for the engine's.
+            ec2_backends[ACCOUNT_ID][REGION].create_tags([instance_id], tags)
+
+    def throttle(call: Call) -> None:
+        if call.action == action:
+            calls.append(call)
+            if len(calls) == number:
+                engine.clock.on_sleep = in_the_pause
+                raise AwsError("RequestLimitExceeded", status=503)
+
+    with listening(throttle):
+        yield calls
+
+
+def test_an_owner_who_acts_in_the_pause_before_an_end_is_tried_again_keeps_the_instance(
+    engine: Engine,
+) -> None:
+    theirs = engine.launch()
+
+    with throttled_and_then(engine, "TerminateInstances", 1, theirs, {"team": "x"}) as calls:
+        engine.run()
+
+    assert len(calls) == 1, "the look comes after the pause"
+    assert engine.state(theirs) == "running"
+
+
+def test_a_value_that_the_owner_writes_in_the_pause_before_a_call_is_made_again_stays(
+    engine: Engine,
+) -> None:
+    theirs = engine.launch({"Name": "web"})
+
+    with throttled_and_then(engine, "CreateTags", 1, theirs, {"ProjectCode": "Apollo"}) as calls:
+        engine.run()
+
+    assert len(calls) == 1
+    assert engine.tags(theirs)["ProjectCode"] == "Apollo"
+
+
+def test_who_answers_a_message_in_the_pause_before_the_mark_is_tried_again_is_not_marked(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    theirs = engine.launch()
+
+    with throttled_and_then(engine, "CreateTags", 2, theirs, {"Name": "web"}) as calls:
+        engine.run()
+
+    assert len(calls) == 2, "one that announces, and one that was to say so"
+    assert engine.tags(theirs)[DUE].startswith("announcing ")
 
 
 @pytest.mark.parametrize("is_locked", [True, False])
@@ -237,6 +309,131 @@ def test_a_message_that_was_refused_is_announced_anew_and_once_it_is_told_no_mor
 
     ((at, time),) = ledger.announcements(untagged, engine.variant)
     assert timedelta() <= time - at - 24 * HOUR + timedelta(minutes=1)
+
+
+def is_final(call: Call) -> bool:
+    """Tell whether a call writes a mark that counts."""
+    tags = call.parameters.get("Tags", [])
+    return any(isinstance(read_mark(tag["Value"]), Mark) for tag in tags)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "result"),
+    [
+        (AwsError("RequestLimitExceeded", status=503), 8, "deferred"),
+        (AwsError("InternalError", status=500), 8, "deferred"),
+        (AwsError("UnauthorizedOperation", status=403), 1, "deferred"),
+    ],
+    ids=["throttled", "broken", "refused"],
+)
+def test_a_mark_that_is_not_taken_is_tried_some_times_and_announced_anew(
+    engine: Engine, error: AwsError, tries: int, result: str
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    tried = itertools.count(1)
+
+    with failing("CreateTags", error, lambda call: is_final(call) and next(tried) <= 20):
+        summary = engine.run()
+
+    assert sum(map(is_final, engine.calls)) == tries
+    assert summary["outcomes"][result] == 1
+    assert engine.tags(untagged)[DUE].startswith("announcing ")
+    engine.run()
+    assert isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError"])
+def test_a_mark_that_is_not_taken_at_once_is_written_by_the_same_run(
+    engine: Engine, code: str
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    tried = itertools.count(1)
+
+    with failing(
+        "CreateTags", AwsError(code, status=503), lambda c: is_final(c) and next(tried) == 1
+    ):
+        summary = engine.run()
+
+    assert summary["outcomes"]["marked"] == 1
+    assert isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
+
+
+def test_a_mark_whose_answer_is_lost_is_told_as_written(engine: Engine) -> None:
+    engine.environment = DAY
+    engine.launch()
+
+    def lose(call: Call, answer: Any) -> Any:
+        if is_final(call):
+            raise ReadTimeoutError(endpoint_url="the embedded AWS")
+        return answer
+
+    with answering(lose):
+        summary = engine.run()
+
+    assert (summary["outcomes"]["marked"], summary["outcomes"]["deferred"]) == (1, 0)
+
+
+def test_where_the_time_is_up_after_the_message_no_mark_is_tried_again(engine: Engine) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    context = FakeContext(invoked_function_arn=engine.arn)
+
+    def run_down(call: Call) -> None:
+        if is_final(call):
+            context.remaining_millis = [4_000]
+            raise AwsError("InternalError", status=500)
+
+    with listening(run_down):
+        summary = engine.run(context=context)
+
+    assert sum(map(is_final, engine.calls)) == 1
+    assert summary["outcomes"]["deferred"] == 1
+    assert engine.tags(untagged)[DUE].startswith("announcing ")
+
+
+def test_only_what_an_accepted_message_names_gets_its_mark(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(message, "MESSAGE_LIMIT", 4_500)
+    engine.environment = DAY
+    ids = [engine.launch() for _ in range(12)]
+    published = itertools.count(1)
+
+    with (
+        failing("Publish", AwsError("InternalError", status=500), lambda _: next(published) > 1),
+        pytest.raises(RunError),
+    ):
+        engine.run()
+
+    (email,) = engine.emails()
+    named = {i for i in ids if i in email.text}
+    assert 0 < len(named) < 12
+    marked = {i for i in ids if isinstance(read_mark(engine.tags(i)[DUE]), Mark)}
+    assert marked == named
+    (outcomes,) = [vars(r)["summary"]["outcomes"] for r in caplog.records if "summary" in vars(r)]
+    assert (outcomes["marked"], outcomes["deferred"]) == (len(named), 12 - len(named))
+    engine.run()
+    told = " ".join(one.text for one in engine.emails())
+    assert all(f"{i}  terminate at " in told for i in ids)
+    assert all(isinstance(read_mark(engine.tags(i)[DUE]), Mark) for i in ids)
+
+
+def test_no_more_is_announced_than_can_be_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "MOST_KEPT", 2)
+    engine.environment = DAY
+    ids = [engine.launch() for _ in range(3)]
+
+    summary = engine.run()
+
+    assert (summary["outcomes"]["marked"], summary["outcomes"]["deferred"]) == (2, 1)
+    assert sum(engine.tags(i) == {} for i in ids) == 1
+    assert "announces 2,000 instances at most" in engine.emails()[0].text
+    engine.run()
+    assert all(isinstance(read_mark(engine.tags(i)[DUE]), Mark) for i in ids)
 
 
 def _run(engine: Engine) -> None:
@@ -420,6 +617,60 @@ def test_an_instance_is_ended_only_if_two_looks_ten_seconds_apart_show_no_tag(
     assert ended - looked < timedelta(seconds=1)
 
 
+@pytest.mark.parametrize(("slow", "state"), [(2, "terminated"), (3, "running")])
+def test_a_look_that_was_answered_too_late_ends_nothing_and_is_taken_again_three_times_in_all(
+    engine: Engine, slow: int, state: str
+) -> None:
+    untagged = engine.launch()
+    looks = itertools.count(1)
+
+    def answer_late(call: Call, answer: Any) -> Any:
+        # The first two are the listing, and the look before the mark.
+        if call.action == "DescribeInstances" and 2 < next(looks) <= 2 + slow:
+            engine.clock.sleep(6)
+        return answer
+
+    with answering(answer_late):
+        engine.run()
+
+    assert engine.state(untagged) == state
+    assert engine.actions().count("TerminateInstances") == (state == "terminated")
+    assert ("took too long to show the instance" in engine.emails()[0].text) is (slow == 3)
+
+
+@pytest.mark.parametrize("variant", ["terminate", "stop"])
+def test_an_instance_whose_mark_is_taken_away_before_the_look_is_not_ended(
+    make_engine: Any, variant: str
+) -> None:
+    engine: Engine = make_engine(variant)
+    theirs = engine.launch()
+
+    untags = Person(engine, engine.clock).untags(theirs, DUE)
+    with before(3, untags, action="DescribeInstances") as moment:
+        summary = engine.run()
+
+    assert moment.calls
+    assert engine.state(theirs) == "running"
+    assert engine.changes() == ["CreateTags"]
+    assert summary["outcomes"]["deferred"] == 1
+
+
+def test_a_mark_that_has_changed_before_the_look_is_left_to_the_next_run(
+    engine: Engine, person: Person
+) -> None:
+    engine.environment = DAY
+    theirs = engine.launch()
+    one, other = (f"{engine.variant}: {FORGED[how]}" for how in ("of long ago", "of the year 9999"))
+    engine.tag(theirs, due=one)
+
+    with before(2, person.tags(theirs, {DUE: other}), action="DescribeInstances") as moment:
+        summary = engine.run()
+
+    assert moment.calls
+    assert engine.tags(theirs) == {DUE: other}
+    assert summary["outcomes"]["deferred"] == 1
+
+
 # What is refused to all alike, and what was done without an answer
 
 
@@ -437,6 +688,34 @@ def test_what_is_refused_to_all_alike_costs_some_calls_and_one_line(engine: Engi
     assert any("other instances" in line for line in refused)
 
 
+@pytest.mark.parametrize("numbers", [(1, 2, 3, 5), (0,), (0, 4)])
+def test_what_is_granted_to_some_is_refused_to_nobody_untried(
+    engine: Engine, numbers: tuple[int, ...]
+) -> None:
+    ids = [engine.launch({"Name": "web"}) for _ in range(8)]
+    refused = {ids[n] for n in numbers}  # of the first, a middle one and the last, one is granted
+
+    def names_one(call: Call) -> bool:
+        return not refused.isdisjoint(call.parameters["Resources"])
+
+    with failing("CreateTags", AwsError("UnauthorizedOperation", status=403), names_one):
+        summary = engine.run()
+
+    assert all(("ProjectCode" in engine.tags(i)) is (i not in refused) for i in ids)
+    assert summary["outcomes"]["failed"] == 3 * len(refused)
+
+
+def test_instances_that_are_full_keep_nobody_else_from_being_tried(engine: Engine) -> None:
+    engine.set_rules({1: {"TagKey": "ProjectCode", "Action": "Update", "Default": "x"}})
+    full = {f"k{number}": "v" for number in range(50)}
+    ids = [engine.launch(full if number % 3 < 2 else {"Name": "web"}) for number in range(12)]
+
+    summary = engine.run()
+
+    assert all(engine.tags(i)["ProjectCode"] == "x" for i in ids[2::3])
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["failed"]) == (4, 8)
+
+
 def test_tags_that_are_written_though_the_answer_cannot_be_read_are_told_as_written(
     engine: Engine,
 ) -> None:
@@ -448,6 +727,25 @@ def test_tags_that_are_written_though_the_answer_cannot_be_read_are_told_as_writ
     assert engine.tags(tagged)["ProjectCode"] == "Proj007"
     assert summary["outcomes"]["tagged"] == 3
     assert summary["outcomes"]["deferred"] == 0
+
+
+def test_a_mark_of_an_instance_that_is_gone_is_not_told_as_taken_back(engine: Engine) -> None:
+    engine.environment = DAY
+    theirs = engine.launch()
+    engine.run()
+    engine.tag(theirs, Name="web", ProjectCode="x", CreatedBy="x", Expires="x")
+
+    def end_it(call: Call, answer: Any) -> Any:
+        if call.action == "DeleteTags":
+            ec2_backends[ACCOUNT_ID][REGION].terminate_instances([theirs])
+            return 500, answer[1], "<<< this is no answer"
+        return answer
+
+    with answering(end_it):
+        summary = engine.run()
+
+    assert summary["outcomes"]["unmarked"] == 0
+    assert summary["outcomes"]["deferred"] == 1
 
 
 def test_the_policies_for_a_grace_period_are_those_that_terraform_renders(

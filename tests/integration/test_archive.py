@@ -126,6 +126,16 @@ def test_the_chart_shows_the_runs_about_everything_and_no_rehearsal(engine: Engi
     assert b'"compliant": 3' in kept(engine, "pages")["latest.html"]
 
 
+def test_a_run_without_rules_is_no_point_of_the_chart(engine: Engine) -> None:
+    engine.set_rules({})
+
+    with pytest.raises(RunError, match="no valid rule"):
+        run(engine)
+
+    assert len(kept(engine, "runs")) == 1
+    assert kept(engine, "history") == {}
+
+
 def test_the_history_does_not_grow_without_end(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -551,6 +551,25 @@ def test_who_repeats_a_launch_with_its_client_token_is_not_the_creator(
     assert engine.tags(ids[0])["CreatedBy"] == "alice"
 
 
+def test_who_repeats_a_launch_is_not_the_creator_where_the_launch_is_on_the_next_page(
+    engine: Engine,
+) -> None:
+    alice = fleet.iam_user(engine, "alice")
+    ids = [engine.launch({"Name": "web"}, by=alice) for _ in range(20)]
+    for instance in ids:
+        engine.backdate(instance, timedelta(days=1))
+    then = datetime.now(UTC) - timedelta(days=1)
+    for number in range(60):
+        between, others = then + timedelta(seconds=30), [f"i-{number:017x}"]
+        record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, others, between)
+    repeated = then + timedelta(seconds=60)
+    record_event(ACCOUNT_ID, REGION, "RunInstances", MALLORY, ids[:1], repeated)
+
+    engine.run()
+
+    assert [engine.tags(i)["CreatedBy"] for i in ids] == ["alice"] * 20
+
+
 def test_a_repetition_whose_launch_is_not_there_is_neither_the_creator_nor_nobody(
     engine: Engine,
 ) -> None:

@@ -96,6 +96,15 @@ def test_what_the_rule_is_not_about_is_not_applicable(engine: Engine) -> None:
     assert change(engine, "i-00000000000000000")[0] == "NOT_APPLICABLE"
 
 
+def test_an_instance_that_config_asks_about_is_a_part_and_all_of_them_are_not(
+    engine: Engine,
+) -> None:
+    asked = moto_config.change(ACCOUNT_ID, REGION, RULE, engine.launch({"Name": "web"}))
+
+    assert engine.run(asked)["scope"] == "some"
+    assert engine.run(moto_config.periodic(ACCOUNT_ID, REGION, RULE))["scope"] == "all"
+
+
 def test_an_item_that_is_too_large_for_an_event_is_judged_all_the_same(engine: Engine) -> None:
     instance = engine.launch({"Name": "web"})
 

@@ -11,7 +11,7 @@ from tag_policy.model import Mark
 from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine, shared_clients
 from tests.support.builders import HOME
-from tests.support.calls import AwsError, Call, failing
+from tests.support.calls import AwsError, Call, failing, failing_for
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 HOUR = timedelta(hours=1)
@@ -47,6 +47,32 @@ def test_what_is_announced_once_happens_when_its_time_has_come(
     last = engine.run()
     assert engine.state(untagged) == state
     assert last["outcomes"][state] == 1
+
+
+def test_a_mark_says_no_earlier_time_than_people_were_told_however_long_that_took(
+    engine: Engine,
+) -> None:
+    engine.environment = {"TAG_POLICY_GRACE_PERIOD": "1m"}
+    untagged = engine.launch()
+    told = engine.clock.now()
+
+    def take_long(call: Call) -> bool:
+        nonlocal told
+        if call.action == "Publish":
+            engine.clock.sleep(600)
+            told = engine.clock.now()
+        return False
+
+    with failing("Publish", AwsError("none"), take_long):
+        engine.run()
+
+    mark = read_mark(engine.tags(untagged)[DUE])
+    assert isinstance(mark, Mark)
+    assert mark.announced is not None
+    assert told <= mark.announced <= mark.time
+    engine.clock.sleep(120)
+    engine.run()
+    assert engine.state(untagged) == "terminated"
 
 
 def test_without_a_grace_period_it_is_marked_all_the_same_because_the_role_demands_it(
@@ -145,6 +171,28 @@ def test_a_mark_that_was_copied_from_another_instance_is_announced_anew(engine: 
 
     assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
     assert f"{copy}  terminate at " in engine.emails()[-1].text
+
+
+def test_what_was_announced_for_later_is_not_ended_by_the_earlier_mark_of_another_instance(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    original, copy = engine.launch(), engine.launch({"Name": "web"})
+    engine.run()
+    engine.clock.sleep(20 * 3600)
+    tags = [{"Key": key} for key in engine.tags(copy)]
+    engine.client("ec2").delete_tags(Resources=[copy], Tags=tags)
+    engine.run()
+    assert isinstance(read_mark(engine.tags(copy)[DUE]), Mark), "it is announced for itself"
+    engine.tag(copy, due=engine.tags(original)[DUE])
+
+    engine.clock.sleep(4 * 3600 + 60)
+    engine.run()
+
+    assert (engine.state(original), engine.state(copy)) == ("terminated", "running")
+    engine.clock.sleep(25 * 3600)
+    engine.run()
+    assert engine.state(copy) == "terminated"
 
 
 @pytest.mark.parametrize("tags", [{"exempt": ""}, {"Name": "web"}])
@@ -351,13 +399,15 @@ def test_what_cannot_be_stopped_is_an_outcome_of_its_own_with_the_code_of_aws(
 
 
 def test_a_rule_about_the_engines_own_tags_is_refused(engine: Engine) -> None:
+    engine.environment = {"TAG_POLICY_FORMER_MARKER_TAG_KEYS": '["due"]'}
+    keys = [DUE, "tag-policy:exempt", "due", "ProjectCode"]
     rule = {"Action": "Update", "Default": "x"}
-    engine.set_rules({1: rule | {"TagKey": DUE}, 2: rule | {"TagKey": "ProjectCode"}})
+    engine.set_rules({n: rule | {"TagKey": key} for n, key in enumerate(keys, 1)})
     instance = engine.launch({"Name": "web"})
 
     summary = engine.run()
 
-    assert summary["rule_errors"] == 1
+    assert summary["rule_errors"] == 3
     assert engine.tags(instance).keys() == {"Name", "ProjectCode"}
     assert "the engine's own mark or exemption" in engine.emails()[0].text
 
@@ -402,6 +452,31 @@ def test_what_a_persistent_spot_request_would_launch_anew_is_reported_and_not_en
     assert (engine.state(once), engine.state(for_ever)) == ("terminated", "running")
     assert summary["outcomes"]["notified"] == 1
     assert "would launch another" in engine.emails()[0].text
+
+
+def test_what_a_persistent_spot_request_would_launch_anew_is_not_announced_either(
+    engine: Engine,
+) -> None:
+    engine.environment = DAY
+    spot = engine.launch()
+    engine.make_spot(spot, "persistent")
+
+    summary = engine.run()
+
+    assert (summary["outcomes"]["notified"], summary["outcomes"]["marked"]) == (1, 0)
+    assert engine.tags(spot) == {}
+
+
+def test_a_spot_request_is_asked_for_again_where_that_is_throttled(engine: Engine) -> None:
+    spot = engine.launch()
+    engine.make_spot(spot)
+    action, throttled = "DescribeSpotInstanceRequests", AwsError("RequestLimitExceeded", status=503)
+
+    with failing_for(timedelta(seconds=2), engine.clock, action, throttled) as refused:
+        engine.run()
+
+    assert len(refused) == 3
+    assert engine.state(spot) == "terminated"
 
 
 def test_a_spot_instance_is_left_where_its_request_cannot_be_asked_for(engine: Engine) -> None:

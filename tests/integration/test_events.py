@@ -411,7 +411,8 @@ def test_a_launch_whose_event_cannot_be_read_is_looked_up(engine: Engine) -> Non
     waiting = engine.waiting_messages()
     (launch,) = [m for m in waiting if "RunInstances" in m.body]
     body = json.loads(launch.body)
-    body["detail"]["userIdentity"] = None
+    then = datetime.now(UTC) - timedelta(days=1)
+    body["detail"] |= {"userIdentity": None, "eventTime": then.isoformat()}
     waiting.remove(launch)
     engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody=json.dumps(body))
 

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,16 +12,18 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
+from moto.ec2.models import ec2_backends
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.handler import RunError
 from tag_policy.resources import ending, remediation, writing
-from tag_policy.resources.instance import ended, instances_by_id, touched
+from tag_policy.resources.instance import ended, instances_by_id, instances_of_vpcs, touched
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.builders import HOME
 from tests.support.calls import AwsError, Call, answering, failing, failing_for, listening
+from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 
 def touches(instance_id: str) -> Callable[[Call], bool]:
@@ -171,6 +174,23 @@ def test_how_old_a_look_is_counts_from_the_call_and_not_from_the_judging(
 
     values = [engine.tags(i).get("ProjectCode", "") for i in ids]
     assert sorted(values) == ["", "ours", "ours", "ours", "ours", "theirs"]
+
+
+def test_how_old_a_look_is_counts_from_the_question_and_not_from_the_answer(
+    engine: Engine,
+) -> None:
+    instance = engine.launch({"Name": "web"})
+
+    def answer_late(call: Call, answer: Any) -> Any:
+        if call.action == "DescribeInstances" and engine.clock.slept < timedelta(seconds=12):
+            engine.clock.sleep(12)
+            ec2_backends[ACCOUNT_ID][REGION].create_tags([instance], {"ProjectCode": "theirs"})
+        return answer
+
+    with answering(answer_late):
+        engine.run()
+
+    assert engine.tags(instance)["ProjectCode"] == "theirs"
 
 
 def test_the_second_look_asks_for_what_has_changed_and_not_for_all(engine: Engine) -> None:
@@ -362,6 +382,21 @@ def test_the_parts_of_a_refused_call_are_looked_at_again(engine: Engine) -> None
     assert engine.tags(tagged)["ProjectCode"] == "Apollo"
     assert [engine.state(other) for other in others] == ["terminated"] * 2
     assert engine.state(protected) == "running"
+
+
+def test_who_exempts_an_instance_while_a_call_about_it_is_refused_is_heard(engine: Engine) -> None:
+    full = engine.launch({f"k{number}": "v" for number in range(50)})
+    theirs, other = engine.launch({"Name": "web"}), engine.launch({"Name": "web"})
+
+    def owner_exempts(call: Call) -> None:
+        if call.action == "CreateTags" and full in call.parameters["Resources"]:
+            tag(engine, theirs, "tag-policy:exempt", "")
+
+    with listening(owner_exempts):
+        engine.run()
+
+    assert engine.tags(theirs).keys() == {"Name", "tag-policy:exempt"}
+    assert engine.tags(other)["ProjectCode"] == "Proj007"
 
 
 def tag(engine: Engine, instance: str, key: str, value: str) -> None:
@@ -560,6 +595,48 @@ def test_a_termination_that_aws_does_not_confirm_is_not_reported_as_done(
     assert "NotConfirmed" in engine.emails()[0].text
 
 
+def test_of_a_termination_that_aws_confirms_in_part_only_that_part_is_reported_as_done(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.ec2.models.instances import InstanceBackend
+
+    original = InstanceBackend.terminate_instances
+    confirmed, other = engine.launch(), engine.launch()
+
+    def all_but_one(self: Any, ids: list[str]) -> Any:
+        some = [i for i in ids if i != other]
+        return original(self, some) if some else []
+
+    monkeypatch.setattr(InstanceBackend, "terminate_instances", all_but_one)
+
+    summary = engine.run()
+
+    assert (engine.state(confirmed), engine.state(other)) == ("terminated", "running")
+    assert (summary["outcomes"]["terminated"], summary["outcomes"]["failed"]) == (1, 1)
+    assert f"{other}  not terminated  no tags at all - NotConfirmed" in engine.emails()[0].text
+
+
+def test_what_may_have_been_ended_when_the_time_was_up_is_told_as_not_confirmed(
+    engine: Engine,
+) -> None:
+    engine.launch(protected=True)
+    engine.launch(zone=1)
+    context = FakeContext(invoked_function_arn=engine.arn)
+
+    def run_down(call: Call) -> None:
+        if call.action == "DescribeInstances" and context.remaining_millis == [100_000]:
+            raise AwsError("InternalError", status=500)
+        if call.action == "TerminateInstances":
+            context.remaining_millis = [100_000]
+
+    with listening(run_down):
+        summary = engine.run(context=context)
+
+    assert summary["outcomes"]["deferred"] == 2
+    text = engine.emails()[0].text
+    assert text.count("termination not confirmed  no tags at all - NotConfirmed: ") == 2
+
+
 def test_a_run_that_breaks_off_tells_what_it_had_done(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -618,6 +695,47 @@ def test_an_instance_of_another_vpc_is_never_listed_even_when_named(engine: Engi
     found = instances_by_id(engine.client("ec2"), [mine, foreign], [engine.vpc.vpc_id], paced)
 
     assert [instance.ref.instance_id for instance in found] == [mine]
+
+
+def test_what_ec2_tells_of_others_than_were_asked_for_is_nobodys_concern(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.ec2.models.instances import InstanceBackend
+
+    (foreign,) = fleet.launch(engine, fleet.create_vpc(engine))
+    mine, other = engine.launch(), engine.launch()
+    paced = PacedCalls(engine.clock, lambda: False)
+    original = InstanceBackend.all_reservations
+    monkeypatch.setattr(InstanceBackend, "all_reservations", lambda self, *_: original(self))
+    ec2 = engine.client("ec2")
+
+    found = instances_by_id(ec2, [mine, foreign], [engine.vpc.vpc_id], paced)
+    listed = instances_of_vpcs(ec2, [engine.vpc.vpc_id], paced, lambda: False, lambda: False)
+
+    assert [instance.ref.instance_id for instance in found] == [mine]
+    assert {instance.ref.instance_id for instance in listed} == {mine, other}
+
+
+def test_a_page_that_names_itself_as_the_next_one_is_not_asked_for_as_long_as_there_is_time(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tag_policy.resources.instance.PAGE_SIZE", 5)
+    untagged = [engine.launch() for _ in range(12)]
+    context = FakeContext(invoked_function_arn=engine.arn)
+
+    def repeat(call: Call, answer: Any) -> Any:
+        token = call.parameters.get("NextToken")
+        if call.action != "DescribeInstances" or not token:
+            return answer
+        context.remaining_millis = [context.remaining_millis[0] - 50_000]
+        status, headers, body = answer
+        return status, headers, re.sub("(<nextToken>)[^<]+", rf"\g<1>{token}", body)
+
+    with answering(repeat), pytest.raises(RunError, match="the token of the same page"):
+        engine.run(context=context)
+
+    assert engine.actions().count("DescribeInstances") == 2
+    assert {engine.state(i) for i in untagged} == {"running"}
 
 
 def test_a_listing_that_breaks_off_is_told_and_fails_the_run(engine: Engine) -> None:

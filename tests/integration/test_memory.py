@@ -52,6 +52,21 @@ def test_what_dynamodb_leaves_unprocessed_is_asked_for_again_and_not_for_ever() 
             memory.last_told(["i-1"])
 
 
+def test_what_dynamodb_does_not_take_is_written_again_and_not_for_ever() -> None:
+    clients = shared_clients()
+    memory = Memory(clients, "state")
+    left = {"state": [{"PutRequest": {"Item": {"Key": {"S": "announced#i-1"}}}}]}
+    with Stubber(clients.dynamodb) as stub:
+        stub.add_response("batch_write_item", {"UnprocessedItems": left})
+        stub.add_response("batch_write_item", {"UnprocessedItems": {}}, {"RequestItems": left})
+        memory.remember_told({"i-1": Told(NOW, "m")})
+        stub.assert_no_pending_responses()
+        for _ in range(5):
+            stub.add_response("batch_write_item", {"UnprocessedItems": left})
+        with pytest.raises(MemoryFailedError):
+            memory.remember_told({"i-1": Told(NOW, "m")})
+
+
 def announced_time(engine: Engine, instance: str) -> Any:
     mark = read_mark(engine.tags(instance)[DUE])
     assert isinstance(mark, Mark)
@@ -148,8 +163,9 @@ def test_what_cannot_be_remembered_is_not_marked(engine: Engine) -> None:
     engine.environment = DAY
     untagged = engine.launch()
     with failing("BatchWriteItem", AwsError("ThrottlingException", status=400)):
-        engine.run()
+        summary = engine.run()
 
+    assert (summary["outcomes"]["marked"], summary["outcomes"]["deferred"]) == (0, 1)
     assert not isinstance(read_mark(engine.tags(untagged)[DUE]), Mark)
 
 

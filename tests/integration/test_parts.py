@@ -1,5 +1,6 @@
 """Runs that see a part: narrowed, broken off, cut by time, killed. They end nothing."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from tag_policy.handler import RunError
 from tag_policy.resources import instance as listing
+from tag_policy.runs.sweep import _drawn
 from tests.integration.conftest import Engine, FakeContext
 from tests.integration.world import Plan, World
 from tests.support import fleet
@@ -144,6 +146,30 @@ def test_a_run_whose_time_is_up_while_it_lists_ends_nothing(engine: Engine, page
     assert "has not seen all instances" in engine.emails()[-1].text
     engine.run()
     assert states(engine, ids) == {"terminated"}
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_run_whose_time_is_up_with_a_page_that_shows_nothing_new_ends_nothing(
+    engine: Engine,
+) -> None:
+    ids = [engine.launch() for _ in range(6)]
+    ends = {instance_id[-1] for instance_id in ids}
+    numbers = map(str, itertools.count())
+    request_id = next(n for n in numbers if _drawn(listing.ID_DIGITS, n)[0] not in ends)
+    context = FakeContext(request_id, engine.arn)
+
+    def run_down(call: Call) -> None:
+        if call.action == "DescribeInstances":
+            values = [value for one in call.parameters["Filters"] for value in one["Values"]]
+            by_digit = any(value.startswith("i-*") for value in values)
+            context.remaining_millis[:] = [130_000 if by_digit else 450_000]
+
+    with listening(run_down):
+        summary = engine.run(context=context)
+
+    assert summary["instances"] == 5
+    assert not summary["complete"]
+    assert states(engine, ids) == {"running"}
 
 
 @pytest.fixture

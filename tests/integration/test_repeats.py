@@ -9,7 +9,7 @@ from tag_policy.model import LIMIT, Remedy, Result
 from tag_policy.reporting import report
 from tag_policy.runs import repeats
 from tests.integration.conftest import Engine
-from tests.support import moto_config
+from tests.support import fleet, moto_config
 from tests.support.builders import outcome
 from tests.support.calls import AwsError, failing
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
@@ -68,6 +68,18 @@ def test_what_was_gone_and_is_there_again_is_listed_again(engine: Engine) -> Non
     engine.run()
 
     assert "UNTAGGED" in engine.emails()[-1].text
+
+
+def test_what_is_done_once_more_is_listed_once_more(engine: Engine) -> None:
+    tagged = engine.launch({"Name": "web"})
+
+    for _ in range(2):
+        engine.run()
+        tags = [{"Key": "ProjectCode"}]
+        engine.client("ec2").delete_tags(Resources=[tagged], Tags=tags)
+
+    assert len(engine.emails()) == 2
+    assert all(f'{tagged} (web)  ProjectCode = "Proj007"' in one.text for one in engine.emails())
 
 
 def test_what_was_not_delivered_is_not_known(engine: Engine) -> None:
@@ -184,6 +196,19 @@ def test_an_evaluation_for_config_tells_nobody_and_forgets_nothing(make_engine: 
     engine.run()
 
     assert len(engine.emails()) == 1
+
+
+def test_a_run_about_a_part_forgets_nothing(engine: Engine) -> None:
+    other = fleet.create_vpc(engine).vpc_id
+    both = f"{engine.vpc.vpc_id},{other}"
+    untagged = engine.launch()
+    engine.run(vpc_ids=both)
+
+    engine.run({"vpc_ids": [other]}, vpc_ids=both)
+    engine.run(vpc_ids=both)
+
+    (email,) = engine.emails()
+    assert untagged in email.text
 
 
 def test_a_run_that_cannot_read_the_rules_forgets_nothing(engine: Engine) -> None:

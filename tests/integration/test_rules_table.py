@@ -8,7 +8,7 @@ import pytest
 from tag_policy.handler import RunError
 from tag_policy.rules import table
 from tests.integration.conftest import DEFAULT_ITEMS, Engine
-from tests.support.calls import AwsError, failing
+from tests.support.calls import AwsError, Call, answering, failing
 
 BAD = {
     4: {"Action": "Update", "Default": "x"},
@@ -53,6 +53,21 @@ def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says
     assert "rule 5: TagKey 'Owner' is that of rule 4" in text
 
 
+def test_nothing_is_ended_while_a_rule_is_about_a_tag_that_nobody_can_read(engine: Engine) -> None:
+    engine.set_rules(DEFAULT_ITEMS | {4: BAD[4]})
+    untagged, tagged = engine.launch(), engine.launch({"Name": "web"})
+
+    summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert engine.tags(tagged)["ProjectCode"] == "Proj007", "tags are filled all the same"
+    assert summary["outcomes"]["deferred"] == 1
+    assert "a rule's TagKey cannot be read" in engine.emails()[0].text
+    engine.set_rules(DEFAULT_ITEMS)
+    engine.run()
+    assert engine.state(untagged) == "terminated"
+
+
 def test_bad_items_are_reported_even_when_every_instance_is_compliant(engine: Engine) -> None:
     engine.set_rules(DEFAULT_ITEMS | BAD)
 
@@ -94,6 +109,19 @@ def test_a_table_that_cannot_be_read_changes_nothing_and_fails_the_run(
     assert code in engine.emails()[0].text
 
 
+def test_a_page_without_items_is_no_empty_table_and_fails_the_run(engine: Engine) -> None:
+    untagged = engine.launch()
+
+    def leave_out(call: Call, answer: Any) -> Any:
+        return (200, answer[1], "{}") if call.action == "Scan" else answer
+
+    with answering(leave_out), pytest.raises(RunError, match="a page of the table without items"):
+        engine.run()
+
+    assert engine.actions() == ["Scan", "Publish"]
+    assert engine.state(untagged) == "running"
+
+
 def test_every_page_of_the_table_is_read(engine: Engine) -> None:
     too_long = {"Action": "Update", "Default": "x" * 300_000}
     engine.set_rules(
@@ -103,7 +131,9 @@ def test_every_page_of_the_table_is_read(engine: Engine) -> None:
     summary = engine.run()
 
     assert (summary["rules"], summary["rule_errors"]) == (3, 8)
-    assert engine.actions().count("Scan") > 1
+    scans = [call.parameters for call in engine.calls if call.action == "Scan"]
+    assert len(scans) > 1
+    assert all(scan["ConsistentRead"] for scan in scans), "a rule counts from when it is written"
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MOST_ITEMS", 7), ("MOST_BYTES", 1_300_000)])

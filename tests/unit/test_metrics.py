@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tag_policy.model import LIMIT, PART, Remedy, Result
-from tag_policy.reporting.report import summary
+from tag_policy.model import LIMIT, PART, Mode, Remedy, Result, Scope
+from tag_policy.reporting.report import Tally, summaries_by_vpc, summary
 from tests.support.builders import outcome, report
 from tests.support.filter_pattern import matches, parse, select
 
@@ -49,3 +49,40 @@ def test_a_sweep_that_saw_a_part_rings_an_alarm_for_what_it_saw() -> None:
     assert datum("SweepFailed", problems=["the time was up"], outcomes=[REFUSED]) == 1
     assert datum("HeldBack", problems=["vpc-1 does not exist"], outcomes=[HELD]) == 1
     assert datum("Sweeps", problems=["the time was up"]) is not None
+
+
+OTHERS = {
+    "a part": {"scope": Scope.SOME},
+    "an evaluation": {"acts": False},
+    "another mode": {"mode": Mode.AUDIT},
+    "without rules": {"rules": 0},
+}
+
+
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("metric", ["Sweeps", "Seconds", "SweepFailed", "HeldBack"])
+def test_only_a_sweep_that_acts_by_rules_rings_and_ends_an_alarm(
+    metric: str, changes: dict[str, Any]
+) -> None:
+    assert datum(metric) is not None
+    assert datum(metric, **changes) is None
+    assert datum(metric, **changes, outcomes=[REFUSED, HELD]) is None
+
+
+INCOMPLETE = {"problems": ["the time was up"]}
+
+
+@pytest.mark.parametrize(
+    "changes", [OTHERS["a part"], OTHERS["another mode"], INCOMPLETE], ids=lambda c: next(iter(c))
+)
+@pytest.mark.parametrize("metric", ["Instances", "Compliant", "Exempt", "Violations"])
+def test_only_a_whole_run_about_everything_says_how_many_there_are(
+    metric: str, changes: dict[str, Any]
+) -> None:
+    assert datum(metric) == 0
+    assert datum(metric, **changes) is None
+
+    for of_run in ({}, changes):
+        (of_vpc,) = summaries_by_vpc(report(by_vpc={"vpc-abc123c1": Tally()}, **of_run))
+        line = json.dumps({"message": "summary of a VPC", "vpc": of_vpc})
+        assert (matches(parse(PATTERNS["vpc"]), line) is None) is bool(of_run)

@@ -1,13 +1,14 @@
 """The pace of calls: as fast as AWS bears, and slower for a while after it did not."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tag_policy.aws.pace import Pace, PacedCalls
+from tag_policy.aws.pace import Pace, PacedCalls, ThrottledError
 from tests.support.clock import SimulatedClock
 
 THROTTLED = ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "CreateTags")
@@ -75,6 +76,31 @@ def test_what_is_throttled_too_often_is_given_up() -> None:
 
     assert timedelta(seconds=20) < time.slept < timedelta(minutes=2)
     assert len(list(calls)) == 0
+
+
+def test_calls_that_are_made_once_are_given_up_whatever_is_answered_between_them() -> None:
+    paced = PacedCalls(clock(), lambda: False)
+    tries = 0
+
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        while tries < 100:
+            paced(lambda: "a look")
+            tries += 1
+            with suppress(ThrottledError):
+                paced.once(answering(THROTTLED))
+
+    assert tries == 8
+
+
+def test_only_calls_that_are_throttled_in_a_row_are_given_up() -> None:
+    paced = PacedCalls(clock(), lambda: False)
+
+    for _ in range(3):
+        assert paced(answering(*[THROTTLED] * 7, "done")) == "done"
+        for _ in range(7):
+            with pytest.raises(ThrottledError):
+                paced.once(answering(THROTTLED))
+        assert paced.once(lambda: "done") == "done"
 
 
 def test_another_error_is_raised_at_once() -> None:

@@ -358,6 +358,7 @@ JANE = f"{STS}:assumed-role/Developers/jane@example.com"
         (f"{IAM}:root", "root", Kind.ROOT),
         (f"{IAM}:role/teams/Portfolio", "Portfolio", Kind.OTHER),
         ("no ARN", f"cloudformation:{PRODUCT}", Kind.AWS_SERVICE),
+        ("no ARN:user/alice", f"cloudformation:{PRODUCT}", Kind.AWS_SERVICE),
         ("arn:aws:iam::111122223333:user/", f"cloudformation:{PRODUCT}", Kind.AWS_SERVICE),
     ],
 )
@@ -447,7 +448,10 @@ def test_a_session_without_an_arn_is_found_in_the_principal_id() -> None:
     identity = assumed_role("Deploy", "jane")
     del identity["arn"]
 
-    assert name_of(identity) == "jane"
+    principal = principal_of(identity, {})
+
+    assert principal is not None
+    assert (principal.name, principal.role) == ("jane", "Deploy")
 
 
 @pytest.mark.parametrize(

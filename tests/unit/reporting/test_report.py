@@ -525,3 +525,16 @@ def test_each_instance_that_was_ended_is_named_in_a_message_however_many_they_ar
     for protocol in ("default", "email"):
         told = " ".join(body[protocol] for body in bodies)
         assert [instance_id for instance_id in ids if instance_id not in told] == []
+
+
+def test_a_run_publishes_ten_messages_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "MESSAGE_LIMIT", 5_000)
+    announced = [
+        outcome(Result.MARKED, mark=mark(NOW, NOW), instance=ref(instance_id=f"i-{number:017x}"))
+        for number in range(200)
+    ]
+
+    published = list(reporting.messages(report(outcomes=announced)))
+
+    assert len(published) == 10
+    assert 0 < sum(len(one.announced) for one in published) < 200

@@ -81,6 +81,7 @@ def test_a_grace_period_that_is_taken_away_does_not_take_back_what_was_announced
 
     (finding,) = judge(instance({DUE: announced(NOW)}))
     assert finding.remedy is Remedy.TERMINATE, "people were told of no later time"
+    assert finding.mark == mark(NOW, None), "by a mark of its own, and not by what stands there"
 
 
 @pytest.mark.parametrize("grace", ["0s", "1h", "24h"])

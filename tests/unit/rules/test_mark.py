@@ -117,7 +117,7 @@ def believed(
         (NOW - 25 * HOUR, NOW - 49 * HOUR, False),  # overdue for longer than a day
         (NOW + 3 * DAY, NOW, False),  # later than could be announced
         (datetime(9999, 1, 1, tzinfo=UTC), NOW - HOUR, False),
-        (NOW + 2 * DAY, NOW + HOUR, False),  # announced in the future
+        (NOW + DAY, NOW + HOUR, False),  # announced in the future
         (NOW - HOUR, NOW, False),  # due before it was announced
         (NOW, None, False),  # nobody was told
     ],

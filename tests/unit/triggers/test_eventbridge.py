@@ -85,6 +85,8 @@ def test_a_launch_that_does_not_say_when_was_when_its_event_was() -> None:
         (event("launch", time="now"), "its time is 'now'"),
         (event("launch", time="2026-11-23T07:59:40"), "its time is '2026-11-23T07:59:40'"),
         (event("launch", source="aws.rds"), "the event is 'AWS API Call via CloudTrail' of"),
+        (event("state-change", source="my.own"), "of 'my.own'; expected a RunInstances call"),
+        (event("tag-change", source="my.own"), "of 'my.own'; expected a RunInstances call"),
         (event("launch", **{"detail-type": "Other"}), "expected a RunInstances call"),
         (event("state-change", detail={"instance-id": "i-*"}), "it names 'i-*'; expected the id"),
         (event("state-change", detail={"instance-id": 7}), "it names 7"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tag_policy import handler
+from tag_policy.model import Scope
 from tag_policy.triggers.sqs_batch import read
 from tests.support.builders import HOME, settings
 
@@ -33,3 +34,7 @@ def test_what_cannot_be_read_is_one_line_of_the_log_whatever_it_holds(
     assert [message.message_id for message in messages] == [f"m{forged}", "m-1"]
     assert len(caplog.messages) == 2
     assert all(line.isprintable() and len(line) <= 2_000 for line in caplog.messages)
+
+
+def test_what_events_name_is_a_part_of_what_the_engine_is_responsible_for() -> None:
+    assert read({"Records": [record()]}, settings(), HOME).assignment.scope is Scope.SOME
