@@ -42,7 +42,7 @@ test-fast: setup ## test what needs no AWS: the unit tests
 	$(BIN)/pytest -n auto tests/unit
 
 test-terraform: setup ## test the module: real Terraform, the deployed function, the embedded AWS
-	$(BIN)/pytest tests/terraform
+	$(BIN)/pytest -n auto --dist loadfile tests/terraform
 
 test-page: setup ## test the page of a report in Chromium, which has to be installed
 	$(BIN)/pytest tests/page
