@@ -96,7 +96,7 @@ class Clients:
 
     @cached_property
     def cloudtrail(self) -> "CloudTrailClient":
-        """CloudTrail: the event history. ``event_history`` repeats calls, at CloudTrail's pace."""
+        """CloudTrail: the event history. ``creators.cloudtrail`` repeats calls, at its pace."""
         return cast("CloudTrailClient", self._at_target("cloudtrail", _CONFIG.merge(_ONCE)))
 
     @cached_property

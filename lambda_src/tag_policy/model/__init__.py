@@ -140,7 +140,12 @@ ENDINGS = (
         ("shutting-down", "terminated"),
     ),
 )
-"""Everything that ends an instance, gentlest first. Nothing else ends one; iam.tf has them too."""
+"""Everything that ends an instance, gentlest first. Nothing else ends one.
+
+What follows elsewhere: the call in resources/ending.py and the order in resources/remediation.py
+(mypy asks for both), what is said of it in reporting/wording.py and reporting/text.py, iam.tf,
+metrics.tf, dashboard.tf and queries.tf.
+"""
 
 ENDING_OF_REMEDY = {ending.remedy: ending for ending in ENDINGS}
 ENDING_OF_ACTION = {ending.action: ending for ending in ENDINGS}

@@ -23,7 +23,7 @@ from tag_policy.model.text import LINE_LIMIT, clean
 from tag_policy.reporting.wording import WORDING
 
 MOST_KEPT = 2_000
-"""Outcomes of a kind that are kept. No message holds as many: see ``report.MESSAGE_LIMIT``."""
+"""Outcomes of a kind that are kept. No message holds as many: see ``message.MESSAGE_LIMIT``."""
 
 
 class Severity(StrEnum):

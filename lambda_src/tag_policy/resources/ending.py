@@ -1,9 +1,9 @@
 """Stopping and terminating instances: one attempt, right after a look."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.clock import Clock
@@ -89,12 +89,7 @@ class Ending:
     def _end_now(self, call: Call, ec2: "EC2Client") -> Iterator[Outcome]:
         ids = list(call.findings)
         try:
-            if call.remedy is Remedy.STOP:
-                stopping = self._paced.once(lambda: ec2.stop_instances(InstanceIds=ids))
-                _confirm(call, stopping["StoppingInstances"])
-            else:
-                ending = self._paced.once(lambda: ec2.terminate_instances(InstanceIds=ids))
-                _confirm(call, ending["TerminatingInstances"])
+            _confirm(call, self._paced.once(lambda: _send(ec2, call.remedy, ids)))
         except ThrottledError:
             self._queue.later.append(call)
         except (*AWS_ERRORS, NotConfirmedError) as error:
@@ -132,6 +127,21 @@ class Ending:
         except AWS_ERRORS:
             return None
         return [i for i in call.findings if states.get(i) in ENDING_OF_REMEDY[call.remedy].states]
+
+
+def _send(
+    ec2: "EC2Client", remedy: Remedy, ids: Sequence[str]
+) -> Sequence["InstanceStateChangeTypeDef"]:
+    """Make the one call that a remedy is, and return the states that EC2 answers."""
+    match remedy:
+        case Remedy.STOP:
+            return ec2.stop_instances(InstanceIds=ids)["StoppingInstances"]
+        case Remedy.TERMINATE:
+            return ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]
+        case Remedy.NOTIFY | Remedy.LEAVE | Remedy.TAG | Remedy.MARK | Remedy.UNMARK | Remedy.WAIT:
+            raise AssertionError(f"{remedy} ends nothing")
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _confirm(call: Call, answer: Iterable["InstanceStateChangeTypeDef"]) -> None:

@@ -1,7 +1,7 @@
 """The values that a ``Function`` rule may compute: a table of functions, never ``eval``.
 
 A call is written ``name()`` or ``name(argument, argument)``. Each function checks its own
-arguments, so that a later ``today(+30d)`` needs a change to ``today`` alone.
+arguments. The calls that are known stand in ``variable "rules"``, too, and in ``tests/rules.json``.
 """
 
 import re

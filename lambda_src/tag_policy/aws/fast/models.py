@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 SERVICES = ("cloudtrail", "config", "dynamodb", "ec2", "s3", "sns", "sqs")
-"""The services that clients are made of, as botocore names them; see aws.py."""
+"""The services that clients are made of, as botocore names them; see aws/clients.py."""
 
 
 def register(session: "Session") -> None:

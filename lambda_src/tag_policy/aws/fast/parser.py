@@ -2,9 +2,9 @@
 
 botocore turns each page of instances, and of CloudTrail's events, into every field that AWS knows,
 and reads each date with dateutil: most of what a sweep computes, for a handful of fields that
-``inventory`` and ``launch_event`` read. This one keeps those, in botocore's own form. It is
-registered through botocore's extension points; where they, or AWS's answers, are not what they
-were, botocore's own parsers do the work.
+``resources.instance`` and ``creators.run_instances`` read. This one keeps those, in botocore's own
+form. It is registered through botocore's extension points; where they, or AWS's answers, are not
+what they were, botocore's own parsers do the work.
 """
 
 import json
@@ -124,7 +124,7 @@ class _LeanParser(ResponseParser):
 
 
 class LeanEC2Parser(_LeanParser, EC2QueryParser):
-    """Parses pages of instances to what ``inventory`` reads."""
+    """Parses pages of instances to what ``resources.instance`` reads."""
 
     lean_answer = "DescribeInstancesResult"
 
@@ -134,7 +134,7 @@ class LeanEC2Parser(_LeanParser, EC2QueryParser):
 
 
 class LeanJSONParser(_LeanParser, JSONParser):
-    """Parses pages of events to what ``launch_event`` reads."""
+    """Parses pages of events to what ``creators.run_instances`` reads."""
 
     lean_answer = "LookupEventsResponse"
 
