@@ -7,7 +7,7 @@ the runs that followed, until the instances were ended?
 ``docs/reliability.md`` holds the table that this makes; ``make docs`` writes it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,6 @@ from tag_policy.handler import RunError
 from tests.integration.conftest import Engine, prepare
 from tests.support import extensions
 from tests.support.acts import Moment, Person, before
-from tests.support.calls import Call
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.faults import CELLS, FAULTS, OF_THE_ARCHIVE, OWNERS, KilledError, Told
 from tests.support.iam import enforcing
@@ -114,8 +113,8 @@ def scene(action: str, policies: AllPolicies | None = None, grace: str = "0s") -
         for instance in (*made.to_end, *made.to_tag):
             engine.backdate(instance, timedelta(days=1))
         if policies is not None:
-            of_the_run: Callable[[Call], bool] = lambda _: made.is_running  # noqa: E731
-            stack.enter_context(enforcing(policies[engine.variant], when=of_the_run))
+            role = enforcing(policies[engine.variant], when=lambda _: made.is_running)
+            stack.enter_context(role)
         yield made
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -311,9 +311,9 @@ class World:
 
     @contextmanager
     def _planned(self, deed: Deed) -> Iterator[None]:
-        mine: Callable[[Call], bool] = lambda call: (  # noqa: E731 - it is a word
-            self._is_ours() and not self._too_late(deed, call)
-        )
+        def mine(call: Call) -> bool:
+            return self._is_ours() and not self._too_late(deed, call)
+
         with before(deed.number, lambda: self.do(deed), action=deed.action, when=mine):
             yield
 

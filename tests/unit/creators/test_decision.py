@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ INSTANCE = ref()
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
 
-def launch(event_id: str, after: timedelta = timedelta(), **changes: object) -> LaunchEvent:
+def launch(event_id: str, after: timedelta = timedelta(), **changes: Any) -> LaunchEvent:
     user = {"type": "IAMUser", "userName": event_id}
     made = LaunchEvent(event_id, NOW + after, frozenset({INSTANCE.instance_id}), user, True)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def test_of_a_launch_that_is_told_more_than_once_the_earliest_counts_in_any_order() -> None:

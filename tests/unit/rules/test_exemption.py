@@ -93,8 +93,8 @@ def test_a_reason_in_words_exempts_without_end_and_nobody_needs_to_be_told(value
         "2020-01-01t00:00:00+01:00",
         "2020-01-01 12:00 UTC",
         "20200101T000000Z",
-        "٢٠٢٠-٠١-٠١",  # noqa: RUF001
-        "２０２０-０１-０１",  # noqa: RUF001
+        "٢٠٢٠-٠١-٠١",  # noqa: RUF001 - digits of another script
+        "２０２０-０１-０１",  # noqa: RUF001 - digits of another script
         "24h",
         "30 days",
         "2 weeks",
