@@ -336,3 +336,20 @@ def test_what_a_stranger_writes_into_the_memory_ends_nothing_and_breaks_no_run(
     engine.run()
 
     assert engine.state(untagged) == "running"
+
+
+@pytest.mark.parametrize("action", ["BatchGetItem", "BatchWriteItem"])
+def test_where_it_cannot_be_remembered_that_a_mark_is_gone_that_is_said(
+    engine: Engine, action: str
+) -> None:
+    engine.environment = DAY
+    untagged = engine.launch()
+    engine.run()
+    engine.tag(untagged, team="x")
+
+    with failing(action, AwsError("AccessDeniedException", status=400)):
+        summary = engine.run()
+
+    assert summary["outcomes"]["unmarked"] == 1
+    assert not summary["complete"]
+    assert "that marks were taken back could not be remembered" in engine.emails()[-1].text
