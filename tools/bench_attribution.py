@@ -17,7 +17,7 @@ from rich.table import Table
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.run_instances import read_launch
-from tag_policy.model import Known
+from tag_policy.model.launch import Known
 from tests.support.clock import SimulatedClock
 from tests.support.event_history import Event
 from tests.support.launches import (

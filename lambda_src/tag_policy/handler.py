@@ -18,7 +18,7 @@ from tag_policy.runs.event_run import put_right
 from tag_policy.runs.sweep import sweep
 from tag_policy.settings import Settings
 from tag_policy.triggers.config_rule import ConfigRequest
-from tag_policy.triggers.event import read_event
+from tag_policy.triggers.dispatch import read_event
 from tag_policy.triggers.request import SweepRequest
 from tag_policy.triggers.sqs_batch import EventsRequest, Message, bring_back, failures
 

@@ -9,8 +9,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self, TypeVar
 
-from tag_policy.model import Mode, TagPolicyError, UntaggedAction
-from tag_policy.model.tag_text import as_iam_compares, quoted, trimmed
+from tag_policy.model.assignment import Mode
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.tag_keys import as_iam_compares
+from tag_policy.model.tag_text import quoted, trimmed
 
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
 _TOPIC_ARN = re.compile(r"arn:[^:]+:sns:[^:]+:\d{12}:[^:]+")

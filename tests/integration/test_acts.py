@@ -11,8 +11,8 @@ from botocore.exceptions import ReadTimeoutError
 from moto.ec2.models import ec2_backends
 
 from tag_policy.handler import RunError
-from tag_policy.model import Mark
-from tag_policy.reporting import message
+from tag_policy.model.mark import Mark
+from tag_policy.reporting import sns_message as message
 from tag_policy.rules.mark import read_mark
 from tag_policy.runs import announcements
 from tests.integration.conftest import Engine, FakeContext

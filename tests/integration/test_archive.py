@@ -12,9 +12,10 @@ import pytest
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 
-from tag_policy.model import Assignment, Finding, Mode, Scope, Trigger
+from tag_policy.model.assignment import Assignment, Mode, Scope, Trigger
+from tag_policy.model.finding import Finding
 from tag_policy.reporting import archive
-from tag_policy.reporting import message as report
+from tag_policy.reporting import sns_message as report
 from tag_policy.reporting.publish import RunError
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.engine import Engine as RunEngine

@@ -13,7 +13,7 @@ import pytest
 
 from tag_policy.creators.attribution import Attribution, attribute
 from tag_policy.creators.cloudtrail import EventHistory
-from tag_policy.model import Answer, Known, Nobody, NotKnownYet
+from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
 from tests.support.calls import AwsError, failing
 from tests.support.clock import SharedTime, SimulatedClock
 from tests.support.event_history import PAGE_SIZE, Event, make_event

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tag_policy.creators.attribution import Attribution, attribute
-from tag_policy.model import InstanceRef, Known, Nobody, NotKnownYet
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Known, Nobody, NotKnownYet
 from tests.support.calls import AwsError, Call, listening
 from tests.support.clock import SimulatedClock
 from tests.support.event_history import HORIZON, Event, EventHistory, make_event

@@ -7,7 +7,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from tag_policy.aws.clients import Clients
-from tag_policy.model import Mark
+from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine, shared_clients
 from tests.support.builders import HOME

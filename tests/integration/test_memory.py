@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tag_policy.handler import RunError
-from tag_policy.model import Mark
+from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
 from tag_policy.runs.memory import Memory, MemoryFailedError, Told
 from tests.integration.conftest import Engine, shared_clients

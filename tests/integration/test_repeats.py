@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tag_policy.handler import RunError
-from tag_policy.model import LIMIT, Remedy, Result
+from tag_policy.model.outcome import LIMIT, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.reporting import report
 from tag_policy.runs import repeats
 from tests.integration.conftest import Engine

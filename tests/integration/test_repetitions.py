@@ -10,7 +10,8 @@ import pytest
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.decision import launch_among
 from tag_policy.creators.run_instances import read_launch
-from tag_policy.model import Answer, InstanceRef, Known, Nobody, NotKnownYet
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
 from tests.integration.conftest import Engine
 from tests.support import fleet
 from tests.support.clock import SimulatedClock

@@ -7,8 +7,8 @@ import pytest
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.resources import instance as inventory
-from tag_policy.resources.calls import BATCH_SIZE
 from tag_policy.resources.instance import instances_of_vpcs
+from tag_policy.resources.remedy_queue import BATCH_SIZE
 from tests.integration.conftest import Engine, FakeContext
 from tests.support import fleet
 from tests.support.calls import Call, listening

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tag_policy.model import Outcome
+from tag_policy.model.outcome import Outcome
 from tag_policy.reporting import page
 from tag_policy.reporting.archive import MOST_ON_A_PAGE
-from tag_policy.reporting.message import as_record
+from tag_policy.reporting.sns_message import as_record
 from tests.support.builders import report
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome")

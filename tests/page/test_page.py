@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from tag_policy.model import Mode, Outcome, Remedy, Result, RuleError
+from tag_policy.model.assignment import Mode
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import RuleError
 from tag_policy.reporting import page
 from tag_policy.reporting.report import Tally
 from tests.page.conftest import OpenPage

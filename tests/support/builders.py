@@ -5,23 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tag_policy.model import (
-    Action,
-    Code,
-    Finding,
-    Instance,
-    InstanceRef,
-    Mark,
-    Mode,
-    Outcome,
-    Remedy,
-    Result,
-    Rule,
-    Scope,
-    Trigger,
-    UntaggedAction,
-    Verdict,
-)
+from tag_policy.model.assignment import Mode, Scope, Trigger
+from tag_policy.model.finding import Code, Finding, Verdict
+from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.mark import Mark
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.rule import Action, Rule
 from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report
 from tag_policy.rules.evaluation import Evaluator

@@ -14,7 +14,7 @@ from moto.cloudtrail.models import cloudtrail_backends
 
 from tag_policy.aws.clock import Clock
 from tag_policy.creators.cloudtrail import EventHistory as Questions
-from tag_policy.model import InstanceRef
+from tag_policy.model.instance import InstanceRef
 from tests.support import extensions
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.event_history import Event, EventHistory, make_event

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.ec2.models import ec2_backends
 
-from tag_policy.model import Mark
+from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
 from tests.support import fleet
 from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws

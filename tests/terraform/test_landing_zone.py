@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_terraform import terraform
 
-from tag_policy.model import Mark
+from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
 from tests.support import fleet
 from tests.support.calls import Call, recording

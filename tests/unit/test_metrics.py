@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tag_policy.model import LIMIT, PART, Mode, Remedy, Result, Scope
+from tag_policy.model.assignment import Mode, Scope
+from tag_policy.model.outcome import LIMIT, PART, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.reporting.report import Tally, summaries_by_vpc, summary
 from tests.support.builders import outcome, report
 from tests.support.filter_pattern import matches, parse, select

@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from tag_policy.model import Mode, UntaggedAction
+from tag_policy.model.assignment import Mode
+from tag_policy.model.remedy import UntaggedAction
 from tag_policy.settings import (
     AttributionDetails,
     CreatorFormat,

@@ -6,7 +6,8 @@ from botocore.exceptions import ClientError
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import is_throttled
-from tag_policy.model import Result, TagPolicyError
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.outcome import Result
 from tag_policy.model.text import DETAIL_LIMIT, clean
 
 _PASSING = frozenset(

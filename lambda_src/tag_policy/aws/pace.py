@@ -12,7 +12,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from tag_policy.aws.clock import Clock
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 
 _FIRST_PAUSE = timedelta(seconds=0.5)
 _LONGEST_PAUSE = timedelta(seconds=10)

@@ -5,18 +5,11 @@ from dataclasses import replace
 from typing import assert_never
 
 from tag_policy.creators.tag_value import creator_tag, detail_tag
-from tag_policy.model import (
-    CREATOR_UNREADABLE,
-    Answer,
-    Finding,
-    InstanceRef,
-    Known,
-    Nobody,
-    NotKnownYet,
-    Outcome,
-    Remedy,
-    Result,
-)
+from tag_policy.model.finding import Finding
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
+from tag_policy.model.outcome import CREATOR_UNREADABLE, Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.settings import Settings
 
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.cloudtrail import EventHistory, NoMoreAnswersError
 from tag_policy.creators.search import LaunchSearch
-from tag_policy.model import Answer, InstanceRef, Known, Nobody, NotKnownYet
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
 
 log = logging.getLogger(__name__)
 

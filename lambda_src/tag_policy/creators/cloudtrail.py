@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.pace import Pace, is_throttled
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.client import CloudTrailClient

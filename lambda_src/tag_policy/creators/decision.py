@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.principal import principal_of
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model import CREATOR_NOT_LOOKED_UP, InstanceRef, Known, Launch, NotKnownYet
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Known, Launch, NotKnownYet
+from tag_policy.model.outcome import CREATOR_NOT_LOOKED_UP
 
 LATER = timedelta(minutes=2)
 """How much later than the creation of an instance the event of its launch may be.

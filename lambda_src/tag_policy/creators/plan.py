@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from tag_policy.creators.cloudtrail import PAGE_SIZE
 from tag_policy.creators.decision import LATER
-from tag_policy.model import InstanceRef
+from tag_policy.model.instance import InstanceRef
 
 _BATCH_CALLS = 20
 """Calls that a batch is expected to need: 10 seconds' worth."""

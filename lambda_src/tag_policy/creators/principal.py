@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tag_policy.creators.session_name import is_made_up
-from tag_policy.model import INSTANCE_ID, PrincipalKind
-from tag_policy.model.printable import printable
+from tag_policy.model.instance import INSTANCE_ID
+from tag_policy.model.launch import PrincipalKind
+from tag_policy.model.text import printable
 
 _ASSUMED_ROLE = re.compile(r"arn:[^:]+:sts::\d*:assumed-role/([^/]+)/(.+)")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tag_policy.model import INSTANCE_ID
-from tag_policy.model.printable import printable
+from tag_policy.model.instance import INSTANCE_ID
+from tag_policy.model.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.type_defs import EventTypeDef

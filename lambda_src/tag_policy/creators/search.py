@@ -24,7 +24,8 @@ from tag_policy.creators.decision import (
 from tag_policy.creators.plan import Batch, Density, next_batch
 from tag_policy.creators.run_instances import LAUNCHED_BY, LaunchEvent, read_launch, time_of
 from tag_policy.creators.window import Window
-from tag_policy.model import Answer, InstanceRef, Nobody, NotKnownYet
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Answer, Nobody, NotKnownYet
 
 log = logging.getLogger(__name__)
 

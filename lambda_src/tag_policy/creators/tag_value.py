@@ -5,8 +5,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from tag_policy.model import Launch, PrincipalKind
-from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.launch import Launch, PrincipalKind
+from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.settings import AttributionDetails, CreatorFormat
 
 DETAIL_SUFFIX = {

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tag_policy.creators.decision import LATER, launch_among
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model import InstanceRef
+from tag_policy.model.instance import InstanceRef
 
 
 class Window:

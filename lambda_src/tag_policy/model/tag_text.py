@@ -1,7 +1,6 @@
-"""The keys and values of tags as text: what is blank, which keys are one, how they are quoted."""
+"""The values of tags as text: what is blank, and how they are quoted."""
 
 import unicodedata
-from collections.abc import Mapping
 
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 """Control and format characters, halves of surrogate pairs, white space.
@@ -44,27 +43,6 @@ def trimmed(value: str) -> str:
     while start < end and _is_unseen(value[end - 1], variation_selectors=False):
         end -= 1
     return value[start:end]
-
-
-def as_iam_compares(tag_key: str) -> str:
-    """Return a form of a tag key that is the same for all keys that IAM may take for one.
-
-    EC2 minds case in tag keys, IAM's condition keys do not, ``aws:ResourceTag/…`` included. How IAM
-    folds letters outside ASCII is not documented; the widest folding is on the safe side.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
-    """
-    return tag_key.casefold()
-
-
-def guarded_spelling(tags: Mapping[str, str], tag_key: str) -> str:
-    """Return the tag whose value IAM guards when another of this key is to be written; else empty.
-
-    The role may write a tag only where the instance has no value for it (see value_lock.tf). For
-    IAM, ``owner`` and ``Owner`` are one key, and blanks are a value.
-    """
-    folded = as_iam_compares(tag_key)
-    return next((k for k, v in tags.items() if v and as_iam_compares(k) == folded), "")
 
 
 def quoted(text: str, limit: int = 40) -> str:

@@ -35,6 +35,11 @@ def clean(untrusted: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def printable(untrusted: str, limit: int) -> str:
+    """Return the first ``limit`` characters of a text as ``clean`` does, without a sign of more."""
+    return clean(untrusted[:limit], limit)
+
+
 def cleaned(value: Any, limit: int) -> Any:
     """Return what is to become JSON with each text in it cleaned; all else stays as it is."""
     match value:

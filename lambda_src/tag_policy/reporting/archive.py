@@ -23,10 +23,10 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 from tag_policy.reporting import page
-from tag_policy.reporting.message import head
 from tag_policy.reporting.report import Report
+from tag_policy.reporting.sns_message import head
 from tag_policy.reporting.wording import WORDING
 
 if TYPE_CHECKING:

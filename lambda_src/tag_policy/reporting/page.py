@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tag_policy.reporting.message import head
+from tag_policy.reporting.email import verdict
 from tag_policy.reporting.report import Report
-from tag_policy.reporting.text import verdict
+from tag_policy.reporting.sns_message import head
 from tag_policy.reporting.wording import WORDING
 
 _TEMPLATE = Path(__file__).with_name("page.html")

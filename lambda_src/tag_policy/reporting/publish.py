@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from tag_policy.aws.clients import Clients
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import TagPolicyError, Trigger
+from tag_policy.model.assignment import Trigger
+from tag_policy.model.error import TagPolicyError
 from tag_policy.reporting import sns
 from tag_policy.reporting.archive import Archive, archive
-from tag_policy.reporting.message import Message, messages, whole_text
 from tag_policy.reporting.report import Report, summaries_by_vpc, summary
+from tag_policy.reporting.sns_message import Message, messages, whole_text
 from tag_policy.settings import Settings
 
 log = logging.getLogger(__name__)

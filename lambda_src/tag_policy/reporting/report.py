@@ -8,16 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tag_policy.model import (
-    ENDING_OF_REMEDY,
-    LIMIT,
-    Mode,
-    Outcome,
-    Result,
-    RuleError,
-    Scope,
-    Trigger,
-)
+from tag_policy.model.assignment import Mode, Scope, Trigger
+from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.outcome import LIMIT, Outcome, Result
+from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.model.text import LINE_LIMIT, clean
 from tag_policy.reporting.wording import WORDING

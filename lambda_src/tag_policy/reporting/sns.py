@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.reporting.message import Message
+from tag_policy.reporting.sns_message import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient

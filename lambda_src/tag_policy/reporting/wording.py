@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tag_policy.model import Result
+from tag_policy.model.outcome import Result
+from tag_policy.model.remedy import Remedy
 
 
 class Tone(StrEnum):
@@ -127,3 +128,18 @@ WORDING: Mapping[Result, Wording] = {
     ),
 }
 """In the order of every report: worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndingWording:
+    """What is said of an end that was not made, or of which AWS did not say that it was made."""
+
+    not_done: str
+    not_confirmed: str
+
+
+ENDING_WORDING: Mapping[Remedy, EndingWording] = {
+    Remedy.STOP: EndingWording("not stopped", "stop not confirmed"),
+    Remedy.TERMINATE: EndingWording("not terminated", "termination not confirmed"),
+}
+"""A row for each of ``model.ending.ENDINGS``."""

@@ -9,9 +9,11 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.errors import NOT_CONFIRMED, NotConfirmedError, Refusal, passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
-from tag_policy.model import ENDING_OF_REMEDY, TOO_SLOW, Outcome, Remedy, Result
-from tag_policy.resources.calls import CHANGED, Call, Queue
+from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.outcome import TOO_SLOW, Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.resources.instance import states_by_id
+from tag_policy.resources.remedy_queue import CHANGED, Call, Queue
 from tag_policy.resources.second_look import FRESH, SecondLook
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.aws.prefetch import one_ahead
-from tag_policy.model import Instance, InstanceRef
+from tag_policy.model.instance import Instance, InstanceRef
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.errors import Refusal, passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
-from tag_policy.model import Mark, Outcome, Result
-from tag_policy.resources.calls import BATCH_SIZE, CHANGED, OUT_OF_TIME
+from tag_policy.model.mark import Mark
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, OUT_OF_TIME
 from tag_policy.resources.second_look import SecondLook
 
 if TYPE_CHECKING:

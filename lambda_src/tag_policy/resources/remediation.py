@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import ENDING_OF_REMEDY, Finding, Mode, Outcome, Remedy
-from tag_policy.resources.calls import (
+from tag_policy.model.assignment import Mode
+from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.finding import Finding
+from tag_policy.model.outcome import Outcome
+from tag_policy.model.remedy import Remedy
+from tag_policy.resources.ending import Ending
+from tag_policy.resources.marks import Marks
+from tag_policy.resources.remedy_queue import (
     BATCH_SIZE,
     OUT_OF_TIME,
     RESULT_OF,
@@ -27,8 +33,6 @@ from tag_policy.resources.calls import (
     Tags,
     tags_of,
 )
-from tag_policy.resources.ending import Ending
-from tag_policy.resources.marks import Marks
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.writing import Writing
 

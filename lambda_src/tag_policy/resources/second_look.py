@@ -13,7 +13,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import Finding, Instance, Mark, Remedy, Verdict
+from tag_policy.model.finding import Finding, Verdict
+from tag_policy.model.instance import Instance
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import Remedy
 from tag_policy.resources.instance import ended, instances_by_id, touched
 
 if TYPE_CHECKING:

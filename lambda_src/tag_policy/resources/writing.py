@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.errors import passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
-from tag_policy.model import ENDING_OF_REMEDY, Code, Finding, Outcome, Remedy, Result
-from tag_policy.model.tag_text import guarded_spelling
-from tag_policy.resources.calls import BATCH_SIZE, CHANGED, LONG_AGO, Call, Queue, tags_of
+from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.tag_keys import guarded_spelling
+from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, LONG_AGO, Call, Queue, tags_of
 from tag_policy.resources.second_look import SecondLook, Seen
 
 if TYPE_CHECKING:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from tag_policy.model import Code, Finding, Instance, Remedy, Rule, UntaggedAction, Verdict
-from tag_policy.model.tag_text import guarded_spelling, is_blank, quoted, trimmed
+from tag_policy.model.finding import Code, Finding, Verdict
+from tag_policy.model.instance import Instance
+from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.rule import Rule
+from tag_policy.model.tag_keys import guarded_spelling
+from tag_policy.model.tag_text import is_blank, quoted, trimmed
+from tag_policy.rules.actions import KINDS
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
-from tag_policy.rules.kinds import KINDS
 from tag_policy.rules.untagged import Untagged
 from tag_policy.settings import Settings
 

@@ -9,7 +9,9 @@ import re
 from datetime import date
 from enum import StrEnum
 
-from tag_policy.model import Code, Finding, InstanceRef, Remedy
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.tag_text import quoted, trimmed
 from tag_policy.rules.dates import read_date
 

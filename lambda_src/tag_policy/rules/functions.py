@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 
 Value = Callable[[datetime], str]
 """A call that was understood: gives the tag's value at a time (time zone aware)."""

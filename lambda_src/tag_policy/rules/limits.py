@@ -5,7 +5,9 @@ So does a run that has seen only a part of what the limit is held against.
 
 from collections.abc import Sequence
 
-from tag_policy.model import ENDING_OF_REMEDY, LIMIT, PART, Finding, Outcome, Result
+from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.finding import Finding
+from tag_policy.model.outcome import LIMIT, PART, Outcome, Result
 from tag_policy.settings import Settings
 
 

@@ -12,7 +12,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tag_policy.model import ENDINGS, Mark, UntaggedAction
+from tag_policy.model.ending import ENDINGS
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import UntaggedAction
 from tag_policy.model.schedule import period
 
 UNTAGGED = "untagged"

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import Action, Rule, RuleError, TagPolicyError
-from tag_policy.model.tag_text import as_iam_compares, cut, is_blank, quoted, trimmed
-from tag_policy.model.tags import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.rule import Action, Rule, RuleError
+from tag_policy.model.tag_keys import as_iam_compares
+from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
+from tag_policy.model.tag_text import cut, is_blank, quoted, trimmed
+from tag_policy.rules.actions import KINDS
 from tag_policy.rules.functions import ValueCallError
-from tag_policy.rules.kinds import KINDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -10,16 +10,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tag_policy.model import (
-    ENDING_OF_ACTION,
-    ENDING_OF_REMEDY,
-    Code,
-    Finding,
-    Instance,
-    Mark,
-    Remedy,
-    UntaggedAction,
-)
+from tag_policy.model.ending import ENDING_OF_ACTION, ENDING_OF_REMEDY
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import Instance
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.rules.mark import (
     UNTAGGED,
     Announcing,

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tag_policy.model import Finding, Mark, Mode, Outcome, Remedy, Result
+from tag_policy.model.assignment import Mode
+from tag_policy.model.finding import Finding
+from tag_policy.model.mark import Mark
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.reporting.report import MOST_KEPT
 from tag_policy.resources.marks import Marks, completed
 from tag_policy.rules.limits import is_destructive

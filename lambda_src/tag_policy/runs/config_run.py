@@ -1,7 +1,8 @@
 """The run that answers AWS Config; by default it evaluates and touches nothing."""
 
 from tag_policy.aws.clients import AWS_ERRORS
-from tag_policy.model import Finding, Instance, Verdict
+from tag_policy.model.finding import Finding, Verdict
+from tag_policy.model.instance import Instance
 from tag_policy.resources.instance import asks_for_managed
 from tag_policy.runs.engine import Engine
 from tag_policy.runs.event_run import act, judge_one

@@ -10,7 +10,7 @@ from tag_policy.aws.clock import Clock
 from tag_policy.aws.deadline import Context, Deadline, seconds_left
 from tag_policy.aws.function_arn import FunctionArn
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import Assignment
+from tag_policy.model.assignment import Assignment
 from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 

@@ -13,23 +13,18 @@ from tag_policy.creators.answers import instances_to_look_up, waits_for_creator,
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
-from tag_policy.model import (
-    Answer,
-    Finding,
-    Instance,
-    Mode,
-    Outcome,
-    Remedy,
-    Result,
-    Rule,
-    Scope,
-    Verdict,
-)
+from tag_policy.model.assignment import Mode, Scope
+from tag_policy.model.finding import Finding, Verdict
+from tag_policy.model.instance import Instance
+from tag_policy.model.launch import Answer
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import Rule
 from tag_policy.reporting import publish
 from tag_policy.reporting.archive import Archive
-from tag_policy.reporting.message import as_record
 from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
+from tag_policy.reporting.sns_message import as_record
 from tag_policy.resources.instance import persistent_spot_requests
 from tag_policy.resources.remediation import Remediation
 from tag_policy.resources.second_look import SecondLook

@@ -13,16 +13,11 @@ from tag_policy.creators.decision import (
     what_it_says,
 )
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model import (
-    Answer,
-    Finding,
-    Instance,
-    Known,
-    Outcome,
-    Remedy,
-    Result,
-    Verdict,
-)
+from tag_policy.model.finding import Finding, Verdict
+from tag_policy.model.instance import Instance
+from tag_policy.model.launch import Answer, Known
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.resources import instance as inventory
 from tag_policy.runs.engine import Engine
 from tag_policy.triggers.sqs_batch import Message

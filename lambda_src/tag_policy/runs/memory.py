@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS, Clients
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

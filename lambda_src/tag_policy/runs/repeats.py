@@ -10,7 +10,9 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from tag_policy.model import Code, Mode, Outcome, Result, Scope
+from tag_policy.model.assignment import Mode, Scope
+from tag_policy.model.finding import Code
+from tag_policy.model.outcome import Outcome, Result
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.memory import MEMORY_ERRORS, Listed, Memory
 from tag_policy.settings import Unchanged

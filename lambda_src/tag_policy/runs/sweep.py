@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tag_policy.aws.clients import AWS_ERRORS
-from tag_policy.model import Finding
+from tag_policy.model.finding import Finding
 from tag_policy.resources.instance import (
     ID_DIGITS,
     asks_for_managed,

@@ -13,15 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model import (
-    INSTANCE_ID,
-    Assignment,
-    Finding,
-    Remedy,
-    Scope,
-    TagPolicyError,
-    Trigger,
-)
+from tag_policy.model.assignment import Assignment, Scope, Trigger
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.finding import Finding
+from tag_policy.model.instance import INSTANCE_ID
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.target import Target
 from tag_policy.model.text import clean
 from tag_policy.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tag_policy.model import Assignment, Mode, Scope, Trigger
+from tag_policy.model.assignment import Assignment, Mode, Scope, Trigger
 from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 from tag_policy.triggers.request import ACCEPTED, EventError, SweepRequest

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from tag_policy.model import Assignment, TagPolicyError
+from tag_policy.model.assignment import Assignment
+from tag_policy.model.error import TagPolicyError
 
 ACCEPTED = (
     "accepted are an EventBridge scheduled event, {}, an object with 'vpc_ids', 'mode' or both, "

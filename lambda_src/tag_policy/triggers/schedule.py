@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.
 from collections.abc import Mapping
 from typing import Any
 
-from tag_policy.model import Assignment, Scope, Trigger
+from tag_policy.model.assignment import Assignment, Scope, Trigger
 from tag_policy.model.target import Target
 from tag_policy.settings import Settings
 from tag_policy.triggers.manual import NARROWING

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS
-from tag_policy.model import Assignment, Scope, Trigger
+from tag_policy.model.assignment import Assignment, Scope, Trigger
 from tag_policy.model.target import Target
 from tag_policy.settings import Settings
-from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
+from tag_policy.triggers.instance_event import (
+    InstanceEvent,
+    InstanceEventError,
+    read_instance_event,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

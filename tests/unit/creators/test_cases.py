@@ -18,11 +18,12 @@ from tag_policy.creators.cloudtrail import EventHistory as Questions
 from tag_policy.creators.decision import launch_among, what_it_says
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of, read_launch
 from tag_policy.creators.tag_value import creator_tag
-from tag_policy.model import InstanceRef, Known
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Known
 from tag_policy.resources.instance import instances_of_vpcs
 from tag_policy.settings import CreatorFormat
 from tag_policy.triggers import config_rule
-from tag_policy.triggers.eventbridge import read_instance_event
+from tag_policy.triggers.instance_event import read_instance_event
 from tests.support import extensions
 from tests.support.builders import HOME, settings
 from tests.support.cases import Case, cases

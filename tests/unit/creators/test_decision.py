@@ -8,7 +8,7 @@ import pytest
 
 from tag_policy.creators.decision import IncompleteLaunch, launch_among, what_it_says
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model import Known, NotKnownYet
+from tag_policy.model.launch import Known, NotKnownYet
 from tests.support.builders import NOW, ref
 
 INSTANCE = ref()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.creators.plan import Density, next_batch
-from tag_policy.model import InstanceRef
+from tag_policy.model.instance import InstanceRef
 from tests.support.builders import NOW, ref
 
 HOUR = timedelta(hours=1)

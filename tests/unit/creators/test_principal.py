@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tag_policy.creators.principal import principal_of
 from tag_policy.creators.run_instances import read_launch
 from tag_policy.creators.tag_value import creator_tag
-from tag_policy.model import Launch
-from tag_policy.model import PrincipalKind as Kind
+from tag_policy.model.launch import Launch
+from tag_policy.model.launch import PrincipalKind as Kind
 from tag_policy.settings import CreatorFormat
 from tests.support.recorded import FOLDER, recorded, recording
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tag_policy.creators.tag_value import creator_tag, detail_tag, fit
-from tag_policy.model import Launch, PrincipalKind
+from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.settings import AttributionDetails, CreatorFormat
 
 LAUNCH = Launch(

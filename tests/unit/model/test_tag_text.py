@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model.tag_text import as_iam_compares, is_blank, quoted, trimmed
+from tag_policy.model.tag_keys import as_iam_compares
+from tag_policy.model.tag_text import is_blank, quoted, trimmed
 
 UNSEEN = st.text(
     st.one_of(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import TagPolicyError
+from tag_policy.model.error import TagPolicyError
 from tag_policy.model.text import LINE_LIMIT, clean, cleaned
 
 UNPRINTABLE = {

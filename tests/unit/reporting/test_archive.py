@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 from botocore.response import StreamingBody
 
-from tag_policy.model import Trigger
+from tag_policy.model.assignment import Trigger
 from tag_policy.reporting.archive import MOST_BYTES_OF_HISTORY, archive
 from tests.support.builders import report
 

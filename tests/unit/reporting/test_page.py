@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import Mode, Remedy, Result
+from tag_policy.model.assignment import Mode
+from tag_policy.model.outcome import Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.text import DETAIL_LIMIT, clean
 from tag_policy.reporting import page
-from tag_policy.reporting.message import as_record
+from tag_policy.reporting.sns_message import as_record
 from tests.support.builders import NOW, outcome, ref, report
 
 NASTY = [

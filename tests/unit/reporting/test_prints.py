@@ -13,26 +13,19 @@ from hypothesis import strategies as st
 
 from tag_policy import handler
 from tag_policy.aws.errors import Refusal, refusal_of
-from tag_policy.model import (
-    Code,
-    Finding,
-    InstanceRef,
-    Launch,
-    Mark,
-    Mode,
-    Outcome,
-    PrincipalKind,
-    Remedy,
-    RuleError,
-    Scope,
-    Trigger,
-    UntaggedAction,
-)
-from tag_policy.model import Result as Res
+from tag_policy.model.assignment import Mode, Scope, Trigger
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Launch, PrincipalKind
+from tag_policy.model.mark import Mark
+from tag_policy.model.outcome import Outcome
+from tag_policy.model.outcome import Result as Res
+from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT
-from tag_policy.reporting import message as reporting
 from tag_policy.reporting import page
+from tag_policy.reporting import sns_message as reporting
 from tag_policy.reporting.log import CleanRecord
 from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally

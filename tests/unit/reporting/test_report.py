@@ -8,17 +8,12 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import (
-    CREATOR_NOT_LOOKED_UP,
-    CREATOR_UNREADABLE,
-    LIMIT,
-    Mode,
-    Remedy,
-    Result,
-    RuleError,
-)
+from tag_policy.model.assignment import Mode
+from tag_policy.model.outcome import CREATOR_NOT_LOOKED_UP, CREATOR_UNREADABLE, LIMIT, Result
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import RuleError
 from tag_policy.model.text import clean
-from tag_policy.reporting import message as reporting
+from tag_policy.reporting import sns_message as reporting
 from tag_policy.reporting.report import MOST_KEPT, Outcomes, Report, Severity, Tally, summary
 from tests.support.builders import NOW, mark, outcome, ref, report
 

@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from tag_policy.model import LIMIT, Launch, Mode, PrincipalKind, Remedy, Result, RuleError
-from tag_policy.reporting import message as reporting
+from tag_policy.model.assignment import Mode
+from tag_policy.model.launch import Launch, PrincipalKind
+from tag_policy.model.outcome import LIMIT, Result
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import RuleError
+from tag_policy.reporting import sns_message as reporting
 from tag_policy.reporting.report import Tally
 from tests.support.builders import outcome, ref, report
 

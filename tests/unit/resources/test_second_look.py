@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tag_policy.model import Verdict
+from tag_policy.model.finding import Verdict
 from tag_policy.resources.second_look import Seen
 from tests.support.builders import DEFAULT_RULES, NOW, evaluate, instance, mark, settings
 

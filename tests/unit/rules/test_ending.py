@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tag_policy.model import LIMIT, PART, Code, Finding, Instance, Remedy, Result, UntaggedAction
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import Instance
+from tag_policy.model.outcome import LIMIT, PART, Result
+from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.rules.limits import within_limits
 from tests.support.builders import (
     DEFAULT_RULES,

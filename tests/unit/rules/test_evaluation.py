@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import Action, Code, Finding, Instance, Remedy, Rule, UntaggedAction
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import Instance
+from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
 from tests.support.builders import (
     CREATED_BY,

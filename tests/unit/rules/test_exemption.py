@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tag_policy.model import Code, Remedy
+from tag_policy.model.finding import Code
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.tag_text import trimmed
 from tag_policy.rules.dates import read_date
 from tag_policy.rules.exemption import (

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import Mark, UntaggedAction
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import UntaggedAction
 from tag_policy.rules.mark import Announcing, due_at, read_mark, trusted
 from tests.support.builders import NOW, mark
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model import Action, Rule
+from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
 from tag_policy.rules import table as rules
 from tests.support.builders import DEFAULT_RULES

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tag_policy import handler
-from tag_policy.model import Scope
+from tag_policy.model.assignment import Scope
 from tag_policy.triggers.sqs_batch import read
 from tests.support.builders import HOME, settings
 

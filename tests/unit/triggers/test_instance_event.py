@@ -15,7 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.triggers.eventbridge import InstanceEvent, InstanceEventError, read_instance_event
+from tag_policy.triggers.instance_event import (
+    InstanceEvent,
+    InstanceEventError,
+    read_instance_event,
+)
 from tests.support.builders import HOME
 
 EVENTS = Path(__file__).parents[1] / "events"

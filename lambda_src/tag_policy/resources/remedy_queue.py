@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tag_policy.aws.errors import Refusal, is_about_one, refusal_of
-from tag_policy.model import ENDINGS, Finding, Outcome, Remedy, Result
+from tag_policy.model.ending import ENDINGS
+from tag_policy.model.finding import Finding
+from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
 
 BATCH_SIZE = 200
 """Instances a call. AWS takes 1,000 and advises smaller batches.

@@ -4,12 +4,14 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tag_policy.model import LIMIT, PART, TOO_SLOW, Mode, Outcome, Remedy, Result
+from tag_policy.model.assignment import Mode
+from tag_policy.model.outcome import LIMIT, PART, TOO_SLOW, Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.schedule import next_run
-from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
 from tag_policy.reporting.report import Report, Severity, counts
-from tag_policy.reporting.wording import WORDING
+from tag_policy.reporting.wording import ENDING_WORDING, WORDING
 
 NAME_LIMIT = 64
 """Characters of the name of an instance."""
@@ -20,14 +22,6 @@ MOST_PROBLEMS = 20
 
 _MANY = 4
 """Instances that wait for the same, from which on they are named in one line."""
-
-_NOT_DONE = {
-    (Result.FAILED, Remedy.TERMINATE): "not terminated",
-    (Result.FAILED, Remedy.STOP): "not stopped",
-    # Deferred with AWS's code is a call that AWS may have carried out.
-    (Result.DEFERRED, Remedy.TERMINATE): "termination not confirmed",
-    (Result.DEFERRED, Remedy.STOP): "stop not confirmed",
-}
 
 _NOT_TRIED = frozenset({"", LIMIT, PART, TOO_SLOW})
 """The codes of deferred ends for which no call was made, or none that may have been carried out."""
@@ -212,9 +206,12 @@ def _what(outcome: Outcome) -> str:
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
-    never_tried = outcome.result is Result.DEFERRED and outcome.code in _NOT_TRIED
-    result = Result.FAILED if never_tried else outcome.result
-    return _NOT_DONE.get((result, finding.remedy), "")
+    ending = ENDING_WORDING.get(finding.remedy)
+    if ending is None or outcome.result not in (Result.FAILED, Result.DEFERRED):
+        return ""
+    # Deferred with AWS's code is a call that AWS may have carried out.
+    tried = outcome.result is Result.DEFERRED and outcome.code not in _NOT_TRIED
+    return ending.not_confirmed if tried else ending.not_done
 
 
 def _tail(report: Report, left_out: int) -> Iterator[str]:

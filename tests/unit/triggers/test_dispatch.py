@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tag_policy.model import Assignment, Mode, Scope, Trigger
-from tag_policy.triggers.event import read_event
+from tag_policy.model.assignment import Assignment, Mode, Scope, Trigger
+from tag_policy.triggers.dispatch import read_event
 from tag_policy.triggers.request import EventError, SweepRequest
 from tests.support.builders import HOME, settings
 

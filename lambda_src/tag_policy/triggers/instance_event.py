@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of
-from tag_policy.model import INSTANCE_ID, TagPolicyError
-from tag_policy.model.printable import printable
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.instance import INSTANCE_ID
 from tag_policy.model.target import Target
+from tag_policy.model.text import printable
 
 _SHOWN = 100
 """Characters that an error shows of what it is about."""

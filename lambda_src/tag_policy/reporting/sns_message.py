@@ -5,10 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tag_policy.model import ENDINGS, Mode, Outcome, Result
+from tag_policy.model.assignment import Mode
+from tag_policy.model.ending import ENDINGS
+from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.schedule import next_run
-from tag_policy.model.tags import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean, cleaned
+from tag_policy.reporting.email import (
+    MOST_PROBLEMS,
+    MOST_RULE_ERRORS,
+    NAME_LIMIT,
+    plural,
+    text,
+    verdict,
+)
 from tag_policy.reporting.report import (
     MOST_KEPT,
     Outcomes,
@@ -16,14 +26,6 @@ from tag_policy.reporting.report import (
     counts,
     summaries_by_vpc,
     summary,
-)
-from tag_policy.reporting.text import (
-    MOST_PROBLEMS,
-    MOST_RULE_ERRORS,
-    NAME_LIMIT,
-    plural,
-    text,
-    verdict,
 )
 from tag_policy.reporting.wording import WORDING
 

@@ -1,14 +1,14 @@
-"""The kinds of rules: what each action takes as its default, and where a missing value comes from.
+"""The actions of rules: what each takes as its default, and where a missing value comes from.
 
-A new kind is a member of ``model.Action``, a row here, a rule of ``tests/rules.json`` and a
-validation of ``variable "rules"``.
+What a new one touches: ``Action`` in model/rule.py, a row here, ``variable "rules"`` in
+variables.tf, tests/rules.json, README.md.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tag_policy.model import Action, Rule
+from tag_policy.model.rule import Action, Rule
 from tag_policy.rules import functions
 
 UNKNOWN_CREATOR = "Undefined"

@@ -1,0 +1,80 @@
+"""What is not as the rules say."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tag_policy.model.instance import InstanceRef
+from tag_policy.model.launch import Launch
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import Remedy
+
+
+class Code(StrEnum):
+    """What kind of finding it is; programs go by this, and not by sentences."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    UNTAGGED = "untagged"
+    PROTECTED = "protected"
+    STOPPED_ALREADY = "stopped-already"
+    TOO_YOUNG = "too-young"
+    ANNOUNCED = "announced"
+    NO_LONGER_DUE = "no-longer-due"
+    ANOTHER_ENGINE = "another-engine"
+    MARKER_TAKEN = "marker-taken"
+    REFUSED_BY_LOCK = "refused-by-lock"
+    EXEMPTION_UNREADABLE = "exemption-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as the rules say, and the remedy that they ask for.
+
+    ``tag_key`` and ``value`` belong to ``Remedy.TAG``; a ``value`` of None is the launching user,
+    still to be looked up, and ``fallback`` is what is written when there is none to be found. With
+    ``Remedy.UNMARK`` they are the tag to delete, which is deleted with this value only.
+
+    ``mark`` is what ``Remedy.MARK`` announces. With ``Remedy.STOP`` and ``Remedy.TERMINATE`` it is
+    the mark that has to be written first, in the tag ``tag_key``, because there is no grace period;
+    None where the instance has one that counts.
+
+    ``absent_keys`` are the tag keys on whose absence alone the finding rests: while the instance
+    has none of them, and is not exempt, it stays true, whatever becomes of other tags. None where
+    it rests on more, so that only looking at the whole instance can tell.
+
+    ``violation`` is False when a tag is filled that nobody requires. ``owner`` is who launched the
+    instance, by its tags or by CloudTrail, or empty where neither says it. ``launch`` proves a
+    value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
+    be; ``detail_refused`` is AWS's code where it could not.
+    """
+
+    instance: InstanceRef
+    remedy: Remedy
+    code: Code
+    reason: str
+    violation: bool = True
+    tag_key: str = ""
+    value: str | None = None
+    fallback: str = ""
+    mark: Mark | None = None
+    absent_keys: frozenset[str] | None = None
+    owner: str = ""
+    launch: Launch | None = None
+    detail_tag: tuple[str, str] | None = None
+    detail_refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of an instance.
+
+    An exempt instance is not judged, which is not the same as being in perfect order.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    exempt: bool = False
+
+    @property
+    def compliant(self) -> bool:
+        """Whether the instance was judged, and needs nothing."""
+        return not self.exempt and not self.findings

@@ -1,0 +1,49 @@
+"""What became of a finding."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tag_policy.model.finding import Finding
+
+
+class Result(StrEnum):
+    """What became of a finding. In audit mode: what would have become of it."""
+
+    TERMINATED = "terminated"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    MARKED = "marked"
+    UNMARKED = "unmarked"
+    NOTIFIED = "notified"
+    LEFT = "left"
+    TAGGED = "tagged"
+
+
+LIMIT = "Limit"
+"""The code of an outcome that was held back because the run would have ended too many instances."""
+
+PART = "Part"
+"""The code of an outcome that was held back because the run has seen only a part of everything."""
+
+TOO_SLOW = "TooSlow"
+"""The code of an outcome whose call was not made, because no look right before it was possible."""
+
+CREATOR_UNREADABLE = "creator-unreadable"
+"""The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
+
+CREATOR_NOT_LOOKED_UP = "creator-not-looked-up"
+"""The code of an outcome that waits for a creator, where no schedule will look it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a finding; ``detail`` says why it was not remedied.
+
+    ``code`` is AWS's own, or one of those above; what has one is never told as ALL WELL.
+    """
+
+    finding: Finding
+    result: Result
+    detail: str = ""
+    code: str = ""

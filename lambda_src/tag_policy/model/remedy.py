@@ -1,0 +1,31 @@
+"""What a finding, or an instance without tags, may call for."""
+
+from enum import StrEnum
+
+
+class UntaggedAction(StrEnum):
+    """What happens to an instance that has no tags at all."""
+
+    TERMINATE = "terminate"
+    STOP = "stop"
+    NOTIFY = "notify"
+    REMEDIATE = "remediate"
+
+
+class Remedy(StrEnum):
+    """What a finding asks for.
+
+    ``MARK`` and ``UNMARK`` announce that an instance will be stopped or terminated, and take that
+    back. ``NOTIFY`` reports an instance without tags that is not to be touched, ``LEAVE`` something
+    that the engine may not touch, so that a person has to look. ``WAIT`` is nothing for now: the
+    instance is too young, or its time has not come.
+    """
+
+    TAG = "tag"
+    MARK = "mark"
+    UNMARK = "unmark"
+    TERMINATE = "terminate"
+    STOP = "stop"
+    NOTIFY = "notify"
+    LEAVE = "leave"
+    WAIT = "wait"
