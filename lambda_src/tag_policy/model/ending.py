@@ -30,9 +30,11 @@ ENDINGS = (
 )
 """Everything that ends an instance, gentlest first. Nothing else ends one.
 
-What follows elsewhere: the call in resources/ending.py and the order in resources/remediation.py
-(mypy asks for both), what is said of it in reporting/wording.py, iam.tf,
-metrics.tf, dashboard.tf and queries.tf.
+What follows elsewhere: the names in remedy.py and outcome.py; the call in resources/ending.py, the
+order in resources/remediation.py and the look in resources/second_look.py (mypy asks for these);
+what is said of it in reporting/wording.py; variables.tf, iam.tf, metrics.tf, dashboard.tf and
+queries.tf. One that EC2 shows in another field than the state: instance.py, resources/instance.py,
+and aws/fast/parser.py, which reads no more of an instance than is asked for.
 """
 
 ENDING_OF_REMEDY = {ending.remedy: ending for ending in ENDINGS}

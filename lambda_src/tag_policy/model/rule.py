@@ -1,4 +1,8 @@
-"""A rule, as the rules table states it."""
+"""A rule, as the rules table states it.
+
+What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py, rules/evaluation.py,
+``variable "rules"`` in variables.tf and ``seeded_items`` in rules.tf, tests/rules.json, README.md.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

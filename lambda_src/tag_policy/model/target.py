@@ -1,4 +1,8 @@
-"""Where resources are judged."""
+"""Where resources are judged.
+
+What makes one: handler.py. What another would touch: aws/clients.py, settings.py, iam.tf, main.tf,
+triggers.tf and variables.tf.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,8 @@
-"""What is said about a result, once: for e-mail, subject, page, JSON and attributes."""
+"""What is said about a result, once: for e-mail, subject, page, JSON and attributes.
+
+A ``Result`` is what became of a finding. What a finding is about, its ``Code``, needs no words
+here: its reason says it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

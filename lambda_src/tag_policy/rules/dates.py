@@ -1,4 +1,4 @@
-"""Dates as tags hold them. Pure."""
+"""Reading a date that stands in the tag of an instance. Pure."""
 
 import re
 from datetime import date
