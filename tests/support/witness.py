@@ -219,7 +219,8 @@ class Witness:
         ):
             return False
         if not settings.grace_period:
-            return tags.keys() <= set(settings.former_marker_tag_keys)
+            ours = all(engine_of(value) in (run.engine, "") for value in tags.values())
+            return ours and tags.keys() <= set(settings.former_marker_tag_keys)
         match = _FINAL.fullmatch(tags.get(settings.marker_tag_key, ""))
         told = self.ledger.announcements(instance_id, run.engine)
         if match is None or match[1] != run.engine or match[2] != action or not told:
