@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -217,6 +218,41 @@ def test_the_seconds_of_a_run_are_those_that_it_took() -> None:
     summary = this.carry_out(lambda of: of.context.clock.sleep(12.34))
 
     assert summary["seconds"] == 12.3
+
+
+# What people know already
+
+
+def told_of_an_untagged_instance(aws: SmallAws) -> bool:
+    """Sweep an instance that is only to be reported; return whether a message names it."""
+    aws.published.clear()
+    untagged = listed(aws, ONE)
+    this = engine(aws, untagged_action="notify")
+    with suppress(RunError):
+        this.carry_out(lambda of: of.remedy(of.judge([untagged], lambda: False)))
+    return ONE in "".join(message["Message"] for message in aws.published)
+
+
+def test_what_a_delivered_message_has_named_is_named_by_no_sweep_of_the_same_day() -> None:
+    aws = small_aws()
+
+    assert [told_of_an_untagged_instance(aws) for _ in range(3)] == [True, False, False]
+
+
+def test_what_a_refused_message_has_named_is_named_by_the_next_sweep() -> None:
+    aws = small_aws(failing={"Publish": [refusal("AuthorizationError", 403)]})
+
+    assert [told_of_an_untagged_instance(aws) for _ in range(3)] == [False, True, False]
+
+
+def test_a_message_that_is_refused_once_does_not_make_what_is_known_new() -> None:
+    aws = small_aws()
+    assert told_of_an_untagged_instance(aws)
+    aws.failing["Publish"] = [refusal("AuthorizationError", 403)]
+    with pytest.raises(RunError):
+        engine(aws).carry_out(lambda of: of.problem("a VPC does not exist"))
+
+    assert not told_of_an_untagged_instance(aws)
 
 
 # What may be ended

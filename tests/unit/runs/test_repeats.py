@@ -120,7 +120,15 @@ def test_what_an_audit_would_do_is_told_once_because_it_never_comes_about() -> N
     aws = SmallAws()
 
     assert [run(aws, [TAGGED], mode=Mode.AUDIT) for _ in range(2)] == [[False], [True]]
-    assert run(aws, [FAILED]) == [False], "an audit's findings are no run's"
+
+
+def test_what_an_audit_has_told_is_told_by_a_run_too_and_neither_forgets_for_the_other() -> None:
+    aws = SmallAws()
+
+    assert run(aws, [FAILED], mode=Mode.AUDIT) == [False]
+    assert run(aws, [FAILED]) == [False]
+    assert run(aws, [], mode=Mode.AUDIT) == []
+    assert run(aws, [FAILED]) == [True]
 
 
 @pytest.mark.parametrize(
@@ -197,12 +205,15 @@ def test_what_no_message_had_room_for_is_not_known() -> None:
 def test_a_run_that_ended_before_it_had_loaded_forgets_nothing() -> None:
     """Such as one that cannot read the rules."""
     aws = SmallAws()
-    run(aws, [FAILED])
+    other = replace(FAILED, code="RequestTimeout")
+    run(aws, [FAILED, other])
 
     of = context(aws, SWEEP, clock=SimulatedClock(NOW))
-    Repeats(of, Memory(aws.clients, STATE_TABLE), Unchanged.DAILY).remember()
+    not_loaded = Repeats(of, Memory(aws.clients, STATE_TABLE), Unchanged.DAILY)
+    not_loaded.told([FAILED])
+    not_loaded.remember()
 
-    assert run(aws, [FAILED]) == [True]
+    assert run(aws, [FAILED, other]) == [True, True]
 
 
 def test_where_nothing_has_changed_nothing_is_written() -> None:
