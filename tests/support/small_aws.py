@@ -6,7 +6,7 @@ fail. Ending instances is not a part of it: that is tested against moto, where i
 
 # ruff: noqa: N803 (the names of AWS's parameters)
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -60,6 +60,8 @@ class SmallAws:
 
     ``calls`` are the operations in the order in which they were asked for, ``failing`` the errors
     that the next calls of an operation end with, where None is for one that is answered.
+    ``on_call`` is told of each call as it arrives, ``refused`` are instances of which AWS Config
+    takes no evaluation.
     """
 
     instances: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -72,6 +74,9 @@ class SmallAws:
     brought_back: dict[str, int] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     failing: dict[str, list[Exception | None]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    page_size: int = 1_000
+    on_call: Callable[[str], None] = lambda _: None
 
     @property
     def clients(self) -> Clients:
@@ -111,6 +116,7 @@ class SmallAws:
 
     def _asked(self, operation: str) -> None:
         self.calls.append(operation)
+        self.on_call(operation)
         errors = self.failing.get(operation)
         error = errors.pop(0) if errors else None
         if error is not None:
@@ -121,16 +127,19 @@ class SmallAws:
     def describe_instances(
         self,
         Filters: Sequence[Mapping[str, Any]] = (),
+        NextToken: str = "0",
         **_: Any,
     ) -> dict[str, Any]:
-        """Return the instances for which all filters hold, in one page."""
+        """Return a page of the instances for which all filters hold."""
         self._asked("DescribeInstances")
         found = [
             one | {"Tags": [{"Key": k, "Value": v} for k, v in one["Tags"].items()]}
             for one in self.instances.values()
             if all(_holds(one, condition) for condition in Filters)
         ]
-        return {"Reservations": [{"Instances": found}]}
+        start, end = int(NextToken), int(NextToken) + self.page_size
+        following = {"NextToken": str(end)} if end < len(found) else {}
+        return {"Reservations": [{"Instances": found[start:end]}], **following}
 
     def get_paginator(self, _operation: str) -> Any:
         """Return what asks for VPCs: nothing else is asked for with a paginator."""
@@ -224,8 +233,9 @@ class SmallAws:
         self._asked("PutEvaluations")
         if not ResultToken or not 0 < len(Evaluations) <= 100:
             raise refusal("InvalidParameterValueException")
-        self.evaluations += Evaluations
-        return {"FailedEvaluations": []}
+        refused = [one for one in Evaluations if one["ComplianceResourceId"] in self.refused]
+        self.evaluations += [one for one in Evaluations if one not in refused]
+        return {"FailedEvaluations": refused}
 
 
 def _holds(instance: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:

@@ -138,6 +138,18 @@ def test_where_config_cannot_be_told_instances_are_put_right_all_the_same() -> N
     assert aws.tags(ONE)["ProjectCode"] == "Proj007"
 
 
+def test_what_config_does_not_take_fails_the_run_and_is_named() -> None:
+    aws = small_aws(refused={TWO})
+    aws.add(ONE, FINE)
+    aws.add(TWO, FINE)
+
+    this = run(aws, ALL)
+
+    assert told(aws) == {ONE: "COMPLIANT"}
+    assert this.report.failed
+    assert this.report.problems == [f"AWS Config did not take what {TWO} are"]
+
+
 def test_where_one_is_asked_about_an_instance_without_tags_is_left_to_the_run_about_all() -> None:
     aws = small_aws()
     aws.add(ONE)

@@ -1,6 +1,7 @@
 """The sweep: everything is looked at, or it is said what was not."""
 
 import gc
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -104,6 +105,34 @@ def test_after_three_quarters_of_the_time_the_rest_is_left_and_nothing_is_ended(
     assert list(this.report.problems) == ([TIME_WAS_UP] if is_late else [])
 
 
+def test_a_listing_that_is_given_up_between_two_instances_ends_nothing_either() -> None:
+    """Where there is no time for all, the rest is listed in parts, each run in another order."""
+    clock = SimulatedClock(NOW)
+    aws = small_aws(page_size=1)
+    this = engine(aws, clock)
+    drawn = _drawn("0123456789abcdef", this.context.request_id)
+    seen, unseen = (f"i-000000000000000{digit}" for digit in (drawn[0], drawn[-1]))
+    aws.add(seen, FINE)
+    aws.add(unseen)
+
+    def part_takes_long(operation: str) -> None:
+        if operation == "DescribeInstances" and aws.calls.count(operation) > 2:
+            clock.sleep(200)
+
+    aws.on_call = part_takes_long
+    judged: list[str] = []
+
+    def note(instance: Instance, _: Verdict) -> None:
+        judged.append(instance.ref.instance_id)
+        clock.sleep(400)
+
+    list(judge_all(this, note))
+
+    assert judged == [seen]
+    assert this.may_not_end
+    assert this.report.problems == [TIME_WAS_UP]
+
+
 def test_what_was_seen_of_a_part_is_put_right_and_not_ended() -> None:
     aws = small_aws()
     aws.add(ONE, {"CreatedBy": "ann"})
@@ -125,15 +154,20 @@ def test_garbage_is_collected_as_before_whatever_becomes_of_a_sweep(
 ) -> None:
     """The process lives on, and deals with other events."""
     before = gc.get_threshold()
+    gc.set_threshold(1_234, 5, 6)
+    meanwhile: list[tuple[int, int, int]] = []
     aws = small_aws(failing={"DescribeInstances": [error]})
+    aws.on_call = lambda _: meanwhile.append(gc.get_threshold())
 
-    if error is None:
-        sweep(engine(aws))
-    else:
-        with pytest.raises(ZeroDivisionError):
+    try:
+        with nullcontext() if error is None else pytest.raises(ZeroDivisionError):
             sweep(engine(aws))
+        afterwards = gc.get_threshold()
+    finally:
+        gc.set_threshold(*before)
 
-    assert gc.get_threshold() == before
+    assert afterwards == (1_234, 5, 6)
+    assert meanwhile[-1] == (500_000, 5, 6), "less often while instances are listed"
 
 
 def test_each_run_draws_an_order_of_its_own_and_leaves_no_digit_out() -> None:
