@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from tag_policy.handler import RunError
 from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
-from tag_policy.runs.memory import Memory, MemoryFailedError, Told
+from tag_policy.runs.memory import Memory, Told
 from tests.integration.conftest import Engine, shared_clients
 from tests.support.acts import Person
 from tests.support.builders import NOW
@@ -35,36 +34,6 @@ def test_what_is_remembered_is_there_again_however_much_it_is(engine: Engine) ->
     memory.remember_told(told)
 
     assert memory.last_told(told.keys() | {"i-00000000000fffff"}) == told
-
-
-def test_what_dynamodb_leaves_unprocessed_is_asked_for_again_and_not_for_ever() -> None:
-    clients = shared_clients()
-    memory = Memory(clients, "state")
-    item = {"Key": {"S": "announced#i-1"}, "Time": {"S": NOW.isoformat()}, "Mark": {"S": "m"}}
-    left = {"state": {"Keys": [{"Key": {"S": "announced#i-1"}}]}}
-    with Stubber(clients.dynamodb) as stub:
-        stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": left})
-        stub.add_response("batch_get_item", {"Responses": {"state": [item]}})
-        assert memory.last_told(["i-1"]) == {"i-1": Told(NOW, "m")}
-        for _ in range(5):
-            stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": left})
-        with pytest.raises(MemoryFailedError):
-            memory.last_told(["i-1"])
-
-
-def test_what_dynamodb_does_not_take_is_written_again_and_not_for_ever() -> None:
-    clients = shared_clients()
-    memory = Memory(clients, "state")
-    left = {"state": [{"PutRequest": {"Item": {"Key": {"S": "announced#i-1"}}}}]}
-    with Stubber(clients.dynamodb) as stub:
-        stub.add_response("batch_write_item", {"UnprocessedItems": left})
-        stub.add_response("batch_write_item", {"UnprocessedItems": {}}, {"RequestItems": left})
-        memory.remember_told({"i-1": Told(NOW, "m")})
-        stub.assert_no_pending_responses()
-        for _ in range(5):
-            stub.add_response("batch_write_item", {"UnprocessedItems": left})
-        with pytest.raises(MemoryFailedError):
-            memory.remember_told({"i-1": Told(NOW, "m")})
 
 
 def announced_time(engine: Engine, instance: str) -> Any:

@@ -5,13 +5,9 @@ from typing import Any
 import pytest
 
 from tag_policy.handler import RunError
-from tag_policy.model.outcome import LIMIT, Result
-from tag_policy.model.remedy import Remedy
 from tag_policy.reporting import report
-from tag_policy.runs import repeats
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
-from tests.support.builders import outcome
 from tests.support.calls import AwsError, failing
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
@@ -222,12 +218,3 @@ def test_a_run_that_cannot_read_the_rules_forgets_nothing(engine: Engine) -> Non
 
     told = [email.text for email in engine.emails() if untagged in email.text]
     assert len(told) == 1
-
-
-def test_another_remedy_is_another_finding() -> None:
-    stop, terminate = (
-        outcome(Result.DEFERRED, remedy=remedy, tag_key="", value=None, code=LIMIT)
-        for remedy in (Remedy.STOP, Remedy.TERMINATE)
-    )
-
-    assert repeats._digest(stop) != repeats._digest(terminate)

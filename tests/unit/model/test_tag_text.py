@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
 
 UNSEEN = st.text(
@@ -68,11 +67,6 @@ def test_trimming_takes_what_cannot_be_seen_from_both_edges_and_nothing_else(
 def test_blank_is_what_trimming_leaves_nothing_of_and_all_that_python_strips(value: str) -> None:
     assert is_blank(value) == (trimmed(value) == "")
     assert is_blank(value) or value.strip()
-
-
-@given(st.text(st.characters(codec="ascii")))
-def test_keys_that_differ_only_in_case_are_one_to_iam(key: str) -> None:
-    assert as_iam_compares(key.upper()) == as_iam_compares(key.lower()) == as_iam_compares(key)
 
 
 @given(st.text(), st.integers(5, 50))

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model.error import TagPolicyError
-from tag_policy.model.text import LINE_LIMIT, clean, cleaned
+from tag_policy.model.text import clean, cleaned
 
 UNPRINTABLE = {
     "line feed": "\n",
@@ -82,15 +81,3 @@ def form(value: Any) -> Any:
             return [form(inner) for inner in value]
         case _:
             return type(value)
-
-
-@given(anything)
-def test_an_error_of_ours_is_one_line_whatever_it_quotes(text: str) -> None:
-    said = str(TagPolicyError(f"it is {text}"))
-
-    assert said.isprintable()
-    assert said == clean(f"it is {text}", LINE_LIMIT)
-
-
-def test_an_error_of_ours_is_cut() -> None:
-    assert len(str(TagPolicyError("x" * 10**6))) == LINE_LIMIT

@@ -29,40 +29,6 @@ def test_an_empty_event_is_a_full_sweep() -> None:
     assert read_event({}, settings(), HOME) == sweep_of(Trigger.MANUAL, Scope.ALL, BOTH)
 
 
-def test_a_manual_event_may_narrow_the_sweep_and_make_it_safer() -> None:
-    event = {"vpc_ids": ["vpc-0def"], "mode": "audit"}
-
-    narrowed = sweep_of(Trigger.MANUAL, Scope.SOME, ("vpc-0def",), Mode.AUDIT)
-    assert read_event(event, settings(), HOME) == narrowed
-
-
-def test_a_manual_event_that_names_every_vpc_is_a_full_sweep() -> None:
-    request = read_event({"vpc_ids": list(reversed(BOTH))}, settings(), HOME)
-
-    assert isinstance(request, SweepRequest)
-    assert request.assignment.scope is Scope.ALL
-
-
-@pytest.mark.parametrize("narrowing", [{"mode": "audit"}, {"vpc_ids": ["vpc-0def"]}])
-def test_a_scheduled_event_that_asks_for_less_is_refused_because_eventbridge_sends_none(
-    narrowing: dict[str, object],
-) -> None:
-    event = json.loads((EVENTS / "scheduled.json").read_text())
-
-    with pytest.raises(EventError, match="EventBridge never sends"):
-        read_event(event | narrowing, settings(), HOME)
-
-
-def test_what_is_deployed_to_audit_cannot_be_told_to_enforce() -> None:
-    with pytest.raises(EventError, match="deployed to audit only"):
-        read_event({"mode": "enforce"}, settings(mode="audit"), HOME)
-
-
-def test_a_vpc_that_is_not_configured_is_refused() -> None:
-    with pytest.raises(EventError, match=r"'vpc-0bad'.*expected some of vpc-abc123c1, vpc-0def"):
-        read_event({"vpc_ids": ["vpc-0def", "vpc-0bad"]}, settings(), HOME)
-
-
 @pytest.mark.parametrize(
     "event",
     [

@@ -1,0 +1,112 @@
+"""Every module of the function has a unit test by its name."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tag_policy
+
+NOT_YET = frozenset(
+    {
+        "creators/answers.py",
+        "creators/attribution.py",
+        "creators/cloudtrail.py",
+        "creators/search.py",
+        "creators/window.py",
+        "resources/ending.py",
+        "resources/instance.py",
+        "resources/marks.py",
+        "resources/remediation.py",
+        "resources/remedy_queue.py",
+        "resources/writing.py",
+        "rules/actions.py",
+        "rules/limits.py",
+        "rules/untagged.py",
+    }
+)
+"""Modules that lack their test for now: exactly those, so that this has to be emptied."""
+
+PACKAGE = Path(tag_policy.__file__).parent
+TESTS = Path(__file__).parent
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def has_behaviour(source: str) -> bool:
+    """Tell whether a module has a function, or a method, that does anything."""
+    return any(_does_something(node) for node in ast.walk(ast.parse(source)))
+
+
+def _does_something(node: ast.AST) -> bool:
+    """Tell whether a node is a definition with more in it than words, as a Protocol's have."""
+    return isinstance(node, DEFINITIONS) and not all(
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        for statement in node.body
+    )
+
+
+def place_of_test(module: str) -> str:
+    """Return the file in which a module is tested, both below their roots.
+
+    A folder in a room is a part of the name: ``aws/fast/parser.py`` is tested in
+    ``aws/test_fast_parser.py``.
+    """
+    *folders, name = Path(module).parts
+    return "/".join((*folders[:1], "_".join(("test", *folders[1:], name))))
+
+
+def modules() -> Iterator[str]:
+    """Yield the modules that do anything, below the root of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if has_behaviour(path.read_text(encoding="utf-8")):
+            yield path.relative_to(PACKAGE).as_posix()
+
+
+MODULES = list(modules())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_a_unit_test_by_its_name(module: str) -> None:
+    path = TESTS / place_of_test(module)
+    has_one = path.is_file() and "def test_" in path.read_text(encoding="utf-8")
+
+    if module in NOT_YET:
+        assert not has_one, f"{module} has its test now: take it out of NOT_YET"
+    else:
+        assert has_one, f"{module} lacks its unit test: tests/unit/{place_of_test(module)}"
+
+
+def test_what_lacks_its_test_for_now_is_a_module_that_there_is() -> None:
+    assert set(MODULES) >= NOT_YET
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f():\n    return 1", True),
+        ("class A:\n    def f(self):\n        self.a = 1", True),
+        ('class A:\n    def f(self):\n        """Say."""\n        raise ValueError', True),
+        ("if True:\n    async def f():\n        await g()", True),
+        ('"""A docstring."""\nX = {1: 2}', False),
+        ("class A(StrEnum):\n    B = 'b'", False),
+        ("@dataclass\nclass A:\n    b: int = 1", False),
+        ('class AError(Exception):\n    """Words."""', False),
+        ('class A(Protocol):\n    def f(self):\n        """Words."""\n        ...', False),
+        ("", False),
+    ],
+)
+def test_only_what_does_something_needs_a_test(source: str, expected: bool) -> None:
+    assert has_behaviour(source) is expected
+
+
+@pytest.mark.parametrize(
+    ("module", "place"),
+    [
+        ("handler.py", "test_handler.py"),
+        ("runs/engine.py", "runs/test_engine.py"),
+        ("aws/fast/parser.py", "aws/test_fast_parser.py"),
+    ],
+)
+def test_a_test_lies_in_the_room_of_its_module(module: str, place: str) -> None:
+    assert place_of_test(module) == place
