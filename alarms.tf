@@ -1,6 +1,8 @@
 # Alarms, to the topic.
 
 locals {
+  alarm_actions = concat([local.made_topic_arn], local.monitoring.alarm_actions)
+
   what_to_do = "What to do: docs/operations.md of the module, under the name of the alarm."
 
   metric_alarms = {
@@ -14,7 +16,7 @@ locals {
     }
     limits = {
       metric      = "HeldBack"
-      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (limits), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm ends with the first complete sweep that is within its limits. ${local.what_to_do}"
+      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (max_destructive), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm ends with the first complete sweep that is within its limits. ${local.what_to_do}"
     }
   }
 
@@ -26,20 +28,20 @@ locals {
   is_hourly    = can(regex("^cron\\(\\S+ \\* [*?] \\* [*?] \\*\\)$", var.schedule_expression))
   is_daily     = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", var.schedule_expression))
   silence_seconds = (
-    var.silence_after_hours != null ? var.silence_after_hours * 3600
-    : local.rate_seconds > 0 ? 2 * local.rate_seconds + var.function.timeout_seconds
-    : local.is_hourly ? 2 * 3600 + var.function.timeout_seconds
+    local.monitoring.silence_after_hours != null ? local.monitoring.silence_after_hours * 3600
+    : local.rate_seconds > 0 ? 2 * local.rate_seconds + local.function.timeout_seconds
+    : local.is_hourly ? 2 * 3600 + local.function.timeout_seconds
     : local.is_daily ? 2 * 86400
     : 0
   )
   silence_period    = local.silence_seconds <= 86400 ? 300 : 3600
   silence_periods   = ceil(local.silence_seconds / local.silence_period)
-  has_silence_alarm = var.create_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_periods * local.silence_period <= 7 * 86400
+  has_silence_alarm = local.has_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_periods * local.silence_period <= 7 * 86400
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name        = "${var.name}-errors"
-  alarm_description = "A run of the Tag Policy Engine ${var.name} failed. The cause is in the log group ${aws_cloudwatch_log_group.this.name}; the next run tries again. ${local.what_to_do}"
+  alarm_description = "A run of the Tag Policy Engine ${var.name} failed. The cause is in the log group ${local.log_group_name}; the next run tries again. ${local.what_to_do}"
 
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
@@ -51,7 +53,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
 
-  alarm_actions = [local.topic_arn]
+  alarm_actions = local.alarm_actions
   tags          = var.tags
 }
 
@@ -59,7 +61,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count = local.has_events ? 1 : 0
 
   alarm_name        = "${var.name}-dead-letters"
-  alarm_description = "The Tag Policy Engine ${var.name} could not deal with an event. It is in the queue ${aws_sqs_queue.dead_letters[0].name}; why is in the log group ${aws_cloudwatch_log_group.this.name}. The schedule looks at its instance all the same. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} could not deal with an event. It is in the queue ${aws_sqs_queue.dead_letters[0].name}; why is in the log group ${local.log_group_name}. The schedule looks at its instance all the same. ${local.what_to_do}"
 
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
@@ -71,12 +73,12 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
 
-  alarm_actions = [local.topic_arn]
+  alarm_actions = local.alarm_actions
   tags          = var.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "of_metric" {
-  for_each = var.create_metrics ? local.metric_alarms : {}
+  for_each = local.has_metrics ? local.metric_alarms : {}
 
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = each.value.description
@@ -90,8 +92,8 @@ resource "aws_cloudwatch_metric_alarm" "of_metric" {
   threshold           = 0
   treat_missing_data  = "ignore" # between two runs it stays as it is
 
-  alarm_actions = [local.topic_arn]
-  ok_actions    = [local.topic_arn]
+  alarm_actions = local.alarm_actions
+  ok_actions    = local.alarm_actions
   tags          = var.tags
 }
 
@@ -99,7 +101,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-silence"
-  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the rule ${aws_cloudwatch_event_rule.schedule[0].name} is enabled, and what the log group ${aws_cloudwatch_log_group.this.name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the rule ${aws_cloudwatch_event_rule.schedule[0].name} is enabled, and what the log group ${local.log_group_name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
 
   evaluation_periods  = local.silence_periods
   comparison_operator = "LessThanThreshold"
@@ -126,7 +128,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
     }
   }
 
-  alarm_actions = [local.topic_arn]
-  ok_actions    = [local.topic_arn]
+  alarm_actions = local.alarm_actions
+  ok_actions    = local.alarm_actions
   tags          = var.tags
 }

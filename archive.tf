@@ -2,16 +2,16 @@
 # page to read for each run.
 
 locals {
-  keeps_reports     = var.report_bucket != null
-  creates_bucket    = try(var.report_bucket.create, false)
-  report_bucket     = local.creates_bucket ? aws_s3_bucket.reports[0].bucket : try(var.report_bucket.name, null)
-  report_bucket_arn = local.keeps_reports ? "arn:${data.aws_partition.current.partition}:s3:::${local.report_bucket}" : null
-  report_prefix     = try(var.report_bucket.prefix, "")
+  # The names of all accounts' buckets are one list: account and region keep ours apart.
+  bucket_name   = replace(lower("${var.name}-reports"), "_", "-")
+  made_bucket   = "${length(local.bucket_name) <= 35 ? local.bucket_name : "${substr(local.bucket_name, 0, 26)}-${substr(sha1(var.name), 0, 8)}"}-${local.account_id}-${local.region}"
+  report_bucket = local.creates_bucket ? local.made_bucket : try(var.report_bucket.name, null)
+  report_prefix = try(coalesce(var.report_bucket.prefix), "")
 
   # What the engine writes is below these keys, and nothing else is; reporting/archive.py has them too.
   report_keys = {
     for kind in ["runs", "findings", "pages", "history"] :
-    kind => "${local.report_prefix}${kind}/account=${data.aws_caller_identity.current.account_id}/region=${data.aws_region.current.id}/engine=${var.name}/"
+    kind => "${local.report_prefix}${kind}/account=${local.account_id}/region=${local.region}/engine=${var.name}/"
   }
 }
 
@@ -22,8 +22,15 @@ resource "aws_s3_bucket" "reports" {
   #checkov:skip=CKV2_AWS_62:Whoever wants to be told of a report subscribes to the topic.
   count = local.creates_bucket ? 1 : 0
 
-  bucket_prefix = "${replace(lower(substr(var.name, 0, 28)), "_", "-")}-reports-"
-  tags          = var.tags
+  bucket = local.made_bucket
+  tags   = var.tags
+
+  # Behind a depends_on of the whole module, account and region are known only after apply, and a
+  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  lifecycle {
+    ignore_changes       = [bucket]
+    replace_triggered_by = [aws_dynamodb_table.state.name]
+  }
 }
 
 resource "aws_s3_bucket_public_access_block" "reports" {
@@ -83,7 +90,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "reports" {
     filter {}
 
     expiration {
-      days = var.report_bucket.retention_days
+      days = coalesce(try(var.report_bucket.retention_days, null), 365)
     }
 
     # The history and the latest page are written anew by each sweep.
@@ -115,7 +122,7 @@ data "aws_iam_policy_document" "reports" {
     sid       = "NothingUnencrypted"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [local.report_bucket_arn, "${local.report_bucket_arn}/*"]
+    resources = [local.arns.bucket, "${local.arns.bucket}/*"]
 
     principals {
       type        = "*"

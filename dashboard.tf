@@ -1,11 +1,11 @@
 # The dashboard.
 
 locals {
-  has_dashboard = var.create_dashboard && var.create_metrics
+  has_dashboard = local.monitoring.dashboard
 
   console = lookup(
     { aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" },
-    data.aws_partition.current.partition,
+    local.partition,
     "console.aws.amazon.com",
   )
 
@@ -86,7 +86,7 @@ locals {
       period = 3600
       yAxis  = { left = { min = 0 } }
       annotations = {
-        horizontal = [{ label = "the run is ended", value = var.function.timeout_seconds, color = "#d62728" }]
+        horizontal = [{ label = "the run is ended", value = local.function.timeout_seconds, color = "#d62728" }]
       }
       metrics = [
         [local.metrics_namespace, "Seconds", { label = "seconds" }],
@@ -99,7 +99,7 @@ resource "aws_cloudwatch_dashboard" "this" {
   count = local.has_dashboard ? 1 : 0
 
   # Dashboards are the account's: the region keeps two regions of one account apart.
-  dashboard_name = "${var.name}-${data.aws_region.current.id}"
+  dashboard_name = "${var.name}-${local.region}"
   dashboard_body = jsonencode({
     start          = "-P14D"
     periodOverride = "inherit"
@@ -108,7 +108,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         {
           type = "alarm", x = 0, y = 0, width = 24, height = 3
           properties = {
-            title  = "Tag Policy Engine ${var.name}, ${data.aws_region.current.id}: alarms"
+            title  = "Tag Policy Engine ${var.name}, ${local.region}: alarms"
             alarms = values(local.alarm_arns)
           }
         },
@@ -116,7 +116,7 @@ resource "aws_cloudwatch_dashboard" "this" {
       [
         for index, widget in local.metric_widgets : {
           type       = "metric", x = index % 2 * 12, y = 3 + floor(index / 2) * 6, width = 12, height = 6
-          properties = merge({ region = data.aws_region.current.id, view = "timeSeries" }, widget)
+          properties = merge({ region = local.region, view = "timeSeries" }, widget)
         }
       ],
       [
@@ -124,12 +124,19 @@ resource "aws_cloudwatch_dashboard" "this" {
           type = "log", x = 0, y = 3 + ceil(length(local.metric_widgets) / 2) * 6, width = 24, height = 8
           properties = {
             title  = "Last findings"
-            region = data.aws_region.current.id
+            region = local.region
             view   = "table"
-            query  = "SOURCE '${aws_cloudwatch_log_group.this.name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, due, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+            query  = "SOURCE '${local.log_group_name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, due, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
           }
         },
       ],
     )
   })
+
+  # Behind a depends_on of the whole module, account and region are known only after apply, and a
+  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  lifecycle {
+    ignore_changes       = [dashboard_name]
+    replace_triggered_by = [aws_dynamodb_table.state.name]
+  }
 }

@@ -37,8 +37,21 @@ locals {
   }
 
   looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
+}
 
-  instance_arns = "arn:${data.aws_partition.current.partition}:ec2:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:instance/*"
+locals {
+  given_keys = {
+    dynamodb = {
+      sid     = "UseTheKeyOfTheRulesTable"
+      key_arn = try(var.rules_table.kms_key_arn, null)
+      actions = ["kms:Decrypt"]
+    }
+    sns = {
+      sid     = "UseTheKeyOfTheTopic"
+      key_arn = try(var.topic.kms_key_arn, null)
+      actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+    }
+  }
 }
 
 data "aws_iam_policy_document" "assume_role" {
@@ -55,12 +68,19 @@ data "aws_iam_policy_document" "assume_role" {
 
 resource "aws_iam_role" "this" {
   # Roles are global: the region keeps two regions of one account apart.
-  name                 = "${var.name}-${data.aws_region.current.id}"
+  name                 = "${var.name}-${local.region}"
   description          = "What the Tag Policy Engine ${var.name} may do (${var.mode})"
-  path                 = var.iam_path
+  path                 = local.role.path
   assume_role_policy   = data.aws_iam_policy_document.assume_role.json
-  permissions_boundary = var.permissions_boundary_arn
+  permissions_boundary = local.role.permissions_boundary_arn
   tags                 = var.tags
+
+  # Behind a depends_on of the whole module, account and region are known only after apply, and a
+  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  lifecycle {
+    ignore_changes       = [name]
+    replace_triggered_by = [aws_dynamodb_table.state.name]
+  }
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -74,7 +94,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = local.keys_that_fit >= length(local.locked_tag_keys)
-      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what attribution_details adds), and its policies have room for ${local.keys_that_fit} of this length. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), and its policies have room for ${local.keys_that_fit} of this length. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
     }
   }
 }
@@ -84,7 +104,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "ReadTheRules"
     actions   = ["dynamodb:Scan"]
-    resources = [local.rules_table_arn]
+    resources = [local.arns.rules]
   }
 
   # In audit mode, too: what was told is remembered, whoever acts on it.
@@ -94,7 +114,7 @@ data "aws_iam_policy_document" "this" {
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
     ]
-    resources = [local.state_table_arn]
+    resources = [local.arns.state]
   }
 
   statement {
@@ -123,7 +143,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "WriteTheTagsOfTheRules"
       actions   = ["ec2:CreateTags"]
-      resources = [local.instance_arns]
+      resources = [local.arns.instances]
 
       condition {
         test     = "ForAllValues:StringEquals"
@@ -176,7 +196,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "TakeBackTheMark"
       actions   = ["ec2:DeleteTags"]
-      resources = [local.instance_arns]
+      resources = [local.arns.instances]
 
       condition {
         test     = "ForAllValues:StringEquals"
@@ -199,7 +219,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "TerminateMarkedUntaggedInstances"
       actions   = ["ec2:TerminateInstances"]
-      resources = [local.instance_arns]
+      resources = [local.arns.instances]
 
       condition {
         test     = "StringLike"
@@ -225,7 +245,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "StopMarkedUntaggedInstances"
       actions   = ["ec2:StopInstances"]
-      resources = [local.instance_arns]
+      resources = [local.arns.instances]
 
       condition {
         test     = "StringLike"
@@ -255,7 +275,7 @@ data "aws_iam_policy_document" "this" {
         "ec2:StopInstances",
         "ec2:TerminateInstances",
       ]
-      resources = [local.instance_arns]
+      resources = [local.arns.instances]
 
       condition {
         test     = "Null"
@@ -281,7 +301,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.config_rule ? ["this"] : []
+    for_each = var.config_rule != "off" ? ["this"] : []
 
     content {
       sid       = "TellAwsConfig"
@@ -296,7 +316,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "KeepTheReport"
       actions   = ["s3:PutObject"]
-      resources = [for keys in local.report_keys : "${local.report_bucket_arn}/${keys}*"]
+      resources = [for keys in local.report_keys : "${local.arns.bucket}/${keys}*"]
     }
   }
 
@@ -306,7 +326,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "ReadTheNumbersOfEarlierRuns"
       actions   = ["s3:GetObject"]
-      resources = ["${local.report_bucket_arn}/${local.report_keys.history}history.json"]
+      resources = ["${local.arns.bucket}/${local.report_keys.history}history.json"]
     }
   }
 
@@ -319,7 +339,24 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "SeeThatThereAreNone"
       actions   = ["s3:ListBucket"]
-      resources = [local.report_bucket_arn]
+      resources = [local.arns.bucket]
+    }
+  }
+
+  # The keys of what is given. Whoever gives them has to let this role use them, in their policies.
+  dynamic "statement" {
+    for_each = { for name, given in local.given_keys : name => given if given.key_arn != null }
+
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = [statement.value.key_arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["${statement.key}.${local.region}.amazonaws.com"]
+      }
     }
   }
 
@@ -345,7 +382,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "PublishTheReport"
     actions   = ["sns:Publish"]
-    resources = [local.topic_arn]
+    resources = [local.arns.topic]
   }
 
   statement {
@@ -354,7 +391,7 @@ data "aws_iam_policy_document" "this" {
       "logs:CreateLogStream",
       "logs:PutLogEvents",
     ]
-    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    resources = ["${local.arns.log_group}:*"]
   }
 
   dynamic "statement" {
@@ -373,7 +410,7 @@ data "aws_iam_policy_document" "this" {
         variable = "kms:ViaService"
         values = [
           for service in compact(["dynamodb", "sns", local.has_events ? "sqs" : "", local.keeps_reports ? "s3" : ""]) :
-          "${service}.${data.aws_region.current.id}.amazonaws.com"
+          "${service}.${local.region}.amazonaws.com"
         ]
       }
     }

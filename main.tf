@@ -1,22 +1,16 @@
 # The function: its log group, the Lambda, where it says that an invocation failed.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
   shipped_package = "${path.module}/dist/tag_policy.zip"
-  package_file    = var.package == null ? local.shipped_package : var.package.filename
+  package_file    = try(var.package.s3_key, null) != null ? null : coalesce(try(var.package.filename, null), local.shipped_package)
   package_hash    = local.package_file == null ? var.package.source_code_hash : filebase64sha256(local.package_file)
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long a log is kept is the user's decision: function.log_retention_days.
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; kms_key_arn adds the user's key.
-  name              = "/aws/lambda/${var.name}"
-  retention_in_days = var.function.log_retention_days
+  name              = local.log_group_name
+  retention_in_days = local.function.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
@@ -38,18 +32,18 @@ resource "aws_lambda_function" "this" {
   source_code_hash = local.package_hash
 
   handler                        = "tag_policy.handler.lambda_handler"
-  runtime                        = var.function.runtime
-  architectures                  = [var.function.architecture]
-  memory_size                    = var.function.memory_mb
-  timeout                        = var.function.timeout_seconds
-  reserved_concurrent_executions = coalesce(var.function.reserved_concurrency, -1)
+  runtime                        = local.function.runtime
+  architectures                  = [local.function.architecture]
+  memory_size                    = local.function.memory_mb
+  timeout                        = local.function.timeout_seconds
+  reserved_concurrent_executions = coalesce(local.function.reserved_concurrency, -1)
 
   environment {
     variables = merge(
       {
         TAG_POLICY_RULES_TABLE     = local.rules_table_name
-        TAG_POLICY_STATE_TABLE     = aws_dynamodb_table.state.name
-        TAG_POLICY_TOPIC_ARN       = local.topic_arn
+        TAG_POLICY_STATE_TABLE     = local.state_table_name
+        TAG_POLICY_TOPIC_ARN       = local.arns.topic
         TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
         TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
         TAG_POLICY_MODE            = var.mode
@@ -59,50 +53,50 @@ resource "aws_lambda_function" "this" {
         TAG_POLICY_MARKER_TAG_KEY  = var.marker_tag_key
         TAG_POLICY_EXEMPT_TAG_KEY  = var.exempt_tag_key
         TAG_POLICY_PROTECT_MANAGED = var.protect_managed
-        TAG_POLICY_MAX_DESTRUCTIVE = var.limits.max_destructive
+        TAG_POLICY_MAX_DESTRUCTIVE = var.max_destructive
 
         # As JSON, because a tag key may hold a comma.
         TAG_POLICY_FORMER_MARKER_TAG_KEYS = jsonencode(sort(var.former_marker_tag_keys))
 
         TAG_POLICY_REPORT_UNCHANGED = var.report_unchanged
 
-        TAG_POLICY_CREATOR_FORMAT             = var.creator_format
-        TAG_POLICY_ATTRIBUTION_DETAILS        = var.attribution_details
-        TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = var.attribution.delay_minutes
-        TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = var.attribution.budget_seconds
-        TAG_POLICY_LOOKUPS_PER_SECOND         = var.attribution.lookups_per_second
+        TAG_POLICY_CREATOR_FORMAT             = local.creator.format
+        TAG_POLICY_ATTRIBUTION_DETAILS        = local.creator.details
+        TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = local.creator.delay_minutes
+        TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = local.creator.budget_seconds
+        TAG_POLICY_LOOKUPS_PER_SECOND         = local.creator.lookups_per_second
       },
       local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
       local.keeps_reports ? {
         TAG_POLICY_REPORT_BUCKET = local.report_bucket
         TAG_POLICY_REPORT_PREFIX = local.report_prefix
       } : {},
-      local.has_events ? { TAG_POLICY_QUEUE_URL = aws_sqs_queue.events[0].url } : {},
-      var.config_rule ? {
+      local.has_events ? { TAG_POLICY_QUEUE_URL = local.queue_url } : {},
+      var.config_rule != "off" ? {
         TAG_POLICY_CONFIG_RULE            = true
-        TAG_POLICY_CONFIG_RULE_REMEDIATES = var.config_rule_remediates
+        TAG_POLICY_CONFIG_RULE_REMEDIATES = var.config_rule == "remediate"
       } : {},
-      var.limits.max_destructive_percent == null ? {} : {
-        TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.limits.max_destructive_percent
+      var.max_destructive_percent == null ? {} : {
+        TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.max_destructive_percent
       },
     )
   }
 
   logging_config {
-    log_group             = aws_cloudwatch_log_group.this.name
+    log_group             = local.log_group_name
     log_format            = "JSON"
-    application_log_level = var.function.log_level
+    application_log_level = local.function.log_level
     system_log_level      = "INFO"
   }
 
   tags = var.tags
 
   # The function may do nothing before its role may do it, and no longer.
-  depends_on = [aws_iam_role_policy.this]
+  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 
   lifecycle {
     precondition {
-      condition     = var.mode == "audit" || length(local.rule_tag_keys) > 0
+      condition     = length(local.rule_tag_keys) > 0 || (var.mode == "audit" && local.table_knows_more)
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
     }
 
@@ -127,28 +121,24 @@ resource "aws_lambda_function" "this" {
         for key in local.lookup_tag_keys :
         length("${key}${local.detail_suffix}") <= 128 && !contains(local.rule_tag_keys, "${key}${local.detail_suffix}")
       ])
-      error_message = "With attribution_details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
+      error_message = "With creator.details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     precondition {
-      condition     = length(local.event_triggers) == 0 || coalesce(var.function.reserved_concurrency, 3) >= 3
+      condition     = length(local.event_rules) == 0 || coalesce(local.function.reserved_concurrency, 3) >= 3
       error_message = "With event_triggers, function.reserved_concurrency must be at least 3, or left out: two runs for events and one for the sweep. With fewer, Lambda throttles the queue, and events may become dead letters that no run has seen."
     }
 
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
     precondition {
-      condition     = var.config_rule || !var.config_rule_remediates
-      error_message = "config_rule_remediates is about what AWS Config asks, so it goes with config_rule = true."
-    }
-
-    precondition {
-      condition     = local.creates_topic == (var.topic_arn == null)
-      error_message = "Either the module makes the topic, or topic_arn names one: create_topic = true goes without topic_arn, and create_topic = false with it."
+      condition     = local.creates_topic || try(split(":", var.topic.arn)[3] == local.region, true)
+      error_message = "topic.arn is of another region than the engine, which is in ${local.region}; alarms and the function can publish to a topic of their own region only. Give one of ${local.region}."
     }
 
     precondition {
       condition     = local.creates_topic || length(var.email_subscriptions) == 0
-      error_message = "email_subscriptions are for the topic that the module makes; subscribe to topic_arn where that topic is declared."
+      error_message = "email_subscriptions are for the topic that the module makes; subscribe to topic.arn where that topic is declared."
     }
   }
 }
@@ -162,7 +152,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
   destination_config {
     on_failure {
-      destination = local.topic_arn
+      destination = local.made_topic_arn
     }
   }
 }

@@ -1,6 +1,8 @@
 # Metrics, from the lines that the function logs.
 
 locals {
+  has_metrics       = local.monitoring.metrics != "off"
+  has_all_metrics   = local.monitoring.metrics == "full"
   metrics_namespace = "TagPolicy/${var.name}"
 
   # The last line of a run has its numbers. What a run in another mode than the deployed one found,
@@ -41,7 +43,9 @@ locals {
     Compliant  = { of = "complete", value = "$.summary.compliant", prefix = "" }
     Exempt     = { of = "complete", value = "$.summary.exempt", prefix = "" }
     Violations = { of = "complete", value = "$.summary.violations", prefix = "" }
-  } : name => metric if var.create_metrics }
+  } : name => metric if local.has_all_metrics || (local.has_metrics && contains(local.metrics_of_alarms, name)) }
+
+  metrics_of_alarms = ["Sweeps", "RuleErrors", "SweepFailed", "HeldBack"]
 
   vpc_metrics = {
     Instances  = "$.vpc.instances"
@@ -67,7 +71,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 
 # The function writes a line for each VPC only where it has several.
 resource "aws_cloudwatch_log_metric_filter" "by_vpc" {
-  for_each = var.create_metrics ? local.vpc_metrics : {}
+  for_each = local.has_all_metrics ? local.vpc_metrics : {}
 
   name           = "${var.name}-${each.key}-by-vpc"
   log_group_name = aws_cloudwatch_log_group.this.name

@@ -1,16 +1,15 @@
 # The topic that the reports and the alarm go to, its policy, its subscriptions.
 
 locals {
-  # Not coalesce(): it would ask for topic_arn, which may be known only after apply.
-  creates_topic = var.create_topic == null ? var.topic_arn == null : var.create_topic
-  topic_arn     = local.creates_topic ? aws_sns_topic.this[0].arn : var.topic_arn
+  # For what AWS lets be made only when the topic is there.
+  made_topic_arn = local.creates_topic ? aws_sns_topic.this[0].arn : var.topic.arn
 }
 
 resource "aws_sns_topic" "this" {
   #checkov:skip=CKV_AWS_26:AWS's own SNS key would shut out CloudWatch alarms; kms_key_arn encrypts the topic.
   count = local.creates_topic ? 1 : 0
 
-  name              = "${var.name}-reports"
+  name              = local.topic_name
   display_name      = "Tag policy"
   kms_master_key_id = var.kms_key_arn
   tags              = var.tags
@@ -30,7 +29,7 @@ data "aws_iam_policy_document" "topic" {
     # Of any alarm of this account and region, so that engines may share the topic.
     sid       = "AlarmsTellTheTopic"
     actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.this[0].arn]
+    resources = [local.arns.topic]
 
     principals {
       type        = "Service"
@@ -40,13 +39,13 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:alarm:*"]
+      values   = [local.arns.alarms]
     }
 
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [data.aws_caller_identity.current.account_id]
+      values   = [local.account_id]
     }
   }
 
@@ -54,7 +53,7 @@ data "aws_iam_policy_document" "topic" {
     sid       = "NothingUnencrypted"
     effect    = "Deny"
     actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.this[0].arn]
+    resources = [local.arns.topic]
 
     principals {
       type        = "AWS"

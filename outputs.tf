@@ -33,6 +33,11 @@ output "value_lock_policy_arns" {
   value       = [for policy in aws_iam_policy.value_lock : policy.arn]
 }
 
+output "ignore_tags" {
+  description = "What the engine may write: `keys` for `ignore_tags` in the provider block of whoever manages these instances with Terraform, so that their next plan does not take the tags off (docs/other-terraform.md)."
+  value       = { keys = sort(setunion(local.filled_tag_keys, [var.marker_tag_key], var.former_marker_tag_keys)) }
+}
+
 output "rules_table_name" {
   description = "The name of the rules table, made or given; another instantiation's `rules_table_name`."
   value       = local.rules_table_name
@@ -40,7 +45,7 @@ output "rules_table_name" {
 
 output "rules_table_arn" {
   description = "The ARN of the rules table, made or given."
-  value       = local.rules_table_arn
+  value       = local.arns.rules
 }
 
 output "state_table_name" {
@@ -55,12 +60,12 @@ output "state_table_arn" {
 
 output "topic_name" {
   description = "The name of the topic, made or given."
-  value       = local.creates_topic ? aws_sns_topic.this[0].name : try(element(split(":", var.topic_arn), 5), null)
+  value       = local.creates_topic ? local.topic_name : element(split(":", var.topic.arn), 5)
 }
 
 output "topic_arn" {
   description = "The ARN of the topic, made or given; subscribe to it."
-  value       = local.topic_arn
+  value       = local.made_topic_arn
 }
 
 output "log_group_name" {
@@ -114,12 +119,12 @@ output "dead_letter_alarm_arn" {
 }
 
 output "config_rule_name" {
-  description = "The name of the AWS Config rule; null without `config_rule`."
+  description = "The name of the AWS Config rule; null with `config_rule = \"off\"`."
   value       = one(aws_config_config_rule.this[*].name)
 }
 
 output "config_rule_arn" {
-  description = "The ARN of the AWS Config rule; null without `config_rule`."
+  description = "The ARN of the AWS Config rule; null with `config_rule = \"off\"`."
   value       = one(aws_config_config_rule.this[*].arn)
 }
 
@@ -139,8 +144,8 @@ output "alarm_arns" {
 }
 
 output "metrics_namespace" {
-  description = "The CloudWatch namespace of the metrics; null without `create_metrics`."
-  value       = var.create_metrics ? local.metrics_namespace : null
+  description = "The CloudWatch namespace of the metrics; null with `monitoring.metrics = \"off\"`."
+  value       = local.has_metrics ? local.metrics_namespace : null
 }
 
 output "dashboard_name" {
@@ -150,7 +155,7 @@ output "dashboard_name" {
 
 output "dashboard_url" {
   description = "Where the dashboard is to be seen, for whoever is signed in to the account; null when there is none."
-  value       = local.has_dashboard ? "https://${data.aws_region.current.id}.${local.console}/cloudwatch/home?region=${data.aws_region.current.id}#dashboards/dashboard/${aws_cloudwatch_dashboard.this[0].dashboard_name}" : null
+  value       = local.has_dashboard ? "https://${local.region}.${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.this[0].dashboard_name}" : null
 }
 
 output "report_bucket_name" {
@@ -160,7 +165,7 @@ output "report_bucket_name" {
 
 output "report_bucket_arn" {
   description = "The ARN of the bucket that keeps the reports, made or given; null when there is none."
-  value       = local.report_bucket_arn
+  value       = local.arns.bucket
 }
 
 output "report_prefixes" {

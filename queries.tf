@@ -67,7 +67,7 @@ locals {
 }
 
 resource "aws_cloudwatch_query_definition" "this" {
-  for_each = local.queries
+  for_each = { for name, query in local.queries : name => query if local.monitoring.queries }
 
   name            = "${var.name}/${each.key}"
   log_group_names = [aws_cloudwatch_log_group.this.name]

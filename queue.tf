@@ -3,18 +3,20 @@
 # again ends in the queue of dead letters, where an alarm sees it.
 
 locals {
-  has_events = length(local.event_triggers) > 0
+  has_events = length(local.event_rules) > 0
 
   queue_names = { events = "${var.name}-events", dead_letters = "${var.name}-dead-letters" }
   queue_arns = {
     for key, name in local.queue_names :
-    key => "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:${name}"
+    key => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${name}"
   }
+
+  queue_url = "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}/${local.account_id}/${local.queue_names.events}"
 
   # Six times as long as a run may take, and the time of gathering, as Lambda's guide advises. The
   # function brings back what failed sooner.
   # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-  visibility_timeout = min(6 * var.function.timeout_seconds + var.event_queue.batching_window_seconds, 43200)
+  visibility_timeout = min(6 * local.function.timeout_seconds + local.event_triggers.batching_window_seconds, 43200)
 }
 
 resource "aws_sqs_queue" "events" {
@@ -30,7 +32,7 @@ resource "aws_sqs_queue" "events" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters[0].arn
-    maxReceiveCount     = var.event_queue.tries
+    maxReceiveCount     = local.event_triggers.tries
   })
 }
 
@@ -61,7 +63,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [for rule in aws_cloudwatch_event_rule.event : rule.arn]
+      values   = [for trigger in local.event_rules : "${local.arns.event_rule}${var.name}-${trigger}"]
     }
   }
 
@@ -81,7 +83,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnNotEquals"
       variable = "aws:SourceArn"
-      values   = [for rule in aws_cloudwatch_event_rule.event : rule.arn]
+      values   = [for trigger in local.event_rules : "${local.arns.event_rule}${var.name}-${trigger}"]
     }
   }
 }
@@ -92,7 +94,7 @@ resource "aws_lambda_event_source_mapping" "events" {
   event_source_arn                   = aws_sqs_queue.events[0].arn
   function_name                      = aws_lambda_function.this.arn
   batch_size                         = 1000
-  maximum_batching_window_in_seconds = var.event_queue.batching_window_seconds
+  maximum_batching_window_in_seconds = local.event_triggers.batching_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = var.tags
 

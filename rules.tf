@@ -1,14 +1,11 @@
 # The rules table and its seeded items.
 
 locals {
-  creates_table    = var.rules_table_name == null
-  rules_table_name = local.creates_table ? aws_dynamodb_table.this[0].name : var.rules_table_name
-  rules_table_arn = local.creates_table ? aws_dynamodb_table.this[0].arn : (
-    "arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:table/${var.rules_table_name}"
-  )
+  rules_owner      = coalesce(try(var.rules_table.owner, null), "terraform")
+  rules_table_name = local.creates_table ? "${var.name}-rules" : var.rules_table.name
 
   seeded_items = local.creates_table ? {
-    for id, rule in var.rules : id => jsonencode(merge(
+    for id, rule in local.rules : id => jsonencode(merge(
       {
         RuleId   = { N = id }
         TagKey   = { S = rule.tag_key }
@@ -24,9 +21,10 @@ resource "aws_dynamodb_table" "this" {
   #checkov:skip=CKV2_AWS_16:On demand by choice; autoscaling is for provisioned tables.
   count = local.creates_table ? 1 : 0
 
-  name         = "${var.name}-rules"
-  billing_mode = "PAY_PER_REQUEST"
-  hash_key     = "RuleId"
+  name                        = local.rules_table_name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "RuleId"
+  deletion_protection_enabled = tobool(coalesce(try(var.rules_table.deletion_protection, null), false))
 
   attribute {
     name = "RuleId"
@@ -49,17 +47,17 @@ resource "aws_dynamodb_table" "this" {
 # An item is one or the other, because Terraform decides on ignore_changes before it reads a variable.
 
 resource "aws_dynamodb_table_item" "terraform_owned" {
-  for_each = var.rules_owner == "terraform" ? local.seeded_items : {}
+  for_each = local.rules_owner == "terraform" ? local.seeded_items : {}
 
-  table_name = local.rules_table_name
+  table_name = aws_dynamodb_table.this[0].name
   hash_key   = "RuleId"
   item       = each.value
 }
 
 resource "aws_dynamodb_table_item" "table_owned" {
-  for_each = var.rules_owner == "table" ? local.seeded_items : {}
+  for_each = local.rules_owner == "table" ? local.seeded_items : {}
 
-  table_name = local.rules_table_name
+  table_name = aws_dynamodb_table.this[0].name
   hash_key   = "RuleId"
   item       = each.value
 

@@ -3,9 +3,6 @@
 
 locals {
   state_table_name = "${var.name}-state"
-
-  # Made of names, so that a plan shows the role's policy before the table is there.
-  state_table_arn = "arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:table/${local.state_table_name}"
 }
 
 resource "aws_dynamodb_table" "state" {

@@ -2,15 +2,15 @@
 
 locals {
   # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
-  table_knows_more = !local.creates_table || var.rules_owner == "table"
+  table_knows_more = !local.creates_table || local.rules_owner == "table"
 
-  rule_tag_keys    = setunion([for rule in values(var.rules) : rule.tag_key], var.writable_tag_keys)
-  lookup_tag_keys  = toset([for rule in values(var.rules) : rule.tag_key if rule.action == "UserLookup"])
+  rule_tag_keys    = setunion([for rule in values(local.rules) : rule.tag_key], var.writable_tag_keys)
+  lookup_tag_keys  = toset([for rule in values(local.rules) : rule.tag_key if rule.action == "UserLookup"])
   creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
 
   # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
-  detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[var.attribution_details]
+  detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[local.creator.details]
 
   filled_tag_keys   = setunion(local.rule_tag_keys, local.detail_tag_keys)
   writable_tag_keys = setunion(local.filled_tag_keys, local.ends == null ? [] : [var.marker_tag_key])

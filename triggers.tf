@@ -6,8 +6,8 @@ locals {
 
   # Events that other accounts and regions forward to this bus are none of ours.
   event_origin = {
-    account = [data.aws_caller_identity.current.account_id]
-    region  = [data.aws_region.current.id]
+    account = [local.account_id]
+    region  = [local.region]
   }
 
   # What each trigger asks EventBridge for; what cannot matter is filtered out there.
@@ -40,10 +40,10 @@ locals {
   }
 
   # By name: a conditional would want all patterns to be of one type.
-  event_triggers = toset(compact([
-    var.event_triggers.launch ? "launch" : "",
-    var.event_triggers.state_change ? "state-change" : "",
-    var.event_triggers.tag_change ? "tag-change" : "",
+  event_rules = toset(compact([
+    local.event_triggers.launch ? "launch" : "",
+    local.event_triggers.state_change ? "state-change" : "",
+    local.event_triggers.tag_change ? "tag-change" : "",
   ]))
 }
 
@@ -64,6 +64,15 @@ resource "aws_cloudwatch_event_target" "schedule" {
   rule      = aws_cloudwatch_event_rule.schedule[0].name
   target_id = "function"
   arn       = aws_lambda_function.this.arn
+
+  # The first run wants its tables, its rules and its topic.
+  depends_on = [
+    aws_dynamodb_table.state,
+    aws_dynamodb_table_item.table_owned,
+    aws_dynamodb_table_item.terraform_owned,
+    aws_lambda_permission.schedule,
+    aws_sns_topic.this,
+  ]
 }
 
 resource "aws_lambda_permission" "schedule" {
@@ -79,7 +88,7 @@ resource "aws_lambda_permission" "schedule" {
 # Events
 
 resource "aws_cloudwatch_event_rule" "event" {
-  for_each = local.event_triggers
+  for_each = local.event_rules
 
   name          = "${var.name}-${each.key}"
   description   = "Tells the Tag Policy Engine ${var.name} of instances at once"
@@ -88,7 +97,7 @@ resource "aws_cloudwatch_event_rule" "event" {
 }
 
 resource "aws_cloudwatch_event_target" "event" {
-  for_each = local.event_triggers
+  for_each = local.event_rules
 
   rule      = aws_cloudwatch_event_rule.event[each.key].name
   target_id = "queue"
@@ -103,7 +112,7 @@ resource "aws_cloudwatch_event_target" "event" {
 # AWS Config
 
 resource "aws_config_config_rule" "this" {
-  count = var.config_rule ? 1 : 0
+  count = var.config_rule != "off" ? 1 : 0
 
   name        = var.name
   description = "Whether instances are tagged as the rules of the Tag Policy Engine ${var.name} say"
@@ -135,11 +144,16 @@ resource "aws_config_config_rule" "this" {
 }
 
 resource "aws_lambda_permission" "config" {
-  count = var.config_rule ? 1 : 0
+  count = var.config_rule != "off" ? 1 : 0
 
   statement_id   = "config"
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.this.function_name
   principal      = "config.amazonaws.com"
-  source_account = data.aws_caller_identity.current.account_id
+  source_account = local.account_id
+
+  # As with the role: not known behind a depends_on, and never another.
+  lifecycle {
+    ignore_changes = [source_account]
+  }
 }

@@ -27,7 +27,9 @@ locals {
 
   # What the role's own policy takes without the tag keys, at most, as measured by
   # tests/integration/test_role_table.py.
-  inline_policy_overhead = 5800
+  inline_policy_overhead = 5800 + 300 * length([
+    for given in [var.rules_table, var.topic] : given if contains(keys(given), "kms_key_arn")
+  ])
 
   # How many characters the first locks take, commas included: of none, of one, of two …
   value_lock_room = local.managed_policy_characters - length(jsonencode({ Version = "2012-10-17", Statement = [] }))
@@ -75,11 +77,18 @@ resource "aws_iam_policy" "value_lock" {
   for_each = local.value_lock_policies
 
   # Policies are global, as roles are: the region keeps two regions of one account apart.
-  name        = "${var.name}-${data.aws_region.current.id}-value-lock-${each.key}"
+  name        = "${var.name}-${local.region}-value-lock-${each.key}"
   description = "The tag values that the Tag Policy Engine ${var.name} may not overwrite"
-  path        = var.iam_path
+  path        = local.role.path
   policy      = each.value
   tags        = var.tags
+
+  # Behind a depends_on of the whole module, account and region are known only after apply, and a
+  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  lifecycle {
+    ignore_changes       = [name]
+    replace_triggered_by = [aws_dynamodb_table.state.name]
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "value_lock" {

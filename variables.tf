@@ -22,20 +22,21 @@ variable "vpc_ids" {
 }
 
 variable "untagged_action" {
-  description = "What happens to an instance that has no tags at all: `terminate`, `stop`, `notify` (report it, touch nothing) or `remediate` (apply the rules to it). Required, so that nobody terminates instances by leaving a field out."
+  description = "What happens to an instance that has no tags at all: `notify` (report it, touch nothing), `remediate` (apply the rules to it), `stop` or `terminate`."
   type        = string
+  default     = "notify"
   nullable    = false
 
   validation {
     condition     = contains(["terminate", "stop", "notify", "remediate"], var.untagged_action)
-    error_message = "untagged_action must be \"terminate\", \"stop\", \"notify\" or \"remediate\"; \"notify\" is the safe one to start with."
+    error_message = "untagged_action must be \"notify\", \"remediate\", \"stop\" or \"terminate\"; \"notify\" is the safe one to start with."
   }
 }
 
 variable "mode" {
-  description = "`enforce` acts; `audit` decides and reports everything, changes nothing, and gets a role that could not."
+  description = "`audit` decides and reports everything, changes nothing, and has a role that could not; `enforce` acts."
   type        = string
-  default     = "enforce"
+  default     = "audit"
   nullable    = false
 
   validation {
@@ -60,81 +61,98 @@ variable "name" {
 
 variable "rules" {
   description = <<-EOT
-    The rules, by RuleId; they apply in ascending order.
+    The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
 
-    - `tag_key`: the tag that the rule is about. Tag keys are case-sensitive.
-    - `action`: `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
-    - `required`: whether a missing tag is a violation. An `Update` that is not required leaves a missing tag alone.
-    - `default`: for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`).
+    - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
+    - `action` (string, required): `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
+    - `required` (bool, `true`): whether a missing tag is a violation. An `Update` that is not required leaves a missing tag alone.
+    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`).
   EOT
-  type = map(object({
-    tag_key  = string
-    action   = string
-    required = optional(bool, true)
-    default  = optional(string)
-  }))
-  default = {
-    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
-    2 = { tag_key = "CreatedBy", action = "UserLookup" }
-    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
-  }
-  nullable = false
+  type        = any
+  nullable    = false
 
   validation {
-    condition     = alltrue([for id in keys(var.rules) : can(regex("^[1-9][0-9]{0,14}$", id))])
+    condition     = can(keys(var.rules)) && alltrue([for rule in try(values(var.rules), []) : can(keys(rule))])
+    error_message = "rules must be a map of rules, such as { 10 = { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" } }."
+  }
+
+  # Terraform drops what an object's type does not name, without a word: hence "any", and this.
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default"], name)]
+    ]))
+    error_message = "No rule has ${join(", ", flatten([
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, action, required and default, such as { tag_key = \"Team\", action = \"Update\", required = false, default = \"none\" }."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.tag_key, null) != null && try(rule.action, null) != null && can(tostring(rule.tag_key)) && can(tostring(rule.action))
+    ])
+    error_message = "Each rule needs a tag_key and an action, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.required, null) == null || can(tobool(rule.required))])
+    error_message = "A rule's required must be true or false."
+  }
+
+  validation {
+    condition     = alltrue([for id in try(keys(var.rules), []) : can(regex("^[1-9][0-9]{0,14}$", id))])
     error_message = "Each key of rules is a RuleId, a positive whole number, such as 10."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : contains(["Update", "UserLookup", "Function"], rule.action)])
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(contains(["Update", "UserLookup", "Function"], rule.action), true)])
     error_message = "Each rule's action must be \"Update\", \"UserLookup\" or \"Function\"."
   }
 
   validation {
-    condition     = length(distinct([for rule in values(var.rules) : rule.tag_key])) == length(var.rules)
+    condition     = length(distinct([for id in try(keys(var.rules), []) : try(var.rules[id].tag_key, id)])) == length(try(keys(var.rules), []))
     error_message = "Each tag_key may have one rule only; a second one would never apply. Give every rule its own tag_key, such as \"ProjectCode\"."
   }
 
   # Characters are counted as EC2 counts them: length() takes a letter and its accents for one.
   validation {
     condition = alltrue([
-      for rule in values(var.rules) :
-      length(regexall("(?s:.)", rule.tag_key)) <= 127 && trimspace(rule.tag_key) != "" && !startswith(lower(rule.tag_key), "aws:")
+      for rule in try(values(var.rules), []) :
+      try(length(regexall("(?s:.)", rule.tag_key)) <= 127 && trimspace(rule.tag_key) != "" && !startswith(lower(rule.tag_key), "aws:"), true)
     ])
     error_message = "Each rule's tag_key must have 1 to 127 characters and not start with \"aws:\", which AWS keeps for itself; \"ProjectCode\" would do."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : !can(regex("[\\pC\\pZ]", replace(rule.tag_key, " ", "")))])
+    condition     = alltrue([for rule in try(values(var.rules), []) : !can(regex("[\\pC\\pZ]", replace(rule.tag_key, " ", "")))])
     error_message = "A rule's tag_key holds a character that nobody would see, such as a line break or one without a width; \"ProjectCode\" would do."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : !can(regex("^[ \\x{2800}\\x{3164}]|[ \\x{2800}\\x{3164}]$", rule.tag_key))])
+    condition     = alltrue([for rule in try(values(var.rules), []) : !can(regex("^[ \\x{2800}\\x{3164}]|[ \\x{2800}\\x{3164}]$", rule.tag_key))])
     error_message = "A rule's tag_key begins or ends with a blank, which nobody would see; write it without, such as \"ProjectCode\"."
   }
 
   # IAM would put something else in the place of a variable; so would Terraform, for "&{". What
   # becomes of a wildcard in the name of a condition's key, no page of AWS's says.
   validation {
-    condition     = alltrue([for rule in values(var.rules) : !can(regex("[*?]|[$&]\\{", rule.tag_key))])
+    condition     = alltrue([for rule in try(values(var.rules), []) : !can(regex("[*?]|[$&]\\{", rule.tag_key))])
     error_message = "A rule's tag_key must be one tag key, without \"*\" and \"?\", and without a brace behind a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.action != "Update" || rule.default != null])
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Update" || try(rule.default, null) != null])
     error_message = "A rule with action \"Update\" needs the value to set as its default, such as \"Proj007\"."
   }
 
   validation {
-    condition     = alltrue([for rule in values(var.rules) : rule.action != "Function" || can(regex("^today\\(\\)$", rule.default))])
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Function" || can(regex("^today\\(\\)$", rule.default))])
     error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\"."
   }
 
   # As rules/table.py counts, and as model/tag_text.py says what cannot be seen.
   validation {
     condition = alltrue([
-      for rule in values(var.rules) : rule.default == null || try(
+      for rule in try(values(var.rules), []) : try(rule.default, null) == null || try(
         length(regexall("(?s:.)", rule.default)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", rule.default)),
         false
       )
@@ -143,31 +161,47 @@ variable "rules" {
   }
 }
 
-variable "rules_owner" {
-  description = "`terraform`: Terraform restores an item that someone edited. `table`: Terraform seeds each item once, and edits in the table stay."
-  type        = string
-  default     = "terraform"
+variable "rules_table" {
+  description = <<-EOT
+    The DynamoDB table of the rules. By default one is made, `<name>-rules`. An object:
+
+    - `owner` (string, `"terraform"`): with `terraform`, Terraform restores an item that someone edited. With `table`, Terraform seeds each item once, and edits in the table stay.
+    - `name` (string): an existing table in this account and region, such as another instantiation's output `rules_table_name`. Then no table is made and no item is seeded.
+    - `kms_key_arn` (string): the key that encrypts the existing table, where it has one of its own.
+    - `deletion_protection` (bool, `false`): whether DynamoDB refuses to delete the table that is made; for rules that people edit.
+  EOT
+  type        = any
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = contains(["terraform", "table"], var.rules_owner)
-    error_message = "rules_owner must be \"terraform\" or \"table\"."
+    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "kms_key_arn", "deletion_protection"])) == 0
+    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "kms_key_arn", "deletion_protection"]))}. It takes owner, name, kms_key_arn, deletion_protection; such as rules_table = { owner = \"table\" }."
   }
-}
-
-variable "rules_table_name" {
-  description = "The name of an existing rules table in this account and region, such as another instantiation's output `rules_table_name`. Then no table is made and no item is seeded."
-  type        = string
-  default     = null
 
   validation {
-    condition     = var.rules_table_name == null || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.rules_table_name))
-    error_message = "rules_table_name must be the name of a DynamoDB table, not its ARN, such as \"tag-policy-rules\"."
+    condition     = try(contains(["terraform", "table"], coalesce(try(var.rules_table.owner, null), "terraform")), false)
+    error_message = "rules_table.owner must be \"terraform\" or \"table\"."
+  }
+
+  validation {
+    condition     = !can(var.rules_table.name) || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.rules_table.name))
+    error_message = "rules_table.name must be the name of a DynamoDB table, not its ARN, such as \"tag-policy-rules\"; leave it out where the module is to make the table, as in var.table == null ? {} : { name = var.table }."
+  }
+
+  validation {
+    condition     = !can(var.rules_table.kms_key_arn) || try(can(var.rules_table.name) && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.rules_table.kms_key_arn)), false)
+    error_message = "rules_table.kms_key_arn goes with rules_table.name, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the table that is made is encrypted with kms_key_arn."
+  }
+
+  validation {
+    condition     = can(tobool(coalesce(try(var.rules_table.deletion_protection, null), false)))
+    error_message = "rules_table.deletion_protection must be true or false."
   }
 }
 
 variable "writable_tag_keys" {
-  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table_name`, or `rules_owner = \"table\"`."
+  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table.name`, or `rules_table.owner = \"table\"`."
   type        = set(string)
   default     = []
   nullable    = false
@@ -196,7 +230,7 @@ variable "writable_tag_keys" {
 variable "grace_period" {
   description = "How long before an untagged instance is stopped or terminated it is marked and announced, such as `\"24h\"` or `\"30m\"`. With `\"0s\"` it happens in the run that finds it."
   type        = string
-  default     = "0s"
+  default     = "24h"
   nullable    = false
 
   validation {
@@ -278,106 +312,103 @@ variable "protect_managed" {
   nullable    = false
 }
 
-variable "limits" {
-  description = <<-EOT
-    How many instances a run may stop or terminate. Over either limit it ends none at all, does everything else, and reports which are due.
-
-    - `max_destructive`: at most so many.
-    - `max_destructive_percent`: at most this share of the instances that it looks at; no such limit when left out.
-  EOT
-  type = object({
-    max_destructive         = optional(number, 10)
-    max_destructive_percent = optional(number)
-  })
-  default  = {}
-  nullable = false
+variable "max_destructive" {
+  description = "How many instances a run may stop or terminate. Over that it ends none at all, does everything else, and reports which are due. With `0` it never ends one."
+  type        = number
+  default     = 10
+  nullable    = false
 
   validation {
-    condition     = var.limits.max_destructive >= 0 && var.limits.max_destructive <= 1000000 && floor(var.limits.max_destructive) == var.limits.max_destructive
-    error_message = "limits.max_destructive must be a whole number from 0, such as 10."
+    condition     = var.max_destructive >= 0 && var.max_destructive <= 1000000 && floor(var.max_destructive) == var.max_destructive
+    error_message = "max_destructive must be a whole number from 0, such as 10."
   }
+}
+
+variable "max_destructive_percent" {
+  description = "What share of the instances that it looks at a run may stop or terminate, from 0 to 100. Over that it ends none at all, as with `max_destructive`. No such limit by default."
+  type        = number
+  default     = null
 
   validation {
-    condition     = var.limits.max_destructive_percent == null || try(var.limits.max_destructive_percent >= 0 && var.limits.max_destructive_percent <= 100, false)
-    error_message = "limits.max_destructive_percent must be from 0 to 100, such as 5, or left out."
+    condition     = var.max_destructive_percent == null || try(var.max_destructive_percent >= 0 && var.max_destructive_percent <= 100, false)
+    error_message = "max_destructive_percent must be from 0 to 100, such as 5, or left out."
   }
 }
 
 # Who launched an instance
 
-variable "creator_format" {
-  description = "How a `UserLookup` rule writes who launched an instance: `name` (`jane@example.com`), `role/name` (`Deploy/jane@example.com`) or `arn` (the ARN that CloudTrail recorded). Whoever may assume a role names the session; `role/name` and `arn` also say which role that was."
-  type        = string
-  default     = "name"
-  nullable    = false
-
-  validation {
-    condition     = contains(["name", "role/name", "arn"], var.creator_format)
-    error_message = "creator_format must be \"name\", \"role/name\" or \"arn\"."
-  }
-}
-
-variable "attribution_details" {
-  description = "What is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. The log and the JSON of the report name the event in any case."
-  type        = string
-  default     = "off"
-  nullable    = false
-
-  validation {
-    condition     = contains(["off", "event_id", "event_time"], var.attribution_details)
-    error_message = "attribution_details must be \"off\", \"event_id\" or \"event_time\"."
-  }
-}
-
-variable "attribution" {
+variable "creator" {
   description = <<-EOT
-    How CloudTrail is asked.
+    How a `UserLookup` rule writes who launched an instance, and how CloudTrail is asked. An object:
 
-    - `delay_minutes`: 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that nobody launched it, and the rule's `default` is written.
-    - `lookups_per_second`: 0.1 to 2. CloudTrail allows 2 calls a second to an account and region. Give each engine its share where there are several, or where others look events up too.
-    - `budget_seconds`: 10 to 600. How much of a run may go into looking up, and never more than half of what is left of it after listing (with the longest `function.timeout_seconds`, some 390). What does not fit is left for the next run; the oldest instances come first.
+    - `format` (string, `"name"`): `name` (`jane@example.com`), `role/name` (`Deploy/jane@example.com`) or `arn` (the ARN that CloudTrail recorded). Whoever may assume a role names the session; `role/name` and `arn` also say which role that was.
+    - `details` (string, `"off"`): what is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. The log and the JSON of the report name the event in any case.
+    - `delay_minutes` (number, `30`): 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that nobody launched it, and the rule's `default` is written.
+    - `lookups_per_second` (number, `2`): 0.1 to 2. CloudTrail allows 2 calls a second to an account and region. Give each engine its share where there are several, or where others look events up too.
+    - `budget_seconds` (number, `300`): 10 to 600. How much of a run may go into looking up, and never more than half of what is left of it after listing (with the longest `function.timeout_seconds`, some 390). What does not fit is left for the next run; the oldest instances come first.
   EOT
-  type = object({
-    delay_minutes      = optional(number, 30)
-    lookups_per_second = optional(number, 2)
-    budget_seconds     = optional(number, 300)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = var.attribution.delay_minutes >= 5 && var.attribution.delay_minutes <= 1440
-    error_message = "attribution.delay_minutes must be from 5 to 1440, such as 30; CloudTrail takes about 5 minutes on average."
+    condition     = can(keys(var.creator)) && length(setsubtract(try(keys(var.creator), []), ["format", "details", "delay_minutes", "lookups_per_second", "budget_seconds"])) == 0
+    error_message = "creator has no ${join(", ", setsubtract(try(keys(var.creator), ["such form"]), ["format", "details", "delay_minutes", "lookups_per_second", "budget_seconds"]))}. It takes format, details, delay_minutes, lookups_per_second, budget_seconds; such as creator = { format = \"role/name\" }."
   }
 
   validation {
-    condition     = var.attribution.lookups_per_second >= 0.1 && var.attribution.lookups_per_second <= 2
-    error_message = "attribution.lookups_per_second must be from 0.1 to 2, such as 1; CloudTrail throttles whoever asks more often."
+    condition     = try(contains(["name", "role/name", "arn"], coalesce(try(var.creator.format, null), "name")), false)
+    error_message = "creator.format must be \"name\", \"role/name\" or \"arn\"."
   }
 
   validation {
-    condition     = var.attribution.budget_seconds >= 10 && var.attribution.budget_seconds <= 600
-    error_message = "attribution.budget_seconds must be from 10 to 600, such as 300."
+    condition     = try(contains(["off", "event_id", "event_time"], coalesce(try(var.creator.details, null), "off")), false)
+    error_message = "creator.details must be \"off\", \"event_id\" or \"event_time\"."
+  }
+
+  validation {
+    condition     = try(var.creator.delay_minutes, null) == null || try(var.creator.delay_minutes >= 5 && var.creator.delay_minutes <= 1440, false)
+    error_message = "creator.delay_minutes must be from 5 to 1440, such as 30; CloudTrail takes about 5 minutes on average."
+  }
+
+  validation {
+    condition     = try(var.creator.lookups_per_second, null) == null || try(var.creator.lookups_per_second >= 0.1 && var.creator.lookups_per_second <= 2, false)
+    error_message = "creator.lookups_per_second must be from 0.1 to 2, such as 1; CloudTrail throttles whoever asks more often."
+  }
+
+  validation {
+    condition     = try(var.creator.budget_seconds, null) == null || try(var.creator.budget_seconds >= 10 && var.creator.budget_seconds <= 600, false)
+    error_message = "creator.budget_seconds must be from 10 to 600, such as 300."
   }
 }
 
 # Who is told
 
-variable "topic_arn" {
-  description = "An existing SNS topic for the reports, instead of making one. Its policy must let CloudWatch alarms publish, for the alarm on errors."
-  type        = string
-  default     = null
+variable "topic" {
+  description = <<-EOT
+    The SNS topic of the reports. By default one is made, `<name>-reports`. An object:
+
+    - `arn` (string): an existing topic instead, in this region; it may be made in the same apply. Its policy must let CloudWatch alarms publish.
+    - `kms_key_arn` (string): the key that encrypts the existing topic, where it has one.
+  EOT
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = var.topic_arn == null || can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.topic_arn))
-    error_message = "topic_arn must be the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:reports\"."
+    condition     = can(keys(var.topic)) && length(setsubtract(try(keys(var.topic), []), ["arn", "kms_key_arn"])) == 0
+    error_message = "topic has no ${join(", ", setsubtract(try(keys(var.topic), ["such form"]), ["arn", "kms_key_arn"]))}. It takes arn, kms_key_arn; such as topic = { arn = aws_sns_topic.reports.arn }."
   }
-}
 
-variable "create_topic" {
-  description = "Whether the module makes the topic. By default it does where `topic_arn` is null. Say `false` where the topic of `topic_arn` is made in the same apply, because Terraform has to know at plan how many topics there are."
-  type        = bool
-  default     = null
+  validation {
+    condition     = !can(var.topic.arn) || can(regex("^arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.topic.arn))
+    error_message = "topic.arn must be the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:reports\"; leave it out where the module is to make the topic, as in var.topic_arn == null ? {} : { arn = var.topic_arn }."
+  }
+
+  validation {
+    condition     = !can(var.topic.kms_key_arn) || try(can(var.topic.arn) && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.topic.kms_key_arn)), false)
+    error_message = "topic.kms_key_arn goes with topic.arn, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the topic that is made is encrypted with kms_key_arn."
+  }
 }
 
 variable "email_subscriptions" {
@@ -406,73 +437,93 @@ variable "report_unchanged" {
 
 variable "report_bucket" {
   description = <<-EOT
-    A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, which the message links to. None by default.
+    A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, which the message links to. None by default. An object:
 
-    - `create`: `true` makes a bucket: private, encrypted, versioned.
-    - `name`: an existing bucket instead; it may serve many engines, accounts and regions.
-    - `prefix`: what all keys begin with, such as `"tag-policy/"`.
-    - `kms_key_arn`: the key that encrypts the existing bucket, where it has one of its own.
-    - `retention_days`: how long the bucket that is made keeps a report.
+    - `create` (bool, `false`): `true` makes a bucket: private, encrypted, versioned.
+    - `name` (string): an existing bucket instead; it may serve many engines, accounts and regions.
+    - `prefix` (string, `""`): what all keys begin with, such as `"tag-policy/"`.
+    - `kms_key_arn` (string): the key that encrypts the existing bucket, where it has one of its own.
+    - `retention_days` (number, `365`): how long the bucket that is made keeps a report.
   EOT
-  type = object({
-    create         = optional(bool, false)
-    name           = optional(string)
-    prefix         = optional(string, "")
-    kms_key_arn    = optional(string)
-    retention_days = optional(number, 365)
-  })
-  default = null
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = var.report_bucket == null || try(var.report_bucket.create != (var.report_bucket.name != null), false)
+    condition     = can(keys(var.report_bucket)) && length(setsubtract(try(keys(var.report_bucket), []), ["create", "name", "prefix", "kms_key_arn", "retention_days"])) == 0
+    error_message = "report_bucket has no ${join(", ", setsubtract(try(keys(var.report_bucket), ["such form"]), ["create", "name", "prefix", "kms_key_arn", "retention_days"]))}. It takes create, name, prefix, kms_key_arn, retention_days; such as report_bucket = { create = true }."
+  }
+
+  validation {
+    condition     = length(try(keys(var.report_bucket), [])) == 0 || try(tobool(coalesce(try(var.report_bucket.create, null), false)) != can(var.report_bucket.name), false)
     error_message = "report_bucket must be either { create = true } or { name = \"my-reports\" }."
   }
 
   validation {
-    condition     = try(var.report_bucket.name, null) == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.report_bucket.name))
+    condition     = !can(var.report_bucket.name) || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.report_bucket.name))
     error_message = "report_bucket.name must be the name of a bucket, not its ARN, such as \"my-reports\"."
   }
 
   validation {
-    condition     = try(var.report_bucket.kms_key_arn, null) == null || try(var.report_bucket.name != null && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.report_bucket.kms_key_arn)), false)
+    condition     = try(var.report_bucket.kms_key_arn, null) == null || try(can(var.report_bucket.name) && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.report_bucket.kms_key_arn)), false)
     error_message = "report_bucket.kms_key_arn goes with report_bucket.name, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the bucket that is made is encrypted with kms_key_arn."
   }
 
   validation {
-    condition     = can(regex("^([a-zA-Z0-9!_.'()=-]+/)*$", try(var.report_bucket.prefix, ""))) && length(try(var.report_bucket.prefix, "")) <= 100
+    condition     = try(var.report_bucket.prefix, null) == null || try(can(regex("^([a-zA-Z0-9!_.'()=-]+/)*$", var.report_bucket.prefix)) && length(var.report_bucket.prefix) <= 100, false)
     error_message = "report_bucket.prefix must be empty, or parts that each end in a slash, such as \"tag-policy/\", and have at most 100 characters."
   }
 
   validation {
-    condition     = var.report_bucket == null || try(var.report_bucket.retention_days >= 1 && floor(var.report_bucket.retention_days) == var.report_bucket.retention_days, false)
+    condition     = try(var.report_bucket.retention_days, null) == null || try(var.report_bucket.retention_days >= 1 && floor(var.report_bucket.retention_days) == tonumber(var.report_bucket.retention_days), false)
     error_message = "report_bucket.retention_days must be a whole number from 1, such as 365."
   }
 }
 
 # How it is watched
 
-variable "create_metrics" {
-  description = "Whether CloudWatch makes metrics of the log: instances, compliant, violations, what was done and what failed. Without them there is no dashboard, and of the alarms there are only those on errors and on dead letters."
-  type        = bool
-  default     = true
-  nullable    = false
-}
+variable "monitoring" {
+  description = <<-EOT
+    What CloudWatch watches, which is nearly all that an engine costs before it does anything ([prices](docs/operations.md#what-it-costs)). There is always an alarm on failed runs, and one on dead letters where there is a queue. An object:
 
-variable "create_dashboard" {
-  description = "Whether there is a CloudWatch dashboard: compliance over time, what was done, what failed, how long it took, the last findings."
-  type        = bool
-  default     = true
+    - `metrics` (string, `"basic"`): `off`; `basic`, those that the alarms on broken rules, refusals, limits and silence go by; `full`, also how many instances are compliant, by VPC too, and what was done.
+    - `dashboard` (bool, `true` with `full`): a dashboard: compliance over time, what was done, what failed, how long it took, the last findings. Needs `full`.
+    - `queries` (bool, `true`): saved queries for Logs Insights. They cost nothing until somebody runs them.
+    - `alarm_actions` (set of strings): ARNs that alarms tell beside the topic, such as another topic's.
+    - `silence_after_hours` (number): after how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)` or of a `cron(…)` of every hour, and the time that a run may take; after 48 hours for a `cron(…)` of every day. For other crons, and rates of more than three days, there is no such alarm unless this says when.
+  EOT
+  type        = any
+  default     = {}
   nullable    = false
-}
-
-variable "silence_after_hours" {
-  description = "After how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)` or of a `cron(…)` of every hour, and the time that a run may take; after 48 hours for a `cron(…)` of every day. For other crons, and rates of more than three days, there is no such alarm unless this says when."
-  type        = number
-  default     = null
 
   validation {
-    condition     = var.silence_after_hours == null || try(var.silence_after_hours >= 1 && var.silence_after_hours <= 168 && floor(var.silence_after_hours) == var.silence_after_hours, false)
-    error_message = "silence_after_hours must be a whole number from 1 to 168, such as 48, or left out."
+    condition     = can(keys(var.monitoring)) && length(setsubtract(try(keys(var.monitoring), []), ["metrics", "dashboard", "queries", "alarm_actions", "silence_after_hours"])) == 0
+    error_message = "monitoring has no ${join(", ", setsubtract(try(keys(var.monitoring), ["such form"]), ["metrics", "dashboard", "queries", "alarm_actions", "silence_after_hours"]))}. It takes metrics, dashboard, queries, alarm_actions, silence_after_hours; such as monitoring = { metrics = \"full\" }."
+  }
+
+  validation {
+    condition     = try(contains(["off", "basic", "full"], coalesce(try(var.monitoring.metrics, null), "basic")), false)
+    error_message = "monitoring.metrics must be \"off\", \"basic\" or \"full\"."
+  }
+
+  validation {
+    condition     = try(tobool(coalesce(try(var.monitoring.dashboard, null), false)) ? try(var.monitoring.metrics, "basic") == "full" : true, false)
+    error_message = "monitoring.dashboard must be true or false, and true goes with monitoring.metrics = \"full\": a dashboard shows all of the metrics."
+  }
+
+  validation {
+    condition     = can(tobool(coalesce(try(var.monitoring.queries, null), true)))
+    error_message = "monitoring.queries must be true or false."
+  }
+
+  validation {
+    condition     = try(var.monitoring.alarm_actions, null) == null || try(alltrue([for arn in var.monitoring.alarm_actions : can(regex("^arn:[^:]+:[^:]+:", arn))]), false)
+    error_message = "Each of monitoring.alarm_actions must be the ARN of what an alarm is to tell, such as [\"arn:aws:sns:eu-west-1:123456789012:on-call\"]."
+  }
+
+  validation {
+    condition     = try(var.monitoring.silence_after_hours, null) == null || try(var.monitoring.silence_after_hours >= 1 && var.monitoring.silence_after_hours <= 168 && floor(var.monitoring.silence_after_hours) == tonumber(var.monitoring.silence_after_hours), false)
+    error_message = "monitoring.silence_after_hours must be a whole number from 1 to 168, such as 48, or left out."
   }
 }
 
@@ -494,147 +545,134 @@ variable "schedule_expression" {
 
 variable "event_triggers" {
   description = <<-EOT
-    Events on which an instance is put right in seconds. They fill tags, and take marks back; an instance without any tags is left to the schedule. Events may be late or lost, so that the schedule stays.
+    Events on which an instance is put right in seconds. They fill tags, and take marks back; an instance without any tags is left to the schedule. Events may be late or lost, so that the schedule stays. An object:
 
-    - `launch`: `RunInstances`, by way of CloudTrail; who launched the instance is in the event. Needs a trail that logs management events in this account and region.
-    - `state_change`: an instance has started. Needs no trail. The creator is written by a later run of the schedule.
-    - `tag_change`: an instance's tags have changed.
+    - `launch` (bool, `false`): `RunInstances`, by way of CloudTrail; who launched the instance is in the event. Needs a trail that logs management events in this account and region.
+    - `state_change` (bool, `false`): an instance has started. Needs no trail. The creator is written by a later run of the schedule.
+    - `tag_change` (bool, `false`): an instance's tags have changed.
+    - `batching_window_seconds` (number, `20`): 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer is fewer invocations and fewer reports.
+    - `tries` (number, `5`): 3 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
   EOT
-  type = object({
-    launch       = optional(bool, false)
-    state_change = optional(bool, false)
-    tag_change   = optional(bool, false)
-  })
-  default  = {}
-  nullable = false
-}
-
-variable "event_queue" {
-  description = <<-EOT
-    The queue in which the events of `event_triggers` wait.
-
-    - `batching_window_seconds`: 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer is fewer invocations and fewer reports.
-    - `tries`: 3 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
-  EOT
-  type = object({
-    batching_window_seconds = optional(number, 20)
-    tries                   = optional(number, 5)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = var.event_queue.batching_window_seconds >= 1 && var.event_queue.batching_window_seconds <= 300 && floor(var.event_queue.batching_window_seconds) == var.event_queue.batching_window_seconds
-    error_message = "event_queue.batching_window_seconds must be a whole number from 1 to 300, such as 20."
+    condition     = can(keys(var.event_triggers)) && length(setsubtract(try(keys(var.event_triggers), []), ["launch", "state_change", "tag_change", "batching_window_seconds", "tries"])) == 0
+    error_message = "event_triggers has no ${join(", ", setsubtract(try(keys(var.event_triggers), ["such form"]), ["launch", "state_change", "tag_change", "batching_window_seconds", "tries"]))}. It takes launch, state_change, tag_change, batching_window_seconds, tries; such as event_triggers = { launch = true, tag_change = true }."
   }
 
   validation {
-    condition     = var.event_queue.tries >= 3 && var.event_queue.tries <= 100 && floor(var.event_queue.tries) == var.event_queue.tries
-    error_message = "event_queue.tries must be a whole number from 3 to 100, such as 5."
+    condition = alltrue([
+      for value in [try(var.event_triggers.launch, null), try(var.event_triggers.state_change, null), try(var.event_triggers.tag_change, null)] :
+      value == null || can(tobool(value))
+    ])
+    error_message = "event_triggers.launch, state_change and tag_change must be true or false."
+  }
+
+  validation {
+    condition     = try(var.event_triggers.batching_window_seconds, null) == null || try(var.event_triggers.batching_window_seconds >= 1 && var.event_triggers.batching_window_seconds <= 300 && floor(var.event_triggers.batching_window_seconds) == tonumber(var.event_triggers.batching_window_seconds), false)
+    error_message = "event_triggers.batching_window_seconds must be a whole number from 1 to 300, such as 20."
+  }
+
+  validation {
+    condition     = try(var.event_triggers.tries, null) == null || try(var.event_triggers.tries >= 3 && var.event_triggers.tries <= 100 && floor(var.event_triggers.tries) == tonumber(var.event_triggers.tries), false)
+    error_message = "event_triggers.tries must be a whole number from 3 to 100, such as 5."
   }
 }
 
 variable "config_rule" {
-  description = "Whether an AWS Config rule shows which instances are tagged as `rules` say: when one has changed, and once a day for all. Needs a configuration recorder that records EC2 instances."
-  type        = bool
-  default     = false
+  description = "An AWS Config rule that shows which instances are tagged as `rules` say: when one has changed, and once a day for all. `off`; `evaluate`; or `remediate`, which also has instances put right: one that has changed as by `event_triggers`, and all of them, once a day, as by the schedule. Needs a configuration recorder that records EC2 instances."
+  type        = string
+  default     = "off"
   nullable    = false
-}
 
-variable "config_rule_remediates" {
-  description = "Whether the AWS Config rule also has instances put right: one that has changed as by `event_triggers`, and all of them, once a day, as by the schedule. By default it only evaluates."
-  type        = bool
-  default     = false
-  nullable    = false
+  validation {
+    condition     = contains(["off", "evaluate", "remediate"], var.config_rule)
+    error_message = "config_rule must be \"off\", \"evaluate\" or \"remediate\"."
+  }
 }
 
 # How it is built
 
 variable "function" {
   description = <<-EOT
-    The Lambda function.
+    The Lambda function. An object:
 
-    - `runtime`: a Python runtime of Lambda, 3.11 or newer.
-    - `architecture`: `arm64` or `x86_64`.
-    - `memory_mb`: 128 to 10240.
-    - `timeout_seconds`: 300 to 900. What does not fit into one run is done by the next.
-    - `log_retention_days`: as CloudWatch Logs accepts; 0 keeps the log for ever.
-    - `log_level`: `INFO` or `DEBUG`; nothing less, because the log holds every finding.
-    - `reserved_concurrency`: none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
+    - `runtime` (string, `"python3.13"`): a Python runtime of Lambda, 3.11 or newer.
+    - `architecture` (string, `"arm64"`): `arm64` or `x86_64`.
+    - `memory_mb` (number, `256`): 128 to 10240.
+    - `timeout_seconds` (number, `900`): 300 to 900. What does not fit into one run is done by the next.
+    - `log_retention_days` (number, `30`): as CloudWatch Logs accepts; 0 keeps the log for ever.
+    - `log_level` (string, `"INFO"`): `INFO` or `DEBUG`; nothing less, because the log holds every finding.
+    - `reserved_concurrency` (number): none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
   EOT
-  type = object({
-    runtime              = optional(string, "python3.13")
-    architecture         = optional(string, "arm64")
-    memory_mb            = optional(number, 256)
-    timeout_seconds      = optional(number, 900)
-    log_retention_days   = optional(number, 30)
-    log_level            = optional(string, "INFO")
-    reserved_concurrency = optional(number)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = can(regex("^python3\\.(1[1-9]|[2-9][0-9])$", var.function.runtime))
+    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "reserved_concurrency"])) == 0
+    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, reserved_concurrency; such as function = { memory_mb = 512 }."
+  }
+
+  validation {
+    condition     = try(var.function.runtime, null) == null || can(regex("^python3\\.(1[1-9]|[2-9][0-9])$", var.function.runtime))
     error_message = "function.runtime must be a Python runtime of Lambda, 3.11 or newer, such as \"python3.13\"."
   }
 
   validation {
-    condition     = contains(["arm64", "x86_64"], var.function.architecture)
+    condition     = try(contains(["arm64", "x86_64"], coalesce(try(var.function.architecture, null), "arm64")), false)
     error_message = "function.architecture must be \"arm64\" or \"x86_64\"."
   }
 
   validation {
-    condition     = var.function.memory_mb >= 128 && var.function.memory_mb <= 10240 && floor(var.function.memory_mb) == var.function.memory_mb
+    condition     = try(var.function.memory_mb, null) == null || try(var.function.memory_mb >= 128 && var.function.memory_mb <= 10240 && floor(var.function.memory_mb) == tonumber(var.function.memory_mb), false)
     error_message = "function.memory_mb must be a whole number from 128 to 10240, such as 256."
   }
 
   validation {
-    condition     = var.function.timeout_seconds >= 300 && var.function.timeout_seconds <= 900 && floor(var.function.timeout_seconds) == var.function.timeout_seconds
+    condition     = try(var.function.timeout_seconds, null) == null || try(var.function.timeout_seconds >= 300 && var.function.timeout_seconds <= 900 && floor(var.function.timeout_seconds) == tonumber(var.function.timeout_seconds), false)
     error_message = "function.timeout_seconds must be a whole number from 300 to 900, such as 900; a run keeps two minutes for its last call and its report."
   }
 
   validation {
-    condition = contains(
+    condition = try(contains(
       [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-      var.function.log_retention_days
-    )
+      tonumber(coalesce(try(var.function.log_retention_days, null), 30))
+    ), false)
     error_message = "function.log_retention_days must be one that CloudWatch Logs accepts, such as 30, 90 or 365; 0 keeps the log for ever."
   }
 
   validation {
-    condition     = contains(["INFO", "DEBUG"], var.function.log_level)
+    condition     = try(contains(["INFO", "DEBUG"], coalesce(try(var.function.log_level, null), "INFO")), false)
     error_message = "function.log_level must be \"INFO\" or \"DEBUG\"; with less, the log would not hold every finding."
   }
 
   validation {
-    condition     = var.function.reserved_concurrency == null || try(var.function.reserved_concurrency >= 1 && floor(var.function.reserved_concurrency) == var.function.reserved_concurrency, false)
+    condition     = try(var.function.reserved_concurrency, null) == null || try(var.function.reserved_concurrency >= 1 && floor(var.function.reserved_concurrency) == tonumber(var.function.reserved_concurrency), false)
     error_message = "function.reserved_concurrency must be a whole number from 1, such as 1, or left out for none."
   }
 }
 
 variable "package" {
   description = <<-EOT
-    Another package than the one shipped, for an organisation that builds or signs its own. Either
+    Another package than the one shipped, for an organisation that builds or signs its own. An object with either
 
-    - `filename`: a zip on this machine, or
-    - `s3_bucket`, `s3_key` and `source_code_hash` (the base64 of its SHA-256): a zip in S3.
+    - `filename` (string): a zip on this machine, or
+    - `s3_bucket`, `s3_key` and `source_code_hash` (strings; the base64 of its SHA-256): a zip in S3.
   EOT
-  type = object({
-    filename         = optional(string)
-    s3_bucket        = optional(string)
-    s3_key           = optional(string)
-    source_code_hash = optional(string)
-  })
-  default = null
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition = var.package == null || try(
-      var.package.filename != null
-      ? var.package.s3_bucket == null && var.package.s3_key == null && var.package.source_code_hash == null
-      : var.package.s3_bucket != null && var.package.s3_key != null && var.package.source_code_hash != null,
-      false
-    )
+    condition     = can(keys(var.package)) && length(setsubtract(try(keys(var.package), []), ["filename", "s3_bucket", "s3_key", "source_code_hash"])) == 0
+    error_message = "package has no ${join(", ", setsubtract(try(keys(var.package), ["such form"]), ["filename", "s3_bucket", "s3_key", "source_code_hash"]))}. It takes filename, s3_bucket, s3_key, source_code_hash; such as package = { filename = \"build/tag_policy.zip\" }."
+  }
+
+  validation {
+    condition     = contains(["", "filename", "s3_bucket s3_key source_code_hash"], join(" ", sort([for name in try(keys(var.package), []) : name if var.package[name] != null])))
     error_message = "package must be either { filename = \"build/tag_policy.zip\" } or { s3_bucket = \"my-packages\", s3_key = \"tag_policy.zip\", source_code_hash = \"<base64 of the SHA-256>\" }."
   }
 
@@ -655,26 +693,30 @@ variable "kms_key_arn" {
   }
 }
 
-variable "permissions_boundary_arn" {
-  description = "The IAM policy that bounds the role, where the organisation demands one."
-  type        = string
-  default     = null
+variable "role" {
+  description = <<-EOT
+    The function's role. An object:
 
-  validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
-    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, such as \"arn:aws:iam::123456789012:policy/boundary\"."
-  }
-}
-
-variable "iam_path" {
-  description = "The IAM path of the role and of its policies."
-  type        = string
-  default     = "/"
+    - `path` (string, `"/"`): the IAM path of the role and of its policies.
+    - `permissions_boundary_arn` (string): the IAM policy that bounds the role, where the organisation demands one.
+  EOT
+  type        = any
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = can(regex("^/([!-.0-~]+/)*$", var.iam_path))
-    error_message = "iam_path must begin and end with a slash, such as \"/\" or \"/tag-policy/\"."
+    condition     = can(keys(var.role)) && length(setsubtract(try(keys(var.role), []), ["path", "permissions_boundary_arn"])) == 0
+    error_message = "role has no ${join(", ", setsubtract(try(keys(var.role), ["such form"]), ["path", "permissions_boundary_arn"]))}. It takes path, permissions_boundary_arn; such as role = { path = \"/tag-policy/\" }."
+  }
+
+  validation {
+    condition     = try(var.role.path, null) == null || can(regex("^/([!-.0-~]+/)*$", var.role.path))
+    error_message = "role.path must begin and end with a slash, such as \"/\" or \"/tag-policy/\"."
+  }
+
+  validation {
+    condition     = try(var.role.permissions_boundary_arn, null) == null || can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.role.permissions_boundary_arn))
+    error_message = "role.permissions_boundary_arn must be the ARN of an IAM policy, such as \"arn:aws:iam::123456789012:policy/boundary\"."
   }
 }
 

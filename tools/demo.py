@@ -62,11 +62,15 @@ def main() -> int:
             ROOT / "examples" / "minimal",
             vpc_id=vpc.vpc_id,
             untagged_action="terminate",
-            grace_period="24h",
             email_subscriptions=[ADDRESS],
         )
         try:
-            with _step("terraform init, plan and apply in examples/minimal"):
+            with _step("terraform init, plan and apply in examples/minimal, which audits"):
+                printed = module.apply()
+            _show_terraform(printed)
+            _show_audit(aws, module, cases)
+            module.environment["TF_VAR_mode"] = "enforce"
+            with _step('terraform apply, with mode = "enforce"'):
                 printed = module.apply()
         except TerraformError as error:
             console.print(error, style="red")
@@ -131,15 +135,24 @@ def _launch(aws: EmbeddedAws) -> tuple[fleet.Vpc, list[Case]]:
     ]
 
 
+def _show_audit(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> None:
+    """Show what is there, and a run that changes nothing."""
+    before = _look(aws, cases)
+    _title("Before")
+    console.print(_table(cases, before, before))
+
+    _title("An audit, which is the default: it says what it would do")
+    if _show_run(aws, module.outputs["tag_policy"], cases, before) != before:
+        raise SystemExit("The audit changed something, and should not have.")
+
+
 def _show_runs(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
-    """Show three runs of the function; returns whether they did what they should."""
+    """Show three runs that act; returns whether they did what they should."""
     engine = module.outputs["tag_policy"]
     claimed, forgotten, *_ = (case.instance_id for case in cases)
     begin = _look(aws, cases)
-    _title("Before")
-    console.print(_table(cases, begin, begin))
 
-    _title("The first run: tags are written, and what has none is announced")
+    _title("The first run that acts: tags are written, and what has none is announced")
     told = _show_run(aws, engine, cases, begin)
 
     _title("Jane tags her instance, and a day passes")
@@ -156,7 +169,7 @@ def _show_runs(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
         answer = aws.invoke(engine["function_name"])
     _show_answer(answer)
     if _look(aws, cases) != ended:
-        console.print("The third run changed something, and should not have.", style="bold red")
+        console.print("The last run changed something, and should not have.", style="bold red")
         return False
     console.print(
         "  Nothing was left to change, and nothing is new, so that there is no e-mail. What is as\n"
@@ -174,7 +187,10 @@ def _show_run(
         answer = aws.invoke(engine["function_name"])
     _show_answer(answer)
     after = _look(aws, cases)
-    console.print(_table(cases, before, after, only_changed=True))
+    if after == before:
+        console.print("  No instance was changed.\n")
+    else:
+        console.print(_table(cases, before, after, only_changed=True))
     email = aws.emails()[-1]
     console.print(
         Panel(

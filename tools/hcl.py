@@ -68,12 +68,31 @@ def _blocks(text: str, kind: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _string(literal: str) -> str:
-    """Return what a literal of python-hcl2's stands for: quoted, or a heredoc within quotes."""
+    """Return what a literal of python-hcl2's stands for: quoted, or a heredoc within quotes.
+
+    An ellipsis stands for what Terraform would put in.
+    """
     inner = literal[1:-1]
     if inner.startswith("<<"):
         lines = inner.splitlines()[1:-1]
         return textwrap.dedent("\n".join(lines)).strip()
-    return str(json.loads(literal))
+    return str(json.loads(_without_interpolations(literal)))
+
+
+def _without_interpolations(literal: str) -> str:
+    """Return a quoted text with an ellipsis for each ``${…}``, whatever stands in it."""
+    kept, depth, at = "", 0, 0
+    while at < len(literal):
+        if depth:
+            depth += {"{": 1, "}": -1}.get(literal[at], 0)
+            at += 1
+        elif literal.startswith("$${", at):
+            kept, at = kept + "${", at + 3
+        elif literal.startswith("${", at):
+            kept, depth, at = kept + "…", 1, at + 2
+        else:
+            kept, at = kept + literal[at], at + 1
+    return kept
 
 
 def _plain(value: Any) -> Any:

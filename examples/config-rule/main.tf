@@ -10,11 +10,17 @@ provider "aws" {
 module "tag_policy" {
   source = "../.."
 
-  name            = "tag-policy-config"
-  vpc_ids         = [var.evaluated_vpc_id]
-  untagged_action = "notify"
-  mode            = "audit"
+  name    = "tag-policy-config"
+  vpc_ids = [var.evaluated_vpc_id]
+  mode    = "audit"
 
-  config_rule         = true
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
+
+  config_rule         = "evaluate"
   schedule_expression = null
+  monitoring          = { metrics = "full" }
 }

@@ -10,17 +10,24 @@ provider "aws" {
 module "tag_policy" {
   source = "../.."
 
-  name            = "tag-policy-events"
-  vpc_ids         = [var.event_driven_vpc_id]
-  untagged_action = "notify"
+  name    = "tag-policy-events"
+  vpc_ids = [var.event_driven_vpc_id]
+  mode    = "enforce"
+
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
 
   event_triggers = {
     launch       = true
     state_change = true
     tag_change   = true
+    tries        = 3
   }
-  event_queue = { tries = 3 }
 
   # What events missed, and instances without any tags.
   schedule_expression = "rate(1 day)"
+  monitoring          = { metrics = "full" }
 }

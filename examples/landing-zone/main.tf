@@ -25,17 +25,17 @@ module "tag_policy" {
   rules           = local.rules
 
   # What has no tags is announced a day before anything happens to it.
-  grace_period = "24h"
-  limits       = { max_destructive = 20 }
+  grace_period    = "24h"
+  max_destructive = 20
 
-  # An auditor finds the launch by the tag "Owner:event-id".
-  attribution_details = "event_id"
-  # CloudTrail allows an account 2 look-ups a second: each engine has its share.
-  attribution = { lookups_per_second = max(0.1, 2 / length(var.vpcs)) }
+  creator = {
+    details            = "event_id"                     # an auditor finds the launch by the tag "Owner:event-id"
+    lookups_per_second = max(0.1, 2 / length(var.vpcs)) # CloudTrail allows an account 2: each engine has its share
+  }
 
-  topic_arn           = aws_sns_topic.reports.arn
-  create_topic        = false # the topic is made in this apply
+  topic               = { arn = aws_sns_topic.reports.arn }
   schedule_expression = "rate(30 minutes)"
+  monitoring          = { metrics = "full" }
 
   tags = { Purpose = "tag-policy" }
 }

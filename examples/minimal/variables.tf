@@ -9,6 +9,12 @@ variable "vpc_id" {
   type        = string
 }
 
+variable "mode" {
+  description = "`audit` reports and changes nothing; `enforce` acts."
+  type        = string
+  default     = "audit"
+}
+
 variable "untagged_action" {
   description = "What happens to an instance that has no tags at all."
   type        = string
@@ -18,7 +24,7 @@ variable "untagged_action" {
 variable "grace_period" {
   description = "How long before it is stopped or terminated an instance is announced, such as \"24h\"."
   type        = string
-  default     = "0s"
+  default     = "24h"
 }
 
 variable "email_subscriptions" {

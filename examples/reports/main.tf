@@ -10,10 +10,18 @@ module "tag_policy" {
 
   name            = "tag-policy-reports"
   vpc_ids         = var.reported_vpc_ids
+  mode            = "enforce"
   untagged_action = "terminate"
   grace_period    = "0s"
 
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
+
   report_bucket = { create = true, retention_days = 400 }
+  monitoring    = { metrics = "full" }
 }
 
 # Who answers for machines wants to hear of those that were ended, and of nothing else.

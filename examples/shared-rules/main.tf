@@ -11,9 +11,16 @@ module "production" {
 
   name            = "shared-rules-production"
   vpc_ids         = [var.production_vpc_id]
+  mode            = "enforce"
   untagged_action = "notify"
 
-  rules_owner = "table"
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
+  rules_table = { owner = "table", deletion_protection = false } # true where people keep their rules here
+
   # A key that only the table knows has to be named here before the role may write it.
   writable_tag_keys = var.further_tag_keys
 }
@@ -23,12 +30,14 @@ module "sandbox" {
 
   name            = "shared-rules-sandbox"
   vpc_ids         = [var.sandbox_vpc_id]
+  mode            = "enforce"
   untagged_action = "stop"
+  grace_period    = "0s"
 
-  rules_table_name  = module.production.rules_table_name
-  writable_tag_keys = var.further_tag_keys
+  rules             = {} # those of the other engine's table
+  rules_table       = { name = module.production.rules_table_name }
+  writable_tag_keys = concat(["ProjectCode", "CreatedBy", "Expires"], tolist(var.further_tag_keys))
 
-  topic_arn           = module.production.topic_arn
-  create_topic        = false # the topic is made in this apply
+  topic               = { arn = module.production.topic_arn }
   schedule_expression = "cron(0 19 * * ? *)"
 }

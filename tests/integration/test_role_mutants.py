@@ -32,6 +32,7 @@ SUBJECTS: dict[str, set[str] | None] = {
         "UseTheKeyOfTheBucket",
     },
     "encrypted": {"UseTheKeyOfTablesTopicQueueAndBucket"},
+    "given": {"UseTheKeyOfTheRulesTable", "UseTheKeyOfTheTopic"},
 }
 
 DUE = "aws:ResourceTag/tag-policy:due"
@@ -205,6 +206,20 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "anything StringLike kms:ViaService",
     ],
     ("encrypted", "UseTheKeyOfTablesTopicQueueAndBucket"): [
+        "removed",
+        "any action",
+        "any resource",
+        "without StringEquals kms:ViaService",
+        "one less StringEquals kms:ViaService",
+    ],
+    ("given", "UseTheKeyOfTheRulesTable"): [
+        "removed",
+        "any action",
+        "any resource",
+        "without StringEquals kms:ViaService",
+        "one less StringEquals kms:ViaService",
+    ],
+    ("given", "UseTheKeyOfTheTopic"): [
         "removed",
         "any action",
         "any resource",

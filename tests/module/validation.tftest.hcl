@@ -5,8 +5,16 @@ mock_provider "aws" {
 }
 
 variables {
-  vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
-  untagged_action = "notify"
+  vpc_ids = ["vpc-0a1b2c3d4e5f67890"]
+  mode    = "enforce"
+
+  grace_period = "0s"
+
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
 }
 
 run "refuses_no_vpc" {
@@ -93,20 +101,20 @@ run "refuses_an_unknown_owner_of_the_rules" {
   command = plan
 
   variables {
-    rules_owner = "dynamodb"
+    rules_table = { owner = "dynamodb" }
   }
 
-  expect_failures = [var.rules_owner]
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_the_arn_of_a_table" {
   command = plan
 
   variables {
-    rules_table_name = "arn:aws:dynamodb:eu-west-1:123456789012:table/rules"
+    rules_table = { name = "arn:aws:dynamodb:eu-west-1:123456789012:table/rules" }
   }
 
-  expect_failures = [var.rules_table_name]
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_a_writable_tag_key_of_aws" {
@@ -173,20 +181,20 @@ run "refuses_to_end_half_an_instance" {
   command = plan
 
   variables {
-    limits = { max_destructive = 0.5 }
+    max_destructive = 0.5
   }
 
-  expect_failures = [var.limits]
+  expect_failures = [var.max_destructive]
 }
 
 run "refuses_more_than_all_instances" {
   command = plan
 
   variables {
-    limits = { max_destructive_percent = 101 }
+    max_destructive_percent = 101
   }
 
-  expect_failures = [var.limits]
+  expect_failures = [var.max_destructive_percent]
 }
 
 run "refuses_one_tag_for_mark_and_exemption" {
@@ -203,58 +211,58 @@ run "refuses_an_unknown_creator_format" {
   command = plan
 
   variables {
-    creator_format = "user"
+    creator = { format = "user" }
   }
 
-  expect_failures = [var.creator_format]
+  expect_failures = [var.creator]
 }
 
 run "refuses_unknown_attribution_details" {
   command = plan
 
   variables {
-    attribution_details = "on"
+    creator = { details = "on" }
   }
 
-  expect_failures = [var.attribution_details]
+  expect_failures = [var.creator]
 }
 
 run "refuses_a_delay_that_no_event_keeps_to" {
   command = plan
 
   variables {
-    attribution = { delay_minutes = 1 }
+    creator = { delay_minutes = 1 }
   }
 
-  expect_failures = [var.attribution]
+  expect_failures = [var.creator]
 }
 
 run "refuses_more_lookups_than_cloudtrail_allows" {
   command = plan
 
   variables {
-    attribution = { lookups_per_second = 5 }
+    creator = { lookups_per_second = 5 }
   }
 
-  expect_failures = [var.attribution]
+  expect_failures = [var.creator]
 }
 
 run "refuses_a_budget_that_leaves_no_time_for_the_rest" {
   command = plan
 
   variables {
-    attribution = { budget_seconds = 900 }
+    creator = { budget_seconds = 900 }
   }
 
-  expect_failures = [var.attribution]
+  expect_failures = [var.creator]
 }
 
 run "refuses_a_creator_whose_key_has_no_room_for_its_detail" {
   command = plan
 
   variables {
-    attribution_details = "event_id"
-    rules               = { 1 = { tag_key = join("", [for i in range(120) : "k"]), action = "UserLookup" } }
+    creator = { details = "event_id" }
+    rules   = { 1 = { tag_key = join("", [for i in range(120) : "k"]), action = "UserLookup" } }
   }
 
   expect_failures = [aws_lambda_function.this]
@@ -264,7 +272,7 @@ run "refuses_a_rule_about_the_detail_of_a_creator" {
   command = plan
 
   variables {
-    attribution_details = "event_id"
+    creator = { details = "event_id" }
     rules = {
       1 = { tag_key = "Owner", action = "UserLookup" }
       2 = { tag_key = "Owner:event-id", action = "Update", default = "none" }
@@ -278,20 +286,20 @@ run "refuses_the_name_of_a_topic" {
   command = plan
 
   variables {
-    topic_arn = "reports"
+    topic = { arn = "reports" }
   }
 
-  expect_failures = [var.topic_arn]
+  expect_failures = [var.topic]
 }
 
 run "refuses_a_fifo_topic" {
   command = plan
 
   variables {
-    topic_arn = "arn:aws:sns:eu-west-1:123456789012:reports.fifo"
+    topic = { arn = "arn:aws:sns:eu-west-1:123456789012:reports.fifo" }
   }
 
-  expect_failures = [var.topic_arn]
+  expect_failures = [var.topic]
 }
 
 run "refuses_what_is_no_email_address" {
@@ -434,16 +442,6 @@ run "refuses_a_reserved_concurrency_of_none" {
   expect_failures = [var.function]
 }
 
-run "refuses_an_empty_package" {
-  command = plan
-
-  variables {
-    package = {}
-  }
-
-  expect_failures = [var.package]
-}
-
 run "refuses_a_package_from_both_places" {
   command = plan
 
@@ -488,20 +486,20 @@ run "refuses_a_boundary_that_is_no_policy" {
   command = plan
 
   variables {
-    permissions_boundary_arn = "arn:aws:iam::123456789012:role/x"
+    role = { permissions_boundary_arn = "arn:aws:iam::123456789012:role/x" }
   }
 
-  expect_failures = [var.permissions_boundary_arn]
+  expect_failures = [var.role]
 }
 
 run "refuses_a_path_without_slashes" {
   command = plan
 
   variables {
-    iam_path = "tag-policy"
+    role = { path = "tag-policy" }
   }
 
-  expect_failures = [var.iam_path]
+  expect_failures = [var.role]
 }
 
 run "refuses_no_tag_key_to_write" {
@@ -518,62 +516,81 @@ run "refuses_subscribers_to_a_topic_of_somebody_else" {
   command = plan
 
   variables {
-    topic_arn           = "arn:aws:sns:eu-west-1:123456789012:reports"
+    topic               = { arn = "arn:aws:sns:eu-west-1:123456789012:reports" }
     email_subscriptions = ["ops@example.com"]
   }
 
   expect_failures = [aws_lambda_function.this]
 }
 
-run "refuses_to_create_a_topic_and_to_use_one" {
+run "refuses_a_topic_of_another_region" {
   command = plan
 
   variables {
-    topic_arn    = "arn:aws:sns:eu-west-1:123456789012:reports"
-    create_topic = true
+    topic = { arn = "arn:aws:sns:us-east-1:123456789012:reports" }
   }
 
   expect_failures = [aws_lambda_function.this]
 }
 
-run "refuses_neither_to_create_a_topic_nor_to_use_one" {
+run "refuses_a_topic_that_is_given_and_is_none" {
   command = plan
 
   variables {
-    create_topic = false
+    topic = { arn = null }
   }
 
-  expect_failures = [aws_lambda_function.this]
+  expect_failures = [var.topic]
+}
+
+run "refuses_the_key_of_a_topic_that_is_made" {
+  command = plan
+
+  variables {
+    topic = { kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  expect_failures = [var.topic]
+}
+
+run "refuses_the_key_of_a_table_that_is_made" {
+  command = plan
+
+  variables {
+    rules_table = { kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_a_window_that_lambda_would_refuse" {
   command = plan
 
   variables {
-    event_queue = { batching_window_seconds = 0 }
+    event_triggers = { batching_window_seconds = 0 }
   }
 
-  expect_failures = [var.event_queue]
+  expect_failures = [var.event_triggers]
 }
 
 run "refuses_a_window_longer_than_lambda_takes" {
   command = plan
 
   variables {
-    event_queue = { batching_window_seconds = 301 }
+    event_triggers = { batching_window_seconds = 301 }
   }
 
-  expect_failures = [var.event_queue]
+  expect_failures = [var.event_triggers]
 }
 
 run "refuses_two_tries" {
   command = plan
 
   variables {
-    event_queue = { tries = 2 }
+    event_triggers = { tries = 2 }
   }
 
-  expect_failures = [var.event_queue]
+  expect_failures = [var.event_triggers]
 }
 
 run "refuses_to_throttle_the_event_queue" {
@@ -587,21 +604,31 @@ run "refuses_to_throttle_the_event_queue" {
   expect_failures = [aws_lambda_function.this]
 }
 
-run "refuses_to_remediate_for_a_config_rule_that_is_not_there" {
+run "refuses_an_unknown_use_of_aws_config" {
   command = plan
 
   variables {
-    config_rule_remediates = true
+    config_rule = "enabled"
   }
 
-  expect_failures = [aws_lambda_function.this]
+  expect_failures = [var.config_rule]
+}
+
+run "refuses_a_dashboard_of_metrics_that_are_not_there" {
+  command = plan
+
+  variables {
+    monitoring = { dashboard = true }
+  }
+
+  expect_failures = [var.monitoring]
 }
 
 run "refuses_a_bucket_that_is_neither_made_nor_named" {
   command = plan
 
   variables {
-    report_bucket = {}
+    report_bucket = { prefix = "tag-policy/" }
   }
 
   expect_failures = [var.report_bucket]
@@ -661,20 +688,20 @@ run "refuses_silence_of_more_than_a_week" {
   command = plan
 
   variables {
-    silence_after_hours = 169
+    monitoring = { silence_after_hours = 169 }
   }
 
-  expect_failures = [var.silence_after_hours]
+  expect_failures = [var.monitoring]
 }
 
 run "refuses_silence_of_half_an_hour" {
   command = plan
 
   variables {
-    silence_after_hours = 0.5
+    monitoring = { silence_after_hours = 0.5 }
   }
 
-  expect_failures = [var.silence_after_hours]
+  expect_failures = [var.monitoring]
 }
 
 run "refuses_the_arn_of_a_bucket" {

@@ -5,19 +5,27 @@ mock_provider "aws" {
 }
 
 variables {
-  vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
-  untagged_action = "notify"
+  vpc_ids = ["vpc-0a1b2c3d4e5f67890"]
+  mode    = "enforce"
+
+  grace_period = "0s"
+
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
 }
 
 run "each_key_of_a_rule_is_locked" {
   command = apply
 
   variables {
-    name                = "prod"
-    attribution_details = "event_id"
-    writable_tag_keys   = ["Owner"]
-    tags                = { Owner = "platform" }
-    iam_path            = "/governance/"
+    name              = "prod"
+    creator           = { details = "event_id" }
+    writable_tag_keys = ["Owner"]
+    tags              = { Owner = "platform" }
+    role              = { path = "/governance/" }
   }
 
   assert {
@@ -200,6 +208,37 @@ run "fifteen_of_the_longest_keys_fit_wherever_instances_are_ended" {
   }
 }
 
+run "the_keys_of_a_given_table_and_topic_take_some_of_the_room" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(13) : format("%0127d", number)]
+    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  assert {
+    condition     = length(aws_iam_policy.value_lock) > 0
+    error_message = "A lock is missing."
+  }
+}
+
+run "refuses_one_more_beside_them" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(14) : format("%0127d", number)]
+    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  expect_failures = [aws_iam_role_policy.this]
+}
+
 run "refuses_sixteen" {
   command = plan
 
@@ -216,10 +255,10 @@ run "forty_six_creators_and_their_details_fit" {
   command = plan
 
   variables {
-    untagged_action     = "terminate"
-    attribution_details = "event_time"
-    rules               = {}
-    writable_tag_keys   = [for number in range(46) : format("key-%08d", number)]
+    untagged_action   = "terminate"
+    creator           = { details = "event_time" }
+    rules             = {}
+    writable_tag_keys = [for number in range(46) : format("key-%08d", number)]
   }
 
   assert {
@@ -232,10 +271,10 @@ run "refuses_forty_seven" {
   command = plan
 
   variables {
-    untagged_action     = "terminate"
-    attribution_details = "event_time"
-    rules               = {}
-    writable_tag_keys   = [for number in range(47) : format("key-%08d", number)]
+    untagged_action   = "terminate"
+    creator           = { details = "event_time" }
+    rules             = {}
+    writable_tag_keys = [for number in range(47) : format("key-%08d", number)]
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -273,8 +312,8 @@ run "refuses_a_detail_that_is_another_key_in_another_case" {
   command = plan
 
   variables {
-    attribution_details = "event_id"
-    writable_tag_keys   = ["createdby:EVENT-ID"]
+    creator           = { details = "event_id" }
+    writable_tag_keys = ["createdby:EVENT-ID"]
   }
 
   expect_failures = [aws_lambda_function.this]

@@ -5,8 +5,16 @@ mock_provider "aws" {
 }
 
 variables {
-  vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
-  untagged_action = "notify"
+  vpc_ids = ["vpc-0a1b2c3d4e5f67890"]
+  mode    = "enforce"
+
+  grace_period = "0s"
+
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
 }
 
 run "names_begin_with_the_name" {
@@ -31,6 +39,25 @@ run "names_begin_with_the_name" {
   }
 }
 
+run "by_default_nothing_is_changed_and_nothing_ended" {
+  command = plan
+
+  variables {
+    mode         = null
+    grace_period = null
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_MODE"] == "audit",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_UNTAGGED_ACTION"] == "notify",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_GRACE_PERIOD"] == "24h",
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_MAX_DESTRUCTIVE"] == "10",
+    ])
+    error_message = "The defaults are not the safe ones."
+  }
+}
+
 run "the_function_is_told_what_the_inputs_say" {
   command = apply
 
@@ -47,18 +74,18 @@ run "the_function_is_told_what_the_inputs_say" {
 
     report_unchanged = "every_run"
 
-    limits = { max_destructive = 3, max_destructive_percent = 2.5 }
+    max_destructive = 3
 
-    creator_format      = "role/name"
-    attribution_details = "event_time"
-    attribution         = { delay_minutes = 45, lookups_per_second = 0.5, budget_seconds = 120 }
+    max_destructive_percent = 2.5
+
+    creator = { format = "role/name", details = "event_time", delay_minutes = 45, lookups_per_second = 0.5, budget_seconds = 120 }
   }
 
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
       TAG_POLICY_RULES_TABLE     = "tag-policy-rules"
       TAG_POLICY_STATE_TABLE     = "tag-policy-state"
-      TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:mock-reports"
+      TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"
       TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
       TAG_POLICY_MODE            = "audit"
@@ -118,7 +145,7 @@ run "the_table_owns_the_items" {
   command = plan
 
   variables {
-    rules_owner = "table"
+    rules_table = { owner = "table" }
   }
 
   assert {
@@ -131,7 +158,7 @@ run "an_existing_table_is_used_and_not_seeded" {
   command = plan
 
   variables {
-    rules_table_name = "shared-rules"
+    rules_table = { name = "shared-rules" }
   }
 
   assert {
@@ -152,7 +179,7 @@ run "an_existing_topic_is_used" {
   command = apply
 
   variables {
-    topic_arn = "arn:aws:sns:eu-west-1:123456789012:admins"
+    topic = { arn = "arn:aws:sns:eu-west-1:123456789012:admins" }
   }
 
   assert {
@@ -300,9 +327,8 @@ run "the_role_is_bounded_and_has_its_path_and_all_have_the_tags" {
   command = plan
 
   variables {
-    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
-    iam_path                 = "/governance/"
-    tags                     = { Owner = "platform" }
+    role = { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary", path = "/governance/" }
+    tags = { Owner = "platform" }
   }
 
   assert {
@@ -349,8 +375,7 @@ run "each_event_trigger_is_a_rule_of_its_own" {
 
   variables {
     name           = "prod"
-    event_triggers = { tag_change = true }
-    event_queue    = { batching_window_seconds = 60, tries = 7 }
+    event_triggers = { tag_change = true, batching_window_seconds = 60, tries = 7 }
     function       = { timeout_seconds = 300 }
   }
 
@@ -362,7 +387,7 @@ run "each_event_trigger_is_a_rule_of_its_own" {
       jsondecode(aws_sqs_queue.events[0].redrive_policy).maxReceiveCount == 7,
       aws_sqs_queue.dead_letters[0].name == "prod-dead-letters",
       aws_lambda_event_source_mapping.events[0].maximum_batching_window_in_seconds == 60,
-      aws_lambda_function.this.environment[0].variables["TAG_POLICY_QUEUE_URL"] == aws_sqs_queue.events[0].url,
+      aws_lambda_function.this.environment[0].variables["TAG_POLICY_QUEUE_URL"] == "https://sqs.eu-west-1.amazonaws.com/123456789012/prod-events",
     ])
     error_message = "The events are not what the inputs say."
   }
@@ -389,9 +414,8 @@ run "the_config_rule_evaluates_and_acts_only_when_told_to" {
   command = apply
 
   variables {
-    name                   = "prod"
-    config_rule            = true
-    config_rule_remediates = true
+    name        = "prod"
+    config_rule = "remediate"
   }
 
   assert {
@@ -450,7 +474,7 @@ run "a_bucket_that_is_made_is_private_encrypted_and_versioned" {
 
   assert {
     condition = alltrue([
-      aws_s3_bucket.reports[0].bucket_prefix == "tag-policy-of-a-very-long-na-reports-",
+      aws_s3_bucket.reports[0].bucket == "tag-policy-of-a-very-long--${substr(sha1(var.name), 0, 8)}-123456789012-eu-west-1",
       aws_s3_bucket_public_access_block.reports[0].block_public_policy,
       aws_s3_bucket_versioning.reports[0].versioning_configuration[0].status == "Enabled",
       one(one(aws_s3_bucket_server_side_encryption_configuration.reports[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms",
@@ -552,7 +576,7 @@ run "unless_it_is_told_when" {
 
   variables {
     schedule_expression = "cron(0 6 ? * MON-FRI *)"
-    silence_after_hours = 75
+    monitoring          = { silence_after_hours = 75 }
   }
 
   assert {
@@ -566,7 +590,7 @@ run "without_a_schedule_nobody_misses_it" {
 
   variables {
     schedule_expression = null
-    silence_after_hours = 2
+    monitoring          = { silence_after_hours = 2 }
   }
 
   assert {
@@ -579,7 +603,7 @@ run "without_metrics_there_are_the_alarms_on_errors_and_dead_letters" {
   command = apply
 
   variables {
-    create_metrics = false
+    monitoring     = { metrics = "off" }
     event_triggers = { launch = true }
   }
 
@@ -596,11 +620,51 @@ run "without_metrics_there_are_the_alarms_on_errors_and_dead_letters" {
   }
 }
 
+run "by_default_there_are_the_metrics_that_alarms_go_by" {
+  command = apply
+
+  assert {
+    condition = alltrue([
+      toset(keys(aws_cloudwatch_log_metric_filter.this)) == toset(["Sweeps", "RuleErrors", "SweepFailed", "HeldBack"]),
+      length(aws_cloudwatch_log_metric_filter.by_vpc) == 0,
+      length(aws_cloudwatch_dashboard.this) == 0,
+      length(aws_cloudwatch_query_definition.this) == 9,
+      toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
+    ])
+    error_message = "The default costs more than the alarms need, or less than they need."
+  }
+}
+
+run "alarms_tell_whom_they_are_to_tell_and_queries_can_be_left_out" {
+  command = apply
+
+  variables {
+    event_triggers = { launch = true }
+    monitoring     = { alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"], queries = false }
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(
+        [aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.dead_letters[0], aws_cloudwatch_metric_alarm.silence[0]],
+        values(aws_cloudwatch_metric_alarm.of_metric),
+      ) :
+      contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:on-call") && length(alarm.alarm_actions) == 2
+    ])
+    error_message = "An alarm does not tell those who are on call."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_query_definition.this) == 0
+    error_message = "There are queries that nobody wants."
+  }
+}
+
 run "without_a_dashboard_there_are_metrics_and_alarms" {
   command = apply
 
   variables {
-    create_dashboard = false
+    monitoring = { metrics = "full", dashboard = false }
   }
 
   assert {
@@ -619,6 +683,7 @@ run "the_dashboard_of_an_audit_says_would_be" {
   variables {
     mode           = "audit"
     event_triggers = { tag_change = true }
+    monitoring     = { metrics = "full" }
   }
 
   assert {
@@ -638,7 +703,8 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
 
   variables {
     schedule_expression = null
-    config_rule         = true
+    config_rule         = "evaluate"
+    monitoring          = { metrics = "full" }
   }
 
   assert {
@@ -694,7 +760,8 @@ run "no_saved_query_compares_sentences" {
   command = apply
 
   variables {
-    mode = "audit"
+    mode       = "audit"
+    monitoring = { metrics = "full" }
   }
 
   assert {

@@ -10,30 +10,39 @@ from tests.support.embedded_aws import EmbeddedAws
 Policies = list[dict[str, Any]]
 """The documents of all policies of a role."""
 
+_OF_ALL: dict[str, Any] = {
+    "mode": "enforce",
+    "grace_period": "0s",
+    "rules": {
+        "1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"},
+        "2": {"tag_key": "CreatedBy", "action": "UserLookup"},
+        "3": {"tag_key": "Expires", "action": "Function", "required": False, "default": "today()"},
+    },
+}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "terminate": {"untagged_action": "terminate"},
     "stop": {"untagged_action": "stop"},
     "notify": {"untagged_action": "notify"},
     "remediate": {"untagged_action": "remediate"},
     "audit": {"untagged_action": "terminate", "mode": "audit"},
-    "event-id": {"untagged_action": "terminate", "attribution_details": "event_id"},
+    "event-id": {"untagged_action": "terminate", "creator": {"details": "event_id"}},
     "shared": {
         "untagged_action": "notify",
-        "rules_table_name": "shared-rules",
+        "rules_table": {"name": "shared-rules"},
         "writable_tag_keys": ["Owner"],
-        "attribution_details": "event_time",
+        "creator": {"details": "event_time"},
     },
     "events": {
         "untagged_action": "terminate",
         "event_triggers": {"launch": True, "state_change": True, "tag_change": True},
-        "config_rule": True,
-        "config_rule_remediates": True,
+        "config_rule": "remediate",
     },
     "by-hand": {
         "untagged_action": "notify",
         "rules": {},
         "writable_tag_keys": ["Owner"],
-        "attribution_details": "event_id",
+        "creator": {"details": "event_id"},
     },
     "archive": {
         "untagged_action": "terminate",
@@ -56,12 +65,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _EVERYTHING: dict[str, Any] = {
     "untagged_action": "terminate",
-    "attribution_details": "event_time",
+    "creator": {"details": "event_time"},
     "event_triggers": {"launch": True, "state_change": True, "tag_change": True},
-    "config_rule": True,
+    "config_rule": "evaluate",
     "kms_key_arn": _KEY,
-    "rules_table_name": "t" * 255,
-    "topic_arn": f"arn:aws:sns:eu-west-1:123456789012:{'t' * 256}",
+    "rules_table": {"name": "t" * 255, "kms_key_arn": _KEY},
+    "topic": {"arn": f"arn:aws:sns:eu-west-1:123456789012:{'t' * 256}", "kms_key_arn": _KEY},
     "report_bucket": {
         "name": "b" * 63,
         "prefix": "p" * 99 + "/",
@@ -79,6 +88,15 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
         "grace_period": "24h",
         "former_marker_tag_keys": ["due", "tag-policy:old"],
     },
+    "given": {
+        "rules": {},
+        "writable_tag_keys": ["Owner"],
+        "rules_table": {"name": "shared-rules", "kms_key_arn": _KEY},
+        "topic": {
+            "arn": "arn:aws:sns:eu-west-1:123456789012:reports",
+            "kms_key_arn": _KEY.replace("1234abcd", "5678abcd"),
+        },
+    },
     "fullest": {
         "untagged_action": "notify",
         "rules": {},
@@ -88,9 +106,9 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
     "m" * 40: _EVERYTHING
     | {
-        "attribution_details": "off",
+        "creator": {"details": "off"},
         "rules": {},
-        "writable_tag_keys": [f"{number:0127}" for number in range(15)],
+        "writable_tag_keys": [f"{number:0127}" for number in range(13)],
     },
 }
 
@@ -145,12 +163,13 @@ class Rendered:
 def render(aws: EmbeddedAws) -> Rendered:
     """Render what the variants say.
 
-    Applies no more than that needs: the tables, topics and log groups that the policies name, and
-    the event rules.
+    Applies no more than that needs: the policies are made of names, so that it is the event rules.
     """
     text = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
     for name, inputs in SHAPES.items():
-        lines = "\n".join(f"  {key} = {json.dumps(value)}" for key, value in inputs.items())
+        lines = "\n".join(
+            f"  {key} = {json.dumps(value)}" for key, value in (_OF_ALL | inputs).items()
+        )
         text += _MODULE.format(name=name, inputs=lines)
     module = aws.root_module(text)
     targets = [f"-target=module.{name}.data.aws_iam_policy_document.this" for name in SHAPES]

@@ -326,6 +326,21 @@ def _others() -> Iterator[Case]:
     yield _case("archive", "s3:DeleteBucket", bucket, False)
     yield _case("terminate", "s3:ListBucket", bucket, False)
 
+    key = f"arn:aws:kms:{_OURS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    for of, actions, key_arn in (
+        ("dynamodb", ("kms:Decrypt",), key),
+        ("sns", ("kms:Decrypt", "kms:GenerateDataKey"), key.replace("1234abcd", "5678abcd")),
+    ):
+        for service in ("dynamodb", "sns", "s3"):
+            via = {"kms:ViaService": [f"{service}.eu-west-1.amazonaws.com"]}
+            for action in ("kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"):
+                about = f"{action} through {service}, the key given for {of}"
+                may = service == of and action in actions
+                yield Case(about, "given", Request(action, key_arn, via), may)
+                other = Request(action, key_arn.replace("key/", "key/9"), via)
+                yield Case(f"{about}, another key", "given", other, False)
+        yield Case("kms:Decrypt by itself", "given", Request("kms:Decrypt", key_arn), False)
+
     for variant, services in (("encrypted", ("dynamodb", "sns")), ("archive", ("s3",))):
         key = f"arn:aws:kms:{_OURS}:key/1234abcd-12ab-34cd-56ef-123456"
         for service in ("dynamodb", "sns", "sqs", "s3"):

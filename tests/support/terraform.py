@@ -99,6 +99,10 @@ class RootModule:
         """Plan again and return the changes that Terraform would make, a line each."""
         return changes_of_plan(self.folder, self.environment)
 
+    def planned(self) -> dict[str, Any]:
+        """Plan, and return the plan as ``terraform show -json`` has it."""
+        return json_of_plan(self.folder, self.environment)
+
     @property
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last apply."""
@@ -114,11 +118,7 @@ class RootModule:
 
 def changes_of_plan(folder: Path | str, environment: Mapping[str, str], *options: str) -> list[str]:
     """Return the changes that a plan would make, outputs included, a line each."""
-    with tempfile.TemporaryDirectory() as plans:
-        file = f"{plans}/plan"
-        arguments = ("plan", "-input=false", f"-out={file}", *options)
-        run_terraform(folder, arguments, environment)
-        plan = json.loads(run_terraform(folder, ("show", "-json", file), environment))
+    plan = json_of_plan(folder, environment, *options)
     resources = plan.get("resource_changes", [])
     outputs = [
         {"address": f"output.{name}", "change": change}
@@ -129,6 +129,23 @@ def changes_of_plan(folder: Path | str, environment: Mapping[str, str], *options
         for changed in resources + outputs
         if changed["change"]["actions"] not in (["no-op"], ["read"])
     ]
+
+
+def json_of_plan(
+    folder: Path | str, environment: Mapping[str, str], *options: str
+) -> dict[str, Any]:
+    """Plan, and return the plan as ``terraform show -json`` has it.
+
+    https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
+    """
+    with tempfile.TemporaryDirectory() as plans:
+        file = f"{plans}/plan"
+        arguments = ("plan", "-input=false", f"-out={file}", *options)
+        run_terraform(folder, arguments, environment)
+        plan: dict[str, Any] = json.loads(
+            run_terraform(folder, ("show", "-json", file), environment)
+        )
+    return plan
 
 
 def run_terraform(

@@ -48,7 +48,9 @@ def embedded_aws(started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]) -> Iterat
         variables = {
             # examples/minimal
             "vpc_id": vpcs["minimal"].vpc_id,
+            "mode": "enforce",
             "untagged_action": "terminate",
+            "grace_period": "0s",
             "email_subscriptions": json.dumps(["ops@example.com"]),
             # examples/landing-zone
             "vpcs": json.dumps(

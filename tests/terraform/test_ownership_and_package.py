@@ -32,8 +32,12 @@ module "owned" {
   source          = "../.."
   name            = "tag-policy-owned"
   vpc_ids         = ["vpc-0a1b2c3d4e5f67890"]
-  untagged_action = "notify"
-  rules_owner     = var.rules_owner
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
+  rules_table     = { owner = var.rules_owner }
 }
 
 output "table" {
@@ -105,7 +109,11 @@ module "packaged" {
   source          = "../.."
   name            = "tag-policy-packaged"
   vpc_ids         = [var.vpc_id]
-  untagged_action = "notify"
+  rules = {
+    1 = { tag_key = "ProjectCode", action = "Update", default = "Proj007" }
+    2 = { tag_key = "CreatedBy", action = "UserLookup" }
+    3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
+  }
   package         = var.package
 }
 
@@ -168,7 +176,7 @@ module "bare" {
   source              = "../.."
   name                = "tag-policy-bare"
   vpc_ids             = [var.vpc_id]
-  untagged_action     = "notify"
+  mode                = "enforce"
   rules               = var.rules
   writable_tag_keys   = ["CostCenter"]
   schedule_expression = "rate(1 hour)"

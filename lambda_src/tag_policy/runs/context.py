@@ -16,7 +16,6 @@ from tag_policy.settings import Settings
 
 _MARGIN_SECONDS = 120.0
 _ARCHIVE_SECONDS = 40.0
-_TELLING_SECONDS = 80.0
 _LAST_TRY_SECONDS = 60.0
 _MARKING_SECONDS = 5.0
 """Kept for the last call and for publishing the report, each with its retries (see aws/clients.py);
@@ -86,10 +85,6 @@ class RunContext:
         """Return the deadline of what is done after people were told."""
         reserved = min(_MARKING_SECONDS, seconds_left(self._invocation) / 4)
         return Deadline(self._invocation, reserved)
-
-    def until_telling(self) -> Deadline:
-        """Return the deadline of what would leave no time to tell people."""
-        return Deadline(self._invocation, min(_TELLING_SECONDS, seconds_left(self._invocation) / 4))
 
     def until_last_try(self) -> Deadline:
         """Return the deadline of trying again to publish what was throttled.

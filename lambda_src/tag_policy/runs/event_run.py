@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _SHOWN_AFTER = timedelta(minutes=1)
 """How old an event is when an instance that EC2 does not show is gone, rather than too new.
 
-By the third try it is older: see ``event_queue``.
+By the third try it is older: see ``event_triggers``.
 
 https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 """

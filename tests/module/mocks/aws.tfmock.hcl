@@ -4,7 +4,7 @@ mock_data "aws_region" {
   defaults = { id = "eu-west-1" }
 }
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
 }
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }

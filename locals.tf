@@ -1,0 +1,85 @@
+# The inputs that are objects, with their defaults: what several files use. What they may hold is in
+# variables.tf, where a name that is not known is refused.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.id
+
+  # Made of names, so that the first plan shows the role's policies and the function's environment
+  # in full, and a change of tags hides nothing.
+  arns = {
+    log_group  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group_name}"
+    state      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
+    rules      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
+    topic      = local.creates_topic ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}" : var.topic.arn
+    instances  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
+    alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"
+    event_rule = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/"
+    bucket     = local.keeps_reports ? "arn:${local.partition}:s3:::${local.report_bucket}" : null
+  }
+
+  log_group_name = "/aws/lambda/${var.name}"
+  topic_name     = "${var.name}-reports"
+
+  rules = {
+    for id, rule in var.rules : id => {
+      tag_key  = rule.tag_key
+      action   = rule.action
+      required = tobool(coalesce(try(rule.required, null), true))
+      default  = try(tostring(rule.default), null)
+    }
+  }
+
+  # Whether a table, a topic or a bucket is given is known at plan, because it is whether an object
+  # has a name in it; what the name is may be known only after apply. (can() would wait for that.)
+  creates_table  = !contains(keys(var.rules_table), "name")
+  creates_topic  = !contains(keys(var.topic), "arn")
+  keeps_reports  = length(keys(var.report_bucket)) > 0
+  creates_bucket = tobool(coalesce(try(var.report_bucket.create, null), false))
+
+  creator = {
+    format             = coalesce(try(var.creator.format, null), "name")
+    details            = coalesce(try(var.creator.details, null), "off")
+    delay_minutes      = coalesce(try(var.creator.delay_minutes, null), 30)
+    lookups_per_second = coalesce(try(var.creator.lookups_per_second, null), 2)
+    budget_seconds     = coalesce(try(var.creator.budget_seconds, null), 300)
+  }
+
+  event_triggers = {
+    launch                  = tobool(coalesce(try(var.event_triggers.launch, null), false))
+    state_change            = tobool(coalesce(try(var.event_triggers.state_change, null), false))
+    tag_change              = tobool(coalesce(try(var.event_triggers.tag_change, null), false))
+    batching_window_seconds = tonumber(coalesce(try(var.event_triggers.batching_window_seconds, null), 20))
+    tries                   = tonumber(coalesce(try(var.event_triggers.tries, null), 5))
+  }
+
+  monitoring = {
+    metrics             = coalesce(try(var.monitoring.metrics, null), "basic")
+    dashboard           = tobool(coalesce(try(var.monitoring.dashboard, null), try(var.monitoring.metrics, "basic") == "full"))
+    queries             = tobool(coalesce(try(var.monitoring.queries, null), true))
+    alarm_actions       = try(tolist(var.monitoring.alarm_actions), [])
+    silence_after_hours = try(tonumber(var.monitoring.silence_after_hours), null)
+  }
+
+  function = {
+    runtime              = coalesce(try(var.function.runtime, null), "python3.13")
+    architecture         = coalesce(try(var.function.architecture, null), "arm64")
+    memory_mb            = tonumber(coalesce(try(var.function.memory_mb, null), 256))
+    timeout_seconds      = tonumber(coalesce(try(var.function.timeout_seconds, null), 900))
+    log_retention_days   = tonumber(coalesce(try(var.function.log_retention_days, null), 30))
+    log_level            = coalesce(try(var.function.log_level, null), "INFO")
+    reserved_concurrency = try(tonumber(var.function.reserved_concurrency), null)
+  }
+
+  role = {
+    path                     = coalesce(try(var.role.path, null), "/")
+    permissions_boundary_arn = try(var.role.permissions_boundary_arn, null)
+  }
+}
