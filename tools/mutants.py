@@ -33,7 +33,7 @@ def _prepare(packages: Sequence[str]) -> None:
     lines = {
         "source_paths": ["src"],
         "only_mutate": [f"src/tag_policy/{package}/*" for package in packages],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider"],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-profile", "mutants"],
         "pytest_add_cli_args_test_selection": [f"tests/unit/{package}" for package in packages],
     }
     settings = "".join(f"{key} =\n  " + "\n  ".join(some) + "\n" for key, some in lines.items())
@@ -43,7 +43,7 @@ def _prepare(packages: Sequence[str]) -> None:
 
 
 def _run(processes: int) -> int:
-    environment = os.environ | {"CI": "true"}  # the same examples for each mutant
+    environment = dict(os.environ)
     environment.pop("PYTHONPATH", None)  # where it would be found as it is, too
     command = [str(Path(sys.executable).parent / "mutmut"), "run", f"--max-children={processes}"]
     with LOG.open("w") as log:  # of next to nothing but a wheel that turns
