@@ -270,6 +270,7 @@ def test_the_last_page_is_that_of_the_last_listing() -> None:
 
 def test_ids_that_differ_in_their_last_64_bits_are_different_instances() -> None:
     ids = ["i-00000000000000001", "i-00000000000000002", "i-08000000000000001", "i-80000001"]
+    ids += ["i-4283fefc63f0cd0e8", "i-48fd67f17234f40f9"]
     fleet = Fleet(*(described(one) for one in ids))
 
     assert listed(fleet) == ids

@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
-from tag_policy.model.remedy import Remedy
+from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, LONG_AGO, Call, tags_of
 from tests.support.acting import A_MINUTE_AGO, World, failing, told, world
 from tests.support.builders import CREATED_BY, NOW, PROJECT_CODE, mark, settings
@@ -103,6 +103,17 @@ def test_a_mark_of_which_people_are_to_be_told_is_written_as_one_that_is_being_a
     assert made.fleet.operations() == ["describe_instances", "create_tags"]
     assert made.fleet.tags(A) == {DUE: mark(NOW + DAY, None).announcing}
     assert not made.queue.later
+
+
+def test_a_mark_that_gave_way_to_another_is_nothing_that_the_end_goes_by() -> None:
+    made = world(described(A, {DUE: str(mark(NOW, None, UntaggedAction.STOP))}))
+
+    list(made.writing.write(made.call(A)))
+
+    assert made.fleet.tags(A) == {DUE: str(mark(NOW, None))}
+    (following,) = made.queue.later
+    (finding,) = following.findings[A]
+    assert (finding.tag_key, finding.value, finding.mark) == ("", None, None)
 
 
 def test_what_is_to_be_ended_gets_its_mark_and_goes_back_to_the_queue_to_be_ended() -> None:
@@ -210,8 +221,8 @@ def test_a_quick_look_is_at_no_more_instances_than_a_call_may_have() -> None:
 
     list(made.writing.write(made.call(ids[0])))
 
-    looked_at = made.fleet.requests("describe_instances")[1]["Filters"][0]["Values"]
-    assert sorted(looked_at) == ids[:-1]
+    _, quick_look = made.fleet.requests("describe_instances")
+    assert sorted(quick_look["Filters"][0]["Values"]) == ids[:-1]
 
 
 def test_a_call_of_which_the_answer_was_lost_is_told_as_done_where_the_tags_are_there() -> None:
@@ -257,6 +268,14 @@ def test_what_got_its_mark_by_a_call_of_which_the_answer_was_lost_goes_on_to_be_
         (B, Result.DEFERRED, "ReadTimeoutError"),
     ]
     assert [(list(one.findings), one.tags) for one in made.queue.later] == [([A], ())]
+
+
+def test_what_got_no_mark_by_a_call_that_was_not_answered_is_not_ended() -> None:
+    made = world(described(A))
+    made.fleet.before = failing("create_tags", NO_ANSWER)
+
+    assert told(made.writing.write(made.call(A))) == [(A, Result.DEFERRED, "ReadTimeoutError")]
+    assert not made.queue.later
 
 
 def test_a_mark_is_told_as_deleted_where_it_is_gone_and_its_instance_is_there() -> None:
