@@ -21,6 +21,9 @@ PACKAGES = ("rules", "resources", "creators")
 ENDING = tuple(f"rules/{name}.py" for name in ("untagged", "mark", "limits", "exemption"))
 """What decides that an instance is ended; all of ``resources`` has a hand in it, too."""
 
+_NO_PLUGINS = ("cacheprovider", "terraform", "threadexception", "unraisableexception", "xdist")
+"""What would take as long as the tests, with each of some thousand mutants."""
+
 _SURVIVED = {0: "survived", 5: "untested", 33: "untested", None: "not tried", 2: "not tried"}
 """What the exit codes of mutmut mean; after any other, the tests have failed, or come to no end."""
 
@@ -33,7 +36,10 @@ def _prepare(packages: Sequence[str]) -> None:
     lines = {
         "source_paths": ["src"],
         "only_mutate": [f"src/tag_policy/{package}/*" for package in packages],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-profile", "mutants"],
+        "pytest_add_cli_args": [
+            "--hypothesis-profile=mutants",
+            *(f"-pno:{plugin}" for plugin in _NO_PLUGINS),
+        ],
         "pytest_add_cli_args_test_selection": [f"tests/unit/{package}" for package in packages],
     }
     settings = "".join(f"{key} =\n  " + "\n  ".join(some) + "\n" for key, some in lines.items())
