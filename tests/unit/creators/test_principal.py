@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.creators.principal import principal_of
+from tag_policy.creators.principal import Principal, principal_of
 from tag_policy.creators.run_instances import read_launch
 from tag_policy.creators.tag_value import creator_tag
 from tag_policy.model.launch import Launch
@@ -518,3 +518,46 @@ def test_a_service_of_china_is_known_by_its_name_there() -> None:
 
     assert named is not None
     assert named.name == "elasticmapreduce:j-1ABC"
+
+
+def test_a_service_that_launches_on_its_own_is_told_with_the_role_that_it_acted_with() -> None:
+    identity = assumed_role("EMR_DefaultRole", "CCSSession", invokedBy="batch.amazonaws.com")
+
+    assert principal_of(identity, {"batch": "nightly"}) == Principal(
+        Kind.AWS_SERVICE,
+        "batch:nightly",
+        "EMR_DefaultRole",
+        f"{STS}:assumed-role/EMR_DefaultRole/CCSSession",
+    )
+
+
+def test_a_made_up_session_in_a_stack_is_the_stacks_and_without_one_its_roles() -> None:
+    identity = assumed_role("Deploy", GO_SESSION, invokedBy="cloudformation.amazonaws.com")
+
+    assert name_of(identity, cloudformation="web") == "cloudformation:web"
+    assert name_of(identity) == "Deploy"
+
+
+@pytest.mark.parametrize(
+    ("provisioner", "principal"),
+    [
+        (JANE, Principal(Kind.ROLE, "jane@example.com", "Developers", JANE)),
+        (f"{IAM}:user/a/alice", Principal(Kind.IAM_USER, "alice", "", f"{IAM}:user/a/alice")),
+        (f"{IAM}:root", Principal(Kind.ROOT, "root", "", f"{IAM}:root")),
+        (f"{IAM}:role/a/Pipe", Principal(Kind.OTHER, "Pipe", "", f"{IAM}:role/a/Pipe")),
+    ],
+)
+def test_who_provisioned_a_product_is_told_with_role_and_arn(
+    provisioner: str, principal: Principal
+) -> None:
+    identity = assumed_role("Launch", "servicecatalog", invokedBy="cloudformation.amazonaws.com")
+
+    found = principal_of(identity, {"cloudformation": PRODUCT, "servicecatalog": provisioner})
+
+    assert found == principal
+
+
+def test_a_session_in_the_principal_id_is_all_that_follows_the_first_colon() -> None:
+    identity = {"type": "AssumedRole", "principalId": "AROAEXAMPLE:team:jane"}
+
+    assert name_of(identity) == "team:jane"
