@@ -182,6 +182,65 @@ def test_the_earliest_launch_of_an_instance_counts_though_it_is_on_the_next_page
     asked = Asked(*ours, events=events)
 
     assert asked.names() == dict.fromkeys(ids, "jane")
+    assert asked.calls == {"EventName": 2}
+
+
+def test_where_an_earlier_launch_may_be_many_pages_away_each_is_asked_for_by_its_name() -> None:
+    ours = [named(at, NOW - DAY) for at in range(2)]
+    ids = [one.instance_id for one in ours]
+    events = [
+        launch_of("jane", ids, ours[0].created_at),
+        *others(600, ours[0].created_at, timedelta(seconds=0.1)),
+    ]
+
+    asked = Asked(*ours, events=events)
+
+    assert asked.names() == dict.fromkeys(ids, "jane")
+    assert asked.calls == {"EventName": 2, "ResourceName": 2}, "the second page tells how many"
+
+
+def test_after_a_page_that_tells_of_none_of_ours_the_newest_is_asked_for_by_its_name() -> None:
+    ours = [named(at, NOW - DAY - (9 - at) * SECOND) for at in range(10)]
+    events = [
+        *(
+            launch_of(f"user-{at}", [one.instance_id], one.created_at)
+            for at, one in enumerate(ours)
+        ),
+        *others(60, NOW - DAY + 100 * SECOND, SECOND),
+    ]
+
+    asked = Asked(*ours, events=events)
+
+    assert asked.names() == {one.instance_id: f"user-{at}" for at, one in enumerate(ours)}
+    values = [one["LookupAttributes"][0]["AttributeValue"] for one in asked.trail.asked]
+    assert values[:2] == ["RunInstances", ours[-1].instance_id]
+    assert asked.calls == {"EventName": 4, "ResourceName": 10}
+
+
+def test_a_window_ends_where_the_next_is_further_back_than_its_page() -> None:
+    """The launches between are none of ours, and are not read."""
+    new = [named(at, NOW - DAY - at * SECOND) for at in range(3)]
+    old = [named(10 + at, NOW - 30 * DAY - at * SECOND) for at in range(3)]
+    events = [
+        *(launch_of("jane", [one.instance_id], one.created_at) for one in (*new, *old)),
+        *others(400, NOW - DAY - 20 * SECOND, HOUR),
+    ]
+
+    asked = Asked(*new, *old, events=events)
+
+    assert asked.names() == {one.instance_id: "jane" for one in (*new, *old)}
+    assert asked.calls == {"EventName": 2}
+
+
+def test_a_late_launch_may_repeat_what_leaves_out_only_what_was_launched_before_it() -> None:
+    one = named(1, NOW - DAY)
+    late = launch_of("jane", [one.instance_id], one.created_at + 30 * SECOND)
+    after_it = launch_of("large", [], one.created_at + 40 * SECOND)
+    at_once = launch_of("large", [], one.created_at + 30 * SECOND)
+    long_before = launch_of("large", [], one.created_at - HOUR)
+
+    for incomplete in (after_it, at_once, long_before):
+        assert Asked(one, events=[late, incomplete]).names() == {one.instance_id: "jane"}
 
 
 def test_a_late_launch_may_repeat_one_that_is_not_found_by_the_name() -> None:
