@@ -24,8 +24,13 @@ ENDING = tuple(f"rules/{name}.py" for name in ("untagged", "mark", "limits", "ex
 _NO_PLUGINS = ("cacheprovider", "terraform", "threadexception", "unraisableexception", "xdist")
 """What would take as long as the tests, with each of some thousand mutants."""
 
-_SURVIVED = {0: "survived", 5: "untested", 33: "untested", None: "not tried", 2: "not tried"}
-"""What the exit codes of mutmut mean; after any other, the tests have failed, or come to no end."""
+_RESULTS = {
+    **dict.fromkeys((1, 3), "killed"),  # tests have failed
+    **dict.fromkeys((24, -24, 36, 152, 255), "killed"),  # they came to no end
+    0: "survived",
+    **dict.fromkeys((5, 33), "untested"),
+}
+"""What the exit codes of mutmut mean; any other, that the mutant has not been tried."""
 
 
 def _prepare(packages: Sequence[str]) -> None:
@@ -66,7 +71,7 @@ def _counts(packages: Iterable[str]) -> tuple[dict[str, Counter[str]], list[str]
     for package in packages:
         for path in sorted((source / package).glob("*.py.meta")):
             codes = json.loads(path.read_text())["exit_code_by_key"]
-            results = {name: _SURVIVED.get(code, "killed") for name, code in codes.items()}
+            results = {name: _RESULTS.get(code, "not tried") for name, code in codes.items()}
             if results:
                 counts[str(path.relative_to(source).with_suffix(""))] = Counter(results.values())
             left += [f"{name}: {result}" for name, result in results.items() if result != "killed"]
