@@ -561,3 +561,14 @@ def test_a_session_in_the_principal_id_is_all_that_follows_the_first_colon() -> 
     identity = {"type": "AssumedRole", "principalId": "AROAEXAMPLE:team:jane"}
 
     assert name_of(identity) == "team:jane"
+
+
+def test_a_service_that_manages_what_it_launched_is_told_with_the_role_that_it_acted_with() -> None:
+    identity = assumed_role("ecsInfrastructureRole", "ECSManaged", invokedBy="ecs.amazonaws.com")
+
+    assert principal_of(identity, {"operator": "ecs.amazonaws.com"}) == Principal(
+        Kind.AWS_SERVICE,
+        "ecs.amazonaws.com",
+        "ecsInfrastructureRole",
+        f"{STS}:assumed-role/ecsInfrastructureRole/ECSManaged",
+    )

@@ -128,7 +128,7 @@ def test_the_event_of_a_new_launch_may_still_be_on_its_way(ago: timedelta, answe
 
 
 @pytest.mark.parametrize(
-    ("ago", "answer"), [(DELAY - MINUTE, ON_ITS_WAY), (DELAY + MINUTE, NOT_THERE)], ids=str
+    ("ago", "answer"), [(DELAY - SECOND, ON_ITS_WAY), (DELAY, NOT_THERE)], ids=str
 )
 def test_so_may_those_of_several_that_are_asked_for_together(
     ago: timedelta, answer: Answer
@@ -395,6 +395,67 @@ def test_after_ten_empty_pages_with_a_token_it_is_asked_by_name(
 
     assert asked.names() == dict.fromkeys(ids, "jane")
     assert asked.calls == calls
+
+
+def test_a_launch_that_the_index_leaves_out_is_found_among_those_of_its_time() -> None:
+    """Nothing says that CloudTrail indexes every instance of a launch of many by its name."""
+    one = named(1, NOW - DAY)
+    launch = launch_of("jane", [one.instance_id], one.created_at, indexed=False)
+
+    asked = Asked(one, events=[launch, *others(60, one.created_at + MINUTE, SECOND)])
+
+    assert asked.names() == {one.instance_id: "jane"}
+    assert asked.calls == {"ResourceName": 1, "EventName": 2}, "it is on the second page"
+
+
+def test_the_launches_of_its_time_are_read_no_further_back_than_ten_minutes() -> None:
+    one = named(1, NOW - DAY)
+
+    asked = Asked(one, events=others(120, one.created_at, 30 * SECOND))
+
+    assert asked.answers() == {one.instance_id: NOT_THERE}
+    assert asked.calls == {"ResourceName": 1, "EventName": 1}
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_whoever_takes_more_than_ten_pages_of_their_time_has_their_turn_after_all_others(
+    late: bool,
+) -> None:
+    long, short = named(1, NOW - 40 * DAY), named(2, NOW - DAY)
+    repeated = launch_of("jane", [long.instance_id], long.created_at + 30 * SECOND)
+    events = [
+        *([repeated] if late else []),
+        *others(700, long.created_at + 29 * SECOND, SECOND / 4 if late else SECOND),
+        launch_of("joe", [short.instance_id], short.created_at),
+    ]
+
+    asked = Asked(long, short, events=[*events, *others(300, NOW - 2 * DAY, HOUR)])
+
+    assert list(asked.names().items()) == [
+        (short.instance_id, "joe"),
+        (long.instance_id, "jane" if late else "Nobody"),
+    ]
+    assert len(asked.trail.of_name(long.instance_id)) == 2
+    before = long.created_at + 2 * MINUTE
+    of_its_time = [one for one in asked.trail.of_name("RunInstances") if one["EndTime"] == before]
+    assert len(of_its_time) == 10 + PAGES[late]
+
+
+PAGES = {True: 12, False: 13}
+"""To ten minutes before the creation where none names it, else to two before the launch."""
+
+
+def test_a_launch_counts_on_whatever_page_about_the_instance_it_is() -> None:
+    one = named(1, NOW - DAY)
+    older = [
+        launch_of("x", [one.instance_id], one.created_at - SECOND, name="CreateTags")
+        for _ in range(60)
+    ]
+
+    asked = Asked(one, events=[launch_of("jane", [one.instance_id], one.created_at), *older])
+
+    assert asked.names() == {one.instance_id: "jane"}
+    assert asked.calls == {"ResourceName": 2}
 
 
 def test_it_is_logged_how_a_batch_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
