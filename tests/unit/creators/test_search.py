@@ -217,8 +217,11 @@ def test_after_a_page_that_tells_of_none_of_ours_the_newest_is_asked_for_by_its_
     assert asked.calls == {"EventName": 4, "ResourceName": 10}
 
 
-def test_a_window_ends_where_the_next_is_further_back_than_its_page() -> None:
+def test_a_window_ends_where_the_next_is_further_back_than_its_page(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """The launches between are none of ours, and are not read."""
+    caplog.set_level(logging.INFO)
     new = [named(at, NOW - DAY - at * SECOND) for at in range(3)]
     old = [named(10 + at, NOW - 30 * DAY - at * SECOND) for at in range(3)]
     events = [
@@ -230,6 +233,7 @@ def test_a_window_ends_where_the_next_is_further_back_than_its_page() -> None:
 
     assert asked.names() == {one.instance_id: "jane" for one in (*new, *old)}
     assert asked.calls == {"EventName": 2}
+    assert len(caplog.messages) == 1, "it is one batch"
 
 
 def test_a_late_launch_may_repeat_what_leaves_out_only_what_was_launched_before_it() -> None:
@@ -476,3 +480,34 @@ def test_it_is_logged_how_a_batch_is_asked_for(caplog: pytest.LogCaptureFixture)
         ours[0].created_at.isoformat(),
         ours[-1].created_at.isoformat(),
     )
+
+
+def test_of_a_batch_it_is_logged_once_how_many_are_asked_for_by_their_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    one = named(1, NOW - DAY)
+
+    Asked(one, events=[launch_of("jane", [one.instance_id], one.created_at)])
+
+    assert caplog.messages == [
+        "asking who launched 1 instances, in about 1 calls: 0 by the time of their launch, "
+        "1 by name"
+    ]
+
+
+def test_the_launches_of_the_last_day_of_the_history_are_read_like_others() -> None:
+    ours = [named(at, NOW - 90 * DAY + HOUR) for at in range(3)]
+    events = [launch_of("jane", [one.instance_id], one.created_at) for one in ours]
+
+    asked = Asked(*ours, events=events)
+
+    assert set(asked.names().values()) == {"jane"}
+    assert asked.calls == {"EventName": 1}
+
+
+def test_what_was_launched_ninety_days_ago_to_the_second_is_in_the_history() -> None:
+    one = named(1, NOW - 90 * DAY)
+    late = launch_of("jane", [one.instance_id], one.created_at + 30 * SECOND)
+
+    assert Asked(one, events=[late]).names() == {one.instance_id: "jane"}
