@@ -40,6 +40,7 @@ def _prepare(packages: Sequence[str]) -> None:
     (FOLDER / "tests").symlink_to(ROOT / "tests")
     lines = {
         "source_paths": ["src"],
+        "timeout_multiplier": ["3"],  # of the time that the tests take without a change
         "only_mutate": [f"src/tag_policy/{package}/*" for package in packages],
         "pytest_add_cli_args": [
             "--hypothesis-profile=mutants",
