@@ -115,3 +115,9 @@ def test_a_page_has_two_of_ours_where_no_more_than_48_others_are_expected_betwee
     older, newer = ref(created_at=NOW - 8 * SECOND), ref(created_at=NOW)
 
     assert learnt.one_page_for(older, newer) is one_page
+
+
+def test_two_that_are_asked_for_together_are_a_window() -> None:
+    batch = next_batch(every(SECOND, 2), Density())
+
+    assert (batch.windows, batch.by_name) == (1, 0)

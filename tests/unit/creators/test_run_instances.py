@@ -221,3 +221,15 @@ def test_an_answer_is_complete_where_it_names_every_one_of_some_instances(
 
     assert launch is not None
     assert launch.complete is complete
+
+
+def test_where_ec2s_answer_is_left_out_the_index_names_the_instances() -> None:
+    event = changed(responseElements={"omitted": True})
+
+    launch = read_launch(event | {"Resources": [resource("AWS::EC2::Instance", ID)]})
+    nameless = read_launch(event | {"Resources": [{"ResourceType": "AWS::EC2::Instance"}]})
+
+    assert launch is not None
+    assert launch.instance_ids == {ID}
+    assert nameless is not None
+    assert all(isinstance(one, str) for one in nameless.instance_ids)
