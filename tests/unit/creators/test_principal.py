@@ -572,3 +572,19 @@ def test_a_service_that_manages_what_it_launched_is_told_with_the_role_that_it_a
         "ecsInfrastructureRole",
         f"{STS}:assumed-role/ecsInfrastructureRole/ECSManaged",
     )
+
+
+def test_a_service_that_was_recorded_as_the_root_user_is_told_with_its_arn() -> None:
+    root = {"type": "Root", "arn": f"{IAM}:root", "invokedBy": "autoscaling.amazonaws.com"}
+
+    assert principal_of(root, {"autoscaling": "web"}) == Principal(
+        Kind.AWS_SERVICE, "autoscaling:web", "", f"{IAM}:root"
+    )
+
+
+def test_a_federated_user_without_any_name_is_nobody() -> None:
+    assert principal_of({"type": "FederatedUser"}, {}) is None
+
+
+def test_a_name_is_the_last_part_of_an_arn_whatever_its_path() -> None:
+    assert name_of({"type": "IAMUser", "arn": f"{IAM}:user/teams/data/Alice"}) == "Alice"
