@@ -7,9 +7,14 @@ BIN := $(CURDIR)/$(VENV)/bin
 CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
 CUSTODIAN_VENV := .venv-custodian
+MUTANTS_VENV := .venv-mutants
 
 # How many histories `make explore` makes up; 20,000 take some hours on two cores.
 HISTORIES ?= 2000
+
+# Of which packages `make mutants` makes some, and how many are tried at a time.
+PACKAGES ?= rules resources creators
+PROCESSES ?= 2
 
 # What `make bench` measures; at these sizes it takes an hour and a half.
 SIZES ?= 1000 10000 100000
@@ -23,7 +28,7 @@ unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore check bench bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +57,9 @@ test-module: setup ## test inputs and wiring with `terraform test`
 
 explore: setup ## look for a history in which an instance is wrongly ended: HISTORIES=20000 of them
 	@$(BIN)/python -m tools.explore $(HISTORIES)
+
+mutants: $(MUTANTS_VENV)/.installed ## change what decides and acts, bit by bit: do the unit tests notice? PACKAGES=rules
+	@$(MUTANTS_VENV)/bin/python -m tools.mutants --processes $(PROCESSES) $(PACKAGES)
 
 check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, docs and policies
 	$(BIN)/ruff check .
@@ -85,13 +93,13 @@ format: setup ## format Python and Terraform
 	$(BIN)/terraform fmt -recursive
 
 lock: ## resolve the pinned dependencies anew (needs uv)
-	for name in dev checkov terraform bench custodian; do \
+	for name in dev checkov terraform bench custodian mutants; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV_VENV) $(BENCH_VENV) $(CUSTODIAN_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV_VENV) $(BENCH_VENV) $(CUSTODIAN_VENV) $(MUTANTS_VENV) .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -14,6 +14,14 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,
 )
+# What is tried with each of two thousand mutants (see tools/mutants.py).
+hypothesis_settings.register_profile(
+    "mutants",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    max_examples=20,
+)
 hypothesis_settings.load_profile("noisy-machine")
 
 

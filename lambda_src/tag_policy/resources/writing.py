@@ -8,10 +8,9 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.errors import passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model.ending import ENDING_OF_REMEDY
-from tag_policy.model.finding import Code, Finding
-from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.finding import Finding
+from tag_policy.model.outcome import Outcome
 from tag_policy.model.remedy import Remedy
-from tag_policy.model.tag_keys import guarded_spelling
 from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, LONG_AGO, Call, Queue, tags_of
 from tag_policy.resources.second_look import SecondLook, Seen
 
@@ -106,28 +105,11 @@ class Writing:
             return
         still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
         yield from call.of(sorted(call.findings.keys() - set(still))).refused(CHANGED)
-        locked = [i for i in still if _is_locked(seen, i, call)]
-        yield from self._refused_by_lock(seen, call.of(locked))
-        rest = replace(call.of([i for i in still if i not in locked]), seen_at=seen.asked_at)
+        rest = replace(call.of(still), seen_at=seen.asked_at)
         if rest.findings.keys() == call.findings.keys():
             yield from self._refused(rest, error)
         elif rest.findings:  # those that are out of it now may have been the reason
             self._queue.later.append(rest)
-
-    def _refused_by_lock(self, seen: Seen, call: Call) -> Iterator[Outcome]:
-        """Yield why IAM does not let a tag be written beside one of almost the same key."""
-        for instance_id, findings in call.findings.items():
-            for finding in findings:
-                other = guarded_spelling(seen.instances[instance_id].tags, finding.tag_key)
-                if not other:
-                    alone = {instance_id: [finding]}
-                    self._queue.later.append(replace(call, findings=alone, tags=tags_of([finding])))
-                    continue
-                detail = (
-                    f"the instance has the tag {other}, and IAM, which makes no difference between "
-                    "capitals and small letters in a key, guards its value; rename that tag"
-                )
-                yield Outcome(finding, Result.DEFERRED, detail, Code.REFUSED_BY_LOCK)
 
     def _refused(self, call: Call, error: Exception) -> Iterator[Outcome]:
         """Queue the parts of a refused call, or give up what cannot be parted any more."""
@@ -175,13 +157,6 @@ def _has_tags(seen: Seen, instance_id: str, call: Call) -> bool:
         gone = all(seen.tag(instance_id, key) is None for key, _ in call.tags)
         return instance_id in seen.instances and gone
     return all(seen.tag(instance_id, key) == value for key, value in call.tags)
-
-
-def _is_locked(seen: Seen, instance_id: str, call: Call) -> bool:
-    if call.remedy is not Remedy.TAG:
-        return False
-    tags = seen.instances[instance_id].tags
-    return any(guarded_spelling(tags, finding.tag_key) for finding in call.findings[instance_id])
 
 
 def _without_detail(finding: Finding, code: str) -> Finding:

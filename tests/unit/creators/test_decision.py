@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from tag_policy.creators.decision import IncompleteLaunch, launch_among, what_it_says
+from tag_policy.creators.decision import (
+    IncompleteLaunch,
+    launch_among,
+    may_repeat_another,
+    what_it_says,
+)
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model.launch import Known, NotKnownYet
+from tag_policy.model.launch import Known, Launch, NotKnownYet, PrincipalKind
 from tests.support.builders import NOW, ref
 
 INSTANCE = ref()
@@ -73,3 +78,50 @@ def test_a_launch_that_leaves_out_whom_it_launched_may_be_of_who_was_created_the
     after: timedelta, may_be: bool
 ) -> None:
     assert IncompleteLaunch("e-1", NOW + after).may_be_of(INSTANCE) is may_be
+
+
+def test_two_clocks_may_differ_by_two_minutes_about_a_launch() -> None:
+    late, early = launch("late", 2 * MINUTE), launch("early", -2 * MINUTE)
+
+    assert launch_among([late], INSTANCE) == late
+    assert launch_among([launch("later", 2 * MINUTE + SECOND)], INSTANCE) is None
+    assert launch_among([early], INSTANCE) == early
+    assert launch_among([launch("earlier", -2 * MINUTE - SECOND)], INSTANCE) is None
+
+
+def test_what_is_told_more_than_fifteen_seconds_after_the_creation_may_repeat_another() -> None:
+    assert not may_repeat_another(launch("at once"), INSTANCE)
+    assert not may_repeat_another(launch("late", 15 * SECOND), INSTANCE)
+    assert may_repeat_another(launch("later", 16 * SECOND), INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("after", "may_be"),
+    [
+        (-10 * MINUTE - SECOND, False),
+        (-10 * MINUTE, True),
+        (2 * MINUTE, True),
+        (2 * MINUTE + SECOND, False),
+    ],
+)
+def test_what_is_left_out_may_be_of_an_instance_from_ten_minutes_before_until_two_after(
+    after: timedelta, may_be: bool
+) -> None:
+    assert IncompleteLaunch("e-1", NOW + after).may_be_of(INSTANCE) is may_be
+
+
+def test_a_launch_is_told_with_all_that_proves_it() -> None:
+    arn = "arn:aws:iam::111122223333:user/Alice"
+    identity = {"type": "IAMUser", "userName": "Alice", "arn": arn}
+
+    assert what_it_says(launch("e-1", user_identity=identity), INSTANCE) == Known(
+        Launch(PrincipalKind.IAM_USER, "Alice", "", arn, "e-1", NOW)
+    )
+
+
+def test_a_launch_that_names_nobody_is_told_with_its_event() -> None:
+    assert what_it_says(launch("e-1", user_identity=None), INSTANCE) == NotKnownYet(
+        "who acted in its launch event e-1 cannot be read, which will not change; set the tag by "
+        "hand",
+        by_hand=True,
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,42 @@ def test_a_batch_is_the_beginning_of_those_who_wait(minutes: list[int], others: 
     assert list(batch.instances) == waiting[: len(batch.instances)]
     assert batch.instances or not waiting
     assert batch.calls <= min(20, len(batch.instances))
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("time", [SECOND, SECOND / 2, timedelta()])
+def test_what_is_learnt_of_less_than_a_second_is_learnt_as_of_one(time: timedelta) -> None:
+    learnt = Density()
+
+    learnt.learn(10, time)
+
+    assert learnt.expected(SECOND) == 10
+
+
+def test_a_question_that_tells_nothing_halves_what_is_expected() -> None:
+    learnt = Density()
+    learnt.learn(20, 2 * SECOND)
+
+    learnt.fade()
+
+    assert learnt.expected(2 * SECOND) == 10
+
+
+@pytest.mark.parametrize(("others", "one_page"), [(48, True), (49, False)])
+def test_a_page_has_two_of_ours_where_no_more_than_48_others_are_expected_between_them(
+    others: int, one_page: bool
+) -> None:
+    """Those of the two minutes by which the events may be later than the creation count, too."""
+    learnt = Density()
+    learnt.learn(others, 128 * SECOND)
+    older, newer = ref(created_at=NOW - 8 * SECOND), ref(created_at=NOW)
+
+    assert learnt.one_page_for(older, newer) is one_page
+
+
+def test_two_that_are_asked_for_together_are_a_window() -> None:
+    batch = next_batch(every(SECOND, 2), Density())
+
+    assert (batch.windows, batch.by_name) == (1, 0)

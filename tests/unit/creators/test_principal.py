@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.creators.principal import principal_of
+from tag_policy.creators.principal import Principal, principal_of
 from tag_policy.creators.run_instances import read_launch
 from tag_policy.creators.tag_value import creator_tag
 from tag_policy.model.launch import Launch
@@ -518,3 +518,73 @@ def test_a_service_of_china_is_known_by_its_name_there() -> None:
 
     assert named is not None
     assert named.name == "elasticmapreduce:j-1ABC"
+
+
+def test_a_service_that_launches_on_its_own_is_told_with_the_role_that_it_acted_with() -> None:
+    identity = assumed_role("EMR_DefaultRole", "CCSSession", invokedBy="batch.amazonaws.com")
+
+    assert principal_of(identity, {"batch": "nightly"}) == Principal(
+        Kind.AWS_SERVICE,
+        "batch:nightly",
+        "EMR_DefaultRole",
+        f"{STS}:assumed-role/EMR_DefaultRole/CCSSession",
+    )
+
+
+def test_a_made_up_session_in_a_stack_is_the_stacks_and_without_one_its_roles() -> None:
+    identity = assumed_role("Deploy", GO_SESSION, invokedBy="cloudformation.amazonaws.com")
+
+    assert name_of(identity, cloudformation="web") == "cloudformation:web"
+    assert name_of(identity) == "Deploy"
+
+
+@pytest.mark.parametrize(
+    ("provisioner", "principal"),
+    [
+        (JANE, Principal(Kind.ROLE, "jane@example.com", "Developers", JANE)),
+        (f"{IAM}:user/a/alice", Principal(Kind.IAM_USER, "alice", "", f"{IAM}:user/a/alice")),
+        (f"{IAM}:root", Principal(Kind.ROOT, "root", "", f"{IAM}:root")),
+        (f"{IAM}:role/a/Pipe", Principal(Kind.OTHER, "Pipe", "", f"{IAM}:role/a/Pipe")),
+    ],
+)
+def test_who_provisioned_a_product_is_told_with_role_and_arn(
+    provisioner: str, principal: Principal
+) -> None:
+    identity = assumed_role("Launch", "servicecatalog", invokedBy="cloudformation.amazonaws.com")
+
+    found = principal_of(identity, {"cloudformation": PRODUCT, "servicecatalog": provisioner})
+
+    assert found == principal
+
+
+def test_a_session_in_the_principal_id_is_all_that_follows_the_first_colon() -> None:
+    identity = {"type": "AssumedRole", "principalId": "AROAEXAMPLE:team:jane"}
+
+    assert name_of(identity) == "team:jane"
+
+
+def test_a_service_that_manages_what_it_launched_is_told_with_the_role_that_it_acted_with() -> None:
+    identity = assumed_role("ecsInfrastructureRole", "ECSManaged", invokedBy="ecs.amazonaws.com")
+
+    assert principal_of(identity, {"operator": "ecs.amazonaws.com"}) == Principal(
+        Kind.AWS_SERVICE,
+        "ecs.amazonaws.com",
+        "ecsInfrastructureRole",
+        f"{STS}:assumed-role/ecsInfrastructureRole/ECSManaged",
+    )
+
+
+def test_a_service_that_was_recorded_as_the_root_user_is_told_with_its_arn() -> None:
+    root = {"type": "Root", "arn": f"{IAM}:root", "invokedBy": "autoscaling.amazonaws.com"}
+
+    assert principal_of(root, {"autoscaling": "web"}) == Principal(
+        Kind.AWS_SERVICE, "autoscaling:web", "", f"{IAM}:root"
+    )
+
+
+def test_a_federated_user_without_any_name_is_nobody() -> None:
+    assert principal_of({"type": "FederatedUser"}, {}) is None
+
+
+def test_a_name_is_the_last_part_of_an_arn_whatever_its_path() -> None:
+    assert name_of({"type": "IAMUser", "arn": f"{IAM}:user/teams/data/Alice"}) == "Alice"

@@ -1,11 +1,13 @@
 """Recorded events of CloudTrail, and the launches that they tell of."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tag_policy.creators.run_instances import read_launch
+from tag_policy.creators.run_instances import is_launch, launch_of, read_launch, time_of
+from tests.support.builders import NOW
 from tests.support.recorded import recorded
 
 
@@ -143,3 +145,91 @@ def test_the_id_of_an_event_can_be_printed_and_is_cut() -> None:
 
     assert launch is not None
     assert launch.event_id == ("a b" * 1000)[:64]
+
+
+def test_an_event_that_does_not_say_its_name_is_what_was_asked_for() -> None:
+    nameless = recorded("iam-user")
+    del nameless["EventName"]
+
+    assert read_launch(nameless) is not None
+
+
+def test_a_record_that_does_not_say_its_name_is_what_its_event_says() -> None:
+    event = recorded("iam-user")
+    record = json.loads(event["CloudTrailEvent"])
+    del record["eventName"]
+
+    launch = read_launch(event | {"CloudTrailEvent": json.dumps(record)})
+
+    assert launch is not None
+    assert launch.user_identity is not None
+
+
+def test_a_record_that_does_not_say_its_service_is_one_of_ec2() -> None:
+    assert is_launch({"eventName": "RunInstances"})
+    assert not is_launch({"eventName": "RunInstances", "eventSource": "x.amazonaws.com"})
+    assert not is_launch({"eventSource": "ec2.amazonaws.com"})
+
+
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        ("2026-11-22T07:00:00Z", datetime(2026, 11, 22, 7, tzinfo=UTC)),
+        ("2026-11-22T07:00:00", NOW),
+        ("yesterday", NOW),
+        (None, NOW),
+        (7, NOW),
+    ],
+)
+def test_a_record_that_does_not_say_its_time_is_of_the_time_at_which_it_came(
+    said: object, time: datetime
+) -> None:
+    record = {"eventName": "RunInstances", "eventID": "e-1"}
+
+    assert launch_of(record | {"eventTime": said}, NOW).event_time == time
+    assert launch_of(record, NOW).event_time == NOW
+
+
+def test_an_event_that_does_not_say_its_time_is_the_latest_of_all() -> None:
+    timeless = recorded("iam-user")
+    del timeless["EventTime"]
+
+    assert time_of(timeless) == datetime.max.replace(tzinfo=UTC)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("event_id", [None, 7, ["e-1"]])
+def test_an_event_whose_id_cannot_be_read_has_none(event_id: object) -> None:
+    launch = read_launch(recorded("iam-user") | {"EventId": event_id})
+
+    assert launch is not None
+    assert launch.event_id == ""
+
+
+@pytest.mark.parametrize(
+    ("items", "complete"),
+    [
+        ([{"instanceId": ID}], True),
+        ([], False),
+        ([{"instanceId": ID}, {}], False),
+        ([{"instanceId": ID}, {"instanceId": 7}], False),
+    ],
+)
+def test_an_answer_is_complete_where_it_names_every_one_of_some_instances(
+    items: list[Any], complete: bool
+) -> None:
+    launch = read_launch(changed(responseElements={"instancesSet": {"items": items}}))
+
+    assert launch is not None
+    assert launch.complete is complete
+
+
+def test_where_ec2s_answer_is_left_out_the_index_names_the_instances() -> None:
+    event = changed(responseElements={"omitted": True})
+
+    launch = read_launch(event | {"Resources": [resource("AWS::EC2::Instance", ID)]})
+    nameless = read_launch(event | {"Resources": [{"ResourceType": "AWS::EC2::Instance"}]})
+
+    assert launch is not None
+    assert launch.instance_ids == {ID}
+    assert nameless is not None
+    assert all(isinstance(one, str) for one in nameless.instance_ids)

@@ -98,3 +98,10 @@ def test_a_time_at_the_end_or_before_a_random_tail_is_made_up(
 @given(st.uuids(), st.text(string.ascii_letters + "-=,._", max_size=10))
 def test_a_uuid_anywhere_is_made_up(uuid: object, around: str) -> None:
     assert is_made_up(f"{around}{uuid}{around}")
+
+
+def test_a_long_name_is_random_where_it_has_six_letters_of_each_case() -> None:
+    assert is_made_up(6 * "A" + 26 * "x")
+    assert is_made_up(26 * "A" + 6 * "x")
+    assert not is_made_up(5 * "A" + 27 * "x")
+    assert not is_made_up(27 * "A" + 5 * "x")

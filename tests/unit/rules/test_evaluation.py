@@ -1,6 +1,9 @@
 """The table of DESIGN.md's rule semantics, cell by cell, and what always holds."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from tag_policy.model.instance import Instance
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
+from tag_policy.rules.exemption import unreadable_exemption
 from tests.support.builders import (
     CREATED_BY,
     DEFAULT_RULES,
@@ -20,6 +24,7 @@ from tests.support.builders import (
     evaluate,
     instance,
     settings,
+    verdict,
 )
 
 SETTINGS = settings(untagged_action="terminate")
@@ -179,6 +184,123 @@ def test_a_tag_without_a_value_is_a_tag_too() -> None:
     findings = evaluate(instance({"Name": ""}), DEFAULT_RULES, SETTINGS, NOW)
 
     assert {finding.remedy for finding in findings} == {Remedy.TAG}
+
+
+def test_a_missing_tag_is_told_with_all_that_is_known_of_it() -> None:
+    subject = instance({"CreatedBy": "jane"})
+
+    assert evaluate(subject, [PROJECT_CODE, CREATED_BY], SETTINGS) == [
+        Finding(
+            subject.ref,
+            Remedy.TAG,
+            Code.MISSING,
+            "required tag missing",
+            tag_key="ProjectCode",
+            value="Proj007",
+            absent_keys=frozenset({"ProjectCode"}),
+            owner="jane",
+        )
+    ]
+
+
+def test_a_tag_that_is_missing_and_not_required_is_told_as_that() -> None:
+    subject = instance({"Name": "web"})
+
+    assert evaluate(subject, [EXPIRES], SETTINGS) == [
+        Finding(
+            subject.ref,
+            Remedy.TAG,
+            Code.MISSING,
+            "tag missing",
+            violation=False,
+            tag_key="Expires",
+            value="2026-11-23",
+            absent_keys=frozenset({"Expires"}),
+        )
+    ]
+
+
+def test_an_empty_tag_is_told_as_that_and_rests_on_more_than_absent_keys() -> None:
+    subject = instance({"ProjectCode": "", "Name": "web"})
+
+    assert evaluate(subject, [PROJECT_CODE, CREATED_BY], SETTINGS)[0] == Finding(
+        subject.ref,
+        Remedy.TAG,
+        Code.EMPTY,
+        "tag empty",
+        tag_key="ProjectCode",
+        value="Proj007",
+    )
+
+
+def test_a_tag_of_blanks_is_told_with_what_to_do_about_it_and_has_no_value_to_write() -> None:
+    subject = instance({"ProjectCode": " "})
+
+    assert evaluate(subject, [PROJECT_CODE], SETTINGS) == [
+        Finding(
+            subject.ref,
+            Remedy.LEAVE,
+            Code.REFUSED_BY_LOCK,
+            "tag empty; it holds blanks, which IAM takes for a value and guards: empty it, or "
+            "write the value",
+            tag_key="ProjectCode",
+        )
+    ]
+
+
+def test_a_tag_of_another_case_is_told_with_its_spelling_and_nothing_is_written_beside_it() -> None:
+    subject = instance({"projectcode": "P1"})
+
+    assert evaluate(subject, [PROJECT_CODE], SETTINGS) == [
+        Finding(
+            subject.ref,
+            Remedy.LEAVE,
+            Code.REFUSED_BY_LOCK,
+            "required tag missing; it is there as 'projectcode', for IAM the same key, which it "
+            "guards: rename it",
+            tag_key="ProjectCode",
+        )
+    ]
+
+
+def test_the_rules_after_one_that_asks_for_nothing_are_asked_all_the_same() -> None:
+    optional = replace(PROJECT_CODE, required=False)
+
+    with_value = evaluate(instance({"ProjectCode": "P1"}), [PROJECT_CODE, EXPIRES], SETTINGS)
+    without = evaluate(instance({"Name": "web"}), [optional, EXPIRES], SETTINGS)
+
+    assert [finding.tag_key for finding in with_value] == ["Expires"]
+    assert [finding.tag_key for finding in without] == ["Expires"]
+
+
+def test_an_unreadable_exemption_exempts_and_is_told_with_what_stands_there() -> None:
+    subject = instance({"tag-policy:exempt": "2026/12/31", "ProjectCode": ""})
+
+    judged = verdict(subject, DEFAULT_RULES, SETTINGS)
+
+    assert judged.exempt
+    assert judged.findings == (
+        unreadable_exemption(subject.ref, "tag-policy:exempt", "2026/12/31"),
+    )
+
+
+@pytest.fixture
+def _function_in_japan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_function_in_japan")
+def test_the_last_day_of_an_exemption_is_one_in_utc_wherever_the_function_runs() -> None:
+    subject = instance({"tag-policy:exempt": "2026-11-22"})
+    on_the_22nd = datetime(2026, 11, 23, 8, 59, tzinfo=timezone(timedelta(hours=9)))
+
+    assert verdict(subject, DEFAULT_RULES, SETTINGS, on_the_22nd).exempt
+    later = on_the_22nd + timedelta(minutes=1)
+    assert not verdict(subject, DEFAULT_RULES, SETTINGS, later).exempt
 
 
 # What always holds

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tag_policy.model.finding import Code
+from tag_policy.model.finding import Code, Finding
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.tag_text import trimmed
 from tag_policy.rules.dates import read_date
@@ -96,6 +96,8 @@ def test_a_reason_in_words_exempts_without_end_and_nobody_needs_to_be_told(value
         "20200101T000000Z",
         "٢٠٢٠-٠١-٠١",  # noqa: RUF001 - digits of another script
         "２０２０-０１-０１",  # noqa: RUF001 - digits of another script
+        "1800z",
+        "1800 UTC",
         "24h",
         "30 days",
         "2 weeks",
@@ -145,13 +147,14 @@ def test_what_is_unreadable_exempts(exemption: Exemption, exempts: bool) -> None
 
 
 def test_people_are_told_what_stands_there_and_what_would_be_right() -> None:
-    finding = unreadable_exemption(ref(), "tag-policy:exempt", "2020/01/01")
-
-    assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.EXEMPTION_UNREADABLE)
-    assert not finding.violation
-    assert finding.tag_key == "tag-policy:exempt"
-    assert "'2020/01/01' in its tag tag-policy:exempt is no date such as 2026-12-31" in (
-        finding.reason
+    assert unreadable_exemption(ref(), "tag-policy:exempt", "2020/01/01") == Finding(
+        ref(),
+        Remedy.LEAVE,
+        Code.EXEMPTION_UNREADABLE,
+        "exempt without end, because '2020/01/01' in its tag tag-policy:exempt is no date such as "
+        "2026-12-31; write the last day like that, or remove the tag to end the exemption",
+        violation=False,
+        tag_key="tag-policy:exempt",
     )
 
 

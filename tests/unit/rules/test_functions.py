@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -6,6 +8,27 @@ from hypothesis import strategies as st
 
 from tag_policy.rules import functions as values
 from tests.support.builders import NOW
+
+
+@pytest.fixture(autouse=True)
+def _nothing_understood_before() -> None:
+    values.parse.cache_clear()
+
+
+@pytest.fixture
+def _function_in_japan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_function_in_japan")
+def test_today_is_the_date_in_utc_wherever_the_function_runs() -> None:
+    late_on_the_23rd = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)
+
+    assert values.parse("today()")(late_on_the_23rd) == "2026-11-23"
 
 
 @pytest.mark.parametrize("call", ["today()", " today ( ) "])
@@ -30,7 +53,9 @@ def test_anything_but_a_call_of_a_known_function_is_refused_and_the_known_one_na
 
 
 def test_arguments_are_understood_and_refused_by_a_function_that_takes_none() -> None:
-    with pytest.raises(values.ValueCallError, match="takes no arguments"):
+    with pytest.raises(
+        values.ValueCallError, match=r"^today\(\) takes no arguments; write 'today\(\)'$"
+    ):
         values.parse("today(+30d)")
 
 

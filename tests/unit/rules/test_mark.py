@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import UntaggedAction
-from tag_policy.rules.mark import Announcing, due_at, read_mark, trusted
+from tag_policy.rules.mark import Announcing, announced_by, due_at, read_mark, told_for, trusted
 from tests.support.builders import NOW, mark
 
 HOUR = timedelta(hours=1)
@@ -150,3 +150,80 @@ def test_a_mark_that_is_older_than_its_instance_was_copied_from_another_one() ->
 
     assert believed(copied)
     assert not believed(copied, created_at=NOW - 20 * HOUR)
+
+
+SKEW = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+
+
+def test_two_clocks_may_differ_by_five_minutes_about_when_it_was_announced() -> None:
+    assert announced_by(mark(NOW + DAY, NOW + SKEW), NOW)
+    assert not announced_by(mark(NOW + DAY, NOW + SKEW + SECOND), NOW)
+    assert not announced_by(mark(NOW + DAY, None), NOW)
+
+
+def test_two_clocks_may_differ_by_five_minutes_about_when_the_instance_was_created() -> None:
+    announced = mark(NOW, NOW - DAY)
+
+    assert believed(announced, created_at=NOW - DAY + SKEW)
+    assert not believed(announced, created_at=NOW - DAY + SKEW + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("time", "counts"),
+    [
+        (NOW - SKEW - SECOND, False),
+        (NOW - SKEW, True),
+        (NOW, True),
+        (NOW + DAY + SKEW, True),
+        (NOW + DAY + SKEW + SECOND, False),
+    ],
+)
+def test_a_time_counts_from_the_announcement_until_the_grace_period_is_over(
+    time: datetime, counts: bool
+) -> None:
+    assert believed(mark(time, NOW)) is counts
+
+
+def test_an_instance_that_was_started_in_the_second_of_its_end_was_started_before_it() -> None:
+    carried_out = mark(NOW - HOUR, NOW - 25 * HOUR)
+    half_a_second = timedelta(seconds=0.5)
+
+    assert believed(carried_out, started_at=NOW - HOUR)
+    assert believed(carried_out, started_at=NOW - HOUR + half_a_second)
+    assert not believed(carried_out, started_at=NOW - HOUR + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "longest"), [("rate(1 hour)", DAY), ("rate(7 days)", 14 * DAY)]
+)
+def test_a_mark_counts_for_a_day_or_two_sweeps_after_its_time_and_not_a_second_longer(
+    schedule: str, longest: timedelta
+) -> None:
+    def overdue(by: timedelta) -> Mark:
+        return mark(NOW - by, NOW - by - DAY)
+
+    assert believed(overdue(longest), schedule)
+    assert not believed(overdue(longest + SECOND), schedule)
+
+
+def test_people_may_have_been_told_of_a_time_to_come_within_ninety_days() -> None:
+    def told(time: datetime) -> datetime | None:
+        return told_for(mark(time, NOW), "tag-policy", NOW)
+
+    assert told(NOW) is None
+    assert told(NOW + SECOND) == NOW + SECOND
+    assert told(NOW + 90 * DAY) == NOW + 90 * DAY
+    assert told(NOW + 90 * DAY + SECOND) is None
+
+
+def test_what_is_being_announced_people_may_have_been_told() -> None:
+    assert told_for(Announcing("tag-policy", NOW + DAY), "tag-policy", NOW) == NOW + DAY
+    assert told_for(Announcing("tag-policy", None), "tag-policy", NOW) is None
+
+
+def test_what_another_engine_says_this_one_has_told_nobody() -> None:
+    assert told_for(mark(NOW + DAY, NOW), "other", NOW) is None
+    assert told_for(Announcing("tag-policy", NOW + DAY), "other", NOW) is None
+    assert told_for(Announcing("", None), "other", NOW) is None
+    assert told_for(mark(NOW + DAY, None), "tag-policy", NOW) is None

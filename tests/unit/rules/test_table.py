@@ -1,13 +1,17 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
 from tag_policy.rules import table as rules
-from tests.support.builders import DEFAULT_RULES
+from tests.support.builders import DEFAULT_RULES, NOW
+from tests.support.clock import SimulatedClock
 
 
 def item(rule_id: object, **attributes: str) -> dict[str, Any]:
@@ -312,3 +316,177 @@ def test_a_rule_is_applied_only_where_nothing_about_its_key_comes_before_it(
     }
     good_ids = {rule_id for rule_id, (_, good) in drawn if good}
     assert applied == set(firsts.values()) & good_ids
+
+
+class PagesOfATable:
+    """A DynamoDB that answers one page after the other, or raises it."""
+
+    def __init__(self, *pages: dict[str, Any] | Exception) -> None:
+        self._pages = list(pages)
+        self.asked: list[dict[str, Any]] = []
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        page = self._pages.pop(0)
+        if isinstance(page, Exception):
+            raise page
+        return page
+
+
+def scanned(table: PagesOfATable) -> list[Any]:
+    paced = PacedCalls(SimulatedClock(NOW), lambda: False)
+    return list(rules.scan(cast("Any", table), "the-rules", paced))
+
+
+def test_a_table_is_read_page_by_page_and_as_it_is_at_the_moment() -> None:
+    key = {"RuleId": {"N": "1"}}
+    table = PagesOfATable(
+        {"Items": [GOOD], "LastEvaluatedKey": key},
+        {"Items": [], "LastEvaluatedKey": key},
+        {"Items": [update(2, "Owner")]},
+    )
+
+    assert scanned(table) == [GOOD, update(2, "Owner")]
+    first = {"TableName": "the-rules", "ConsistentRead": True, "Limit": 1000}
+    following = first | {"ExclusiveStartKey": key}
+    assert table.asked == [first, following, following]
+
+
+def test_a_page_that_dynamodb_throttles_is_asked_for_again() -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "Scan")
+
+    assert scanned(PagesOfATable(throttled, {"Items": [GOOD]})) == [GOOD]
+
+
+def test_a_page_without_items_is_no_empty_page_and_cannot_be_read() -> None:
+    with pytest.raises(ResponseParserError) as error:
+        scanned(PagesOfATable({"Count": 0}))
+
+    assert str(error.value) == "a page of the table without items, which cannot be read"
+
+
+def test_a_table_of_too_many_items_cannot_be_read() -> None:
+    page = {"Items": [{}] * 5_000, "LastEvaluatedKey": {"RuleId": {"N": "1"}}}
+
+    assert len(scanned(PagesOfATable(page, {"Items": [{}] * 5_000}))) == 10_000
+    with pytest.raises(ResponseParserError) as error:
+        scanned(PagesOfATable(page, {"Items": [{}] * 5_001}))
+
+    assert str(error.value) == (
+        "it holds more than 10,000 items, or 4 MB of them, which no table of rules does"
+    )
+
+
+def test_a_table_of_too_large_items_cannot_be_read() -> None:
+    def page(size: int, **more: Any) -> dict[str, Any]:
+        return {"Items": [{"x" * (size - len(str([{"": {}}]))): {}}]} | more
+
+    half = rules.MOST_BYTES // 2
+    first = page(half, LastEvaluatedKey={"RuleId": {"N": "1"}})
+    assert len(str(first["Items"])) == half
+
+    assert len(scanned(PagesOfATable(first, page(half)))) == 2
+    with pytest.raises(ResponseParserError, match="or 4 MB of them"):
+        scanned(PagesOfATable(first, page(half + 1)))
+
+
+@pytest.mark.parametrize(
+    ("items", "rule_id", "problem"),
+    [
+        (
+            [GOOD, update(2, "ProjectCode")],
+            "2",
+            "TagKey 'ProjectCode' is already the subject of rule 1, which counts; give each tag "
+            "key one rule",
+        ),
+        (
+            [GOOD, update(2, "projectcode")],
+            "2",
+            "TagKey 'projectcode' differs from that of rule 1, which counts, only in case; the "
+            "locks in IAM take the two for one, so give them one rule",
+        ),
+        (
+            [item("x", TagKey="Owner", Action="Update"), update(2, "Owner")],
+            "2",
+            "TagKey 'Owner' is that of an item without a readable RuleId, which may come before "
+            "this rule and cannot be used; this rule would now concern what that was meant for, so "
+            "mend that first",
+        ),
+        (
+            [item(1, TagKey="Owner", Action="Update"), update(2, "Owner")],
+            "2",
+            "TagKey 'Owner' is that of rule 1, which comes before this one and cannot be used; "
+            "this rule would now concern what that was meant for, so mend that first",
+        ),
+        ([update("x", "Owner")], "x", "RuleId must be a positive whole number, such as 10"),
+        (
+            [update(1, "Due")],
+            "1",
+            "TagKey 'Due' is the engine's own mark or exemption; choose another key, such as "
+            "'ProjectCode'",
+        ),
+        (
+            [update(1, "Owner") | {name: {"S": ""} for name in ("Zone", "Yard", "Xray")}],
+            "1",
+            "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
+            "known are RuleId, TagKey, Action, Required, Default",
+        ),
+        (
+            [update(1, "Owner") | {"y" * 30: {"S": ""}}],
+            "1",
+            "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
+            "known are RuleId, TagKey, Action, Required, Default",
+        ),
+        (
+            [update(1, "Owner") | {"Default": {}}],
+            "1",
+            "Default is of type nothing; it must be a string (S)",
+        ),
+        (
+            [item(1, Action="Update")],
+            "1",
+            "TagKey is missing or blank; name the tag that the rule is about",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_item_is_said_in_whole_sentences(
+    items: list[dict[str, Any]], rule_id: str, problem: str
+) -> None:
+    assert errors(rules.parse(items, ["due"]))[rule_id] == problem
+
+
+def test_an_item_without_a_rule_id_is_called_that() -> None:
+    assert errors(rules.parse([{"TagKey": {"S": "Owner"}}])).keys() == {"(without RuleId)"}
+
+
+def test_a_rule_id_is_told_as_it_stands_there_up_to_40_characters() -> None:
+    assert errors(rules.parse([update("9" * 40, "Owner")])).keys() == {"9" * 40}
+    assert errors(rules.parse([update("9" * 41, "Owner")])).keys() == {f"'{'9' * 39}…'"}
+
+
+def test_an_attribute_is_suggested_for_a_name_of_twice_the_length_and_for_no_longer_one() -> None:
+    def problem(name: str) -> str:
+        return errors(rules.parse([GOOD | {name: {"S": ""}}]))["1"]
+
+    assert "(did you mean 'Required'?)" in problem("Required" + 8 * "x")
+    assert "did you mean" not in problem("Required" + 9 * "x")
+
+
+def test_of_bad_items_about_a_tag_the_one_whose_place_is_unknown_is_named() -> None:
+    """It may come before all others."""
+    known, unknown = item(1, TagKey="Owner", Action="x"), item("x", TagKey="Owner", Action="x")
+
+    for bad in ([known, unknown], [unknown, known]):
+        assert (
+            "an item without a readable RuleId"
+            in (errors(rules.parse([*bad, update(2, "Owner")]))["2"])
+        )
+
+
+def test_a_bad_item_silences_a_rule_of_the_same_rule_id() -> None:
+    assert ids(rules.parse([item(1, TagKey="Owner", Action="x"), update(1, "Owner")])) == []
+
+
+def test_a_key_of_the_greatest_length_is_that_of_a_tag() -> None:
+    assert rules.parse([item(1, TagKey="k" * 127, Action="x")]).may_end
+    assert not rules.parse([item(1, TagKey="k" * 128, Action="x")]).may_end

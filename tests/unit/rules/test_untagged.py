@@ -8,16 +8,15 @@ import pytest
 
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance
-from tag_policy.model.outcome import LIMIT, PART, Result
 from tag_policy.model.remedy import Remedy, UntaggedAction
-from tag_policy.rules.limits import within_limits
+from tag_policy.rules.evaluation import Evaluator
+from tag_policy.rules.untagged import Untagged, protected_by_spot
 from tests.support.builders import (
     DEFAULT_RULES,
     NOW,
     evaluate,
     instance,
     mark,
-    ref,
     settings,
     verdict,
 )
@@ -316,50 +315,239 @@ def is_exempt(found: Instance, now: datetime) -> bool:
     return verdict(found, DEFAULT_RULES, settings(), now).exempt
 
 
-def untagged(number: int, remedy: Remedy) -> Finding:
-    return Finding(ref(f"i-{number}"), remedy, Code.UNTAGGED, "no tags at all")
+WITHOUT = "no tags at all"
+"""Why all that follows is found."""
 
 
-def due(count: int) -> list[Finding]:
-    return [untagged(number, Remedy.TERMINATE) for number in range(count)]
+def test_a_young_instance_waits_and_that_is_no_violation() -> None:
+    young = instance({}, created_at=NOW)
+
+    assert judge(young) == [
+        Finding(
+            young.ref,
+            Remedy.WAIT,
+            Code.TOO_YOUNG,
+            f"{WITHOUT}; younger than the minimum age",
+            violation=False,
+        )
+    ]
 
 
-TAGGING = Finding(ref(), Remedy.TAG, Code.MISSING, "required tag missing", tag_key="A", value="b")
+def test_an_instance_of_which_only_a_report_is_wanted_is_reported() -> None:
+    found = instance({})
+
+    assert judge(found, untagged_action="notify") == [
+        Finding(found.ref, Remedy.NOTIFY, Code.UNTAGGED, WITHOUT)
+    ]
+
+
+def test_what_is_stopped_already_is_reported_as_that() -> None:
+    found = instance({}, state="stopped")
+
+    assert judge(found, untagged_action="stop") == [
+        Finding(found.ref, Remedy.NOTIFY, Code.STOPPED_ALREADY, f"{WITHOUT}; stopped already")
+    ]
+
+
+def test_what_is_stopped_already_is_terminated_where_that_is_wanted() -> None:
+    assert remedies(instance({}, state="stopped")) == [Remedy.TERMINATE]
+
+
+def test_what_a_service_manages_is_reported_with_the_service_and_what_it_is_a_part_of() -> None:
+    found = instance({}, managers={"autoscaling": "web-asg"})
+
+    assert judge(found) == [
+        Finding(
+            found.ref,
+            Remedy.NOTIFY,
+            Code.PROTECTED,
+            f"{WITHOUT}; protected, because autoscaling:web-asg manages it",
+        )
+    ]
+
+
+def test_an_announced_instance_waits_and_is_reported_with_what_its_mark_says() -> None:
+    value = announced(NOW + HOUR)
+    found = instance({DUE: value})
+
+    assert judge(found, **GRACE) == [
+        Finding(found.ref, Remedy.WAIT, Code.ANNOUNCED, f"{WITHOUT}; {value}")
+    ]
+
+
+def test_an_instance_whose_time_has_come_is_ended_by_what_its_mark_says() -> None:
+    """It has to be remembered that people were told of it."""
+    value = announced(NOW)
+    found = instance({DUE: value})
+
+    assert judge(found, **GRACE) == [
+        Finding(found.ref, Remedy.TERMINATE, Code.UNTAGGED, WITHOUT, tag_key=DUE, value=value)
+    ]
+
+
+def test_without_a_grace_period_nobody_has_to_remember_what_a_mark_says() -> None:
+    found = instance({DUE: str(mark(NOW, None))})
+
+    assert judge(found) == [Finding(found.ref, Remedy.TERMINATE, Code.UNTAGGED, WITHOUT)]
 
 
 @pytest.mark.parametrize(
-    ("count", "instances", "limits", "held"),
+    ("tags", "why"),
     [
-        (10, 1_000, {}, False),
-        (11, 1_000, {}, True),
-        (1, 1_000, {"max_destructive": "0"}, True),
-        (10, 100, {"max_destructive_percent": "10"}, False),
-        (10, 99, {"max_destructive_percent": "10"}, True),
-        (50, 1_000, {"max_destructive": "50", "max_destructive_percent": "5"}, False),
-        (11, 10_000, {"max_destructive_percent": "100"}, True),
+        ({}, ""),
+        (
+            {DUE: announced(NOW - 26 * HOUR)},
+            "; what its tag tag-policy:due says does not hold any more",
+        ),
+        (
+            {DUE: mark(NOW, NOW).announcing},
+            "; it is not known whether people were told before",
+        ),
     ],
 )
-def test_over_a_limit_nothing_is_ended_and_everything_else_is_done(
-    count: int, instances: int, limits: dict[str, str], held: bool
+def test_it_is_announced_with_the_reason_why_what_stands_there_does_not_count(
+    tags: dict[str, str], why: str
 ) -> None:
-    allowed, outcomes = within_limits([*due(count), TAGGING], instances, settings(**limits))
+    found = instance(tags)
 
-    assert TAGGING in allowed
-    assert len(allowed) == (1 if held else count + 1)
-    assert len(outcomes) == (count if held else 0)
-    assert all((o.result, o.code) == (Result.DEFERRED, LIMIT) for o in outcomes)
-
-
-def test_marks_are_no_matter_of_limits() -> None:
-    marks = [untagged(number, Remedy.MARK) for number in range(50)]
-
-    assert within_limits(marks, 50, settings()) == (marks, [])
-
-
-def test_a_run_that_has_seen_a_part_ends_nothing_within_whatever_limits() -> None:
-    allowed, outcomes = within_limits([*due(1), TAGGING], 1_000, settings(), "only a part")
-
-    assert allowed == [TAGGING]
-    assert [(o.result, o.code, o.detail) for o in outcomes] == [
-        (Result.DEFERRED, PART, "only a part")
+    assert judge(found, **GRACE) == [
+        Finding(
+            found.ref,
+            Remedy.MARK,
+            Code.UNTAGGED,
+            WITHOUT + why,
+            tag_key=DUE,
+            value=tags.get(DUE),
+            mark=mark(NOW + DAY, NOW + DAY),
+        )
     ]
+
+
+def test_somebodys_own_words_are_reported_with_what_to_do_about_them() -> None:
+    found = instance({DUE: "soon"})
+
+    assert judge(found) == [
+        Finding(
+            found.ref,
+            Remedy.LEAVE,
+            Code.MARKER_TAKEN,
+            f"{WITHOUT}; its tag tag-policy:due holds somebody's own words, so that nothing is "
+            "done about it: delete that tag, or give the instance the tags that it lacks",
+            tag_key=DUE,
+        )
+    ]
+
+
+def test_the_mark_of_another_engine_is_reported_with_its_name_and_the_tag_that_it_is_in() -> None:
+    found = instance({FORMER: announced(NOW, engine="other")})
+
+    assert judge(found, former_marker_tag_keys=f'["{FORMER}"]') == [
+        Finding(
+            found.ref,
+            Remedy.LEAVE,
+            Code.ANOTHER_ENGINE,
+            f"{WITHOUT}; the engine other has marked it, and nothing is done about it: one engine "
+            "at most may end the instances of a VPC",
+            tag_key=FORMER,
+        )
+    ]
+
+
+def test_a_mark_that_is_not_due_any_more_is_removed_with_its_value_and_that_is_no_violation() -> (
+    None
+):
+    value = announced(NOW)
+    found = instance(COMPLIANT | {DUE: value})
+
+    assert judge(found) == [
+        Finding(
+            found.ref,
+            Remedy.UNMARK,
+            Code.NO_LONGER_DUE,
+            "no longer due",
+            violation=False,
+            tag_key=DUE,
+            value=value,
+        )
+    ]
+
+
+def test_the_mark_of_an_earlier_version_which_names_no_engine_is_removed_too() -> None:
+    found = instance(COMPLIANT | {DUE: "stop at 2026-11-24T08:00:00Z: no tags at all"})
+
+    assert [finding.remedy for finding in judge(found)] == [Remedy.UNMARK]
+
+
+def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() -> None:
+    """Where the engine has forgotten that people were told."""
+    value = announced(NOW)
+    found = instance({DUE: value})
+    how = settings(**GRACE)
+
+    (finding,) = Evaluator((), how, "tag-policy", NOW, anew={found.ref.instance_id})(found).findings
+    assert (finding.remedy, finding.value) == (Remedy.MARK, value)
+    assert finding.mark == mark(NOW + DAY, NOW + DAY)
+
+    (other,) = Evaluator((), how, "tag-policy", NOW, anew={"i-0"})(found).findings
+    assert other.remedy is Remedy.TERMINATE
+
+
+def test_what_is_to_be_announced_anew_is_without_a_grace_period_too() -> None:
+    found = instance({DUE: str(mark(NOW, None))})
+    judging = Evaluator((), settings(), "tag-policy", NOW, anew={found.ref.instance_id})
+
+    (finding,) = judging(found).findings
+
+    assert finding.remedy is Remedy.MARK
+    assert finding.mark == mark(NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("remedy", "action"),
+    [(Remedy.TERMINATE, UntaggedAction.TERMINATE), (Remedy.STOP, UntaggedAction.STOP)],
+)
+def test_an_end_that_nobody_remembers_to_have_announced_becomes_an_announcement(
+    remedy: Remedy, action: UntaggedAction
+) -> None:
+    found = instance({})
+    due = Finding(found.ref, remedy, Code.UNTAGGED, WITHOUT, tag_key=DUE, value="what it says")
+
+    anew = Untagged(settings(**GRACE), "tag-policy", NOW).announced_anew(due)
+
+    assert anew == Finding(
+        found.ref,
+        Remedy.MARK,
+        Code.UNTAGGED,
+        f"{WITHOUT}; nobody remembers that people were told what its tag tag-policy:due says",
+        tag_key=DUE,
+        value="what it says",
+        mark=mark(NOW + DAY, NOW + DAY, action),
+    )
+
+
+def test_what_a_persistent_spot_request_would_replace_is_reported_and_not_marked_or_ended() -> None:
+    found = instance({}, spot_request_id="sir-1234")
+    due = Finding(
+        found.ref,
+        Remedy.TERMINATE,
+        Code.UNTAGGED,
+        WITHOUT,
+        tag_key=DUE,
+        value="what it says",
+        mark=mark(NOW, None),
+    )
+
+    assert protected_by_spot(due) == Finding(
+        found.ref,
+        Remedy.NOTIFY,
+        Code.PROTECTED,
+        f"{WITHOUT}; protected, because the persistent Spot request sir-1234 would launch another",
+    )
+
+
+def test_a_mark_says_its_time_in_whole_seconds() -> None:
+    (finding,) = evaluate(
+        instance({}), DEFAULT_RULES, settings(**GRACE), NOW + timedelta(microseconds=7)
+    )
+
+    assert finding.mark == mark(NOW + DAY, NOW + DAY)
