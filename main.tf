@@ -15,6 +15,62 @@ resource "aws_cloudwatch_log_group" "this" {
   tags              = var.tags
 }
 
+locals {
+  # Which VPCs, as JSON. Compressed only where it is long, because people read it in the console.
+  vpcs_json = (
+    var.all_vpcs ? jsonencode({ all = true })
+    : length(var.vpc_tags) > 0 ? jsonencode({ tags = var.vpc_tags })
+    : jsonencode({ ids = sort(var.vpc_ids) })
+  )
+  vpcs = length(local.vpcs_json) <= 1024 ? local.vpcs_json : "gzip:${base64gzip(local.vpcs_json)}"
+
+  environment = merge(
+    {
+      TAG_POLICY_RULES_TABLE     = local.rules_table_name
+      TAG_POLICY_STATE_TABLE     = local.state_table_name
+      TAG_POLICY_TOPIC_ARN       = local.arns.topic
+      TAG_POLICY_VPCS            = local.vpcs
+      TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
+      TAG_POLICY_MODE            = var.mode
+
+      TAG_POLICY_GRACE_PERIOD    = var.grace_period
+      TAG_POLICY_MINIMUM_AGE     = var.minimum_age
+      TAG_POLICY_MARKER_TAG_KEY  = var.marker_tag_key
+      TAG_POLICY_EXEMPT_TAG_KEY  = var.exempt_tag_key
+      TAG_POLICY_PROTECT_MANAGED = var.protect_managed
+      TAG_POLICY_MAX_DESTRUCTIVE = var.max_destructive
+
+      # As JSON, because a tag key may hold a comma.
+      TAG_POLICY_FORMER_MARKER_TAG_KEYS = jsonencode(sort(var.former_marker_tag_keys))
+
+      TAG_POLICY_REPORT_UNCHANGED = var.report_unchanged
+
+      TAG_POLICY_CREATOR_FORMAT             = local.creator.format
+      TAG_POLICY_ATTRIBUTION_DETAILS        = local.creator.details
+      TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = local.creator.delay_minutes
+      TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = local.creator.budget_seconds
+      TAG_POLICY_LOOKUPS_PER_SECOND         = local.creator.lookups_per_second
+    },
+    local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
+    local.keeps_reports ? {
+      TAG_POLICY_REPORT_BUCKET = local.report_bucket
+      TAG_POLICY_REPORT_PREFIX = local.report_prefix
+    } : {},
+    local.has_events ? { TAG_POLICY_QUEUE_URL = local.queue_url } : {},
+    var.config_rule != "off" ? {
+      TAG_POLICY_CONFIG_RULE            = true
+      TAG_POLICY_CONFIG_RULE_REMEDIATES = var.config_rule == "remediate"
+    } : {},
+    var.max_destructive_percent == null ? {} : {
+      TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.max_destructive_percent
+    },
+  )
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+  environment_bytes      = sum([for name, value in local.environment : length(base64encode("${name}${value}")) * 3 / 4 + 2])
+  environment_bytes_most = 4096
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:X-Ray would cost and tell little: a run is a plain sequence of calls, all in the log.
   #checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; function.reserved_concurrency does it.
@@ -39,47 +95,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = coalesce(local.function.reserved_concurrency, -1)
 
   environment {
-    variables = merge(
-      {
-        TAG_POLICY_RULES_TABLE     = local.rules_table_name
-        TAG_POLICY_STATE_TABLE     = local.state_table_name
-        TAG_POLICY_TOPIC_ARN       = local.arns.topic
-        TAG_POLICY_VPC_IDS         = join(",", var.vpc_ids)
-        TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
-        TAG_POLICY_MODE            = var.mode
-
-        TAG_POLICY_GRACE_PERIOD    = var.grace_period
-        TAG_POLICY_MINIMUM_AGE     = var.minimum_age
-        TAG_POLICY_MARKER_TAG_KEY  = var.marker_tag_key
-        TAG_POLICY_EXEMPT_TAG_KEY  = var.exempt_tag_key
-        TAG_POLICY_PROTECT_MANAGED = var.protect_managed
-        TAG_POLICY_MAX_DESTRUCTIVE = var.max_destructive
-
-        # As JSON, because a tag key may hold a comma.
-        TAG_POLICY_FORMER_MARKER_TAG_KEYS = jsonencode(sort(var.former_marker_tag_keys))
-
-        TAG_POLICY_REPORT_UNCHANGED = var.report_unchanged
-
-        TAG_POLICY_CREATOR_FORMAT             = local.creator.format
-        TAG_POLICY_ATTRIBUTION_DETAILS        = local.creator.details
-        TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = local.creator.delay_minutes
-        TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = local.creator.budget_seconds
-        TAG_POLICY_LOOKUPS_PER_SECOND         = local.creator.lookups_per_second
-      },
-      local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
-      local.keeps_reports ? {
-        TAG_POLICY_REPORT_BUCKET = local.report_bucket
-        TAG_POLICY_REPORT_PREFIX = local.report_prefix
-      } : {},
-      local.has_events ? { TAG_POLICY_QUEUE_URL = local.queue_url } : {},
-      var.config_rule != "off" ? {
-        TAG_POLICY_CONFIG_RULE            = true
-        TAG_POLICY_CONFIG_RULE_REMEDIATES = var.config_rule == "remediate"
-      } : {},
-      var.max_destructive_percent == null ? {} : {
-        TAG_POLICY_MAX_DESTRUCTIVE_PERCENT = var.max_destructive_percent
-      },
-    )
+    variables = local.environment
   }
 
   logging_config {
@@ -98,6 +114,16 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = length(local.rule_tag_keys) > 0 || (var.mode == "audit" && local.table_knows_more)
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
+    }
+
+    precondition {
+      condition     = length([for given in [length(var.vpc_ids) > 0, length(var.vpc_tags) > 0, var.all_vpcs] : given if given]) == 1
+      error_message = "Say which VPCs in one way: vpc_ids = [\"vpc-0a1b2c3d4e5f67890\"], vpc_tags = { Stage = \"prod\" }, or all_vpcs = true."
+    }
+
+    precondition {
+      condition     = local.environment_bytes <= local.environment_bytes_most
+      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it are the ${length(var.vpc_ids)} VPCs: use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them."
     }
 
     precondition {

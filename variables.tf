@@ -1,24 +1,34 @@
 # What it watches, and what it may do
 
 variable "vpc_ids" {
-  description = "The VPCs whose instances are kept tagged, such as `[\"vpc-0a1b2c3d4e5f67890\"]`. Instances outside them are never touched."
+  description = "The VPCs whose instances are kept tagged, such as `[\"vpc-0a1b2c3d4e5f67890\"]`. Instances outside them are never touched. One of `vpc_ids`, `vpc_tags` and `all_vpcs` has to be given."
   type        = set(string)
+  default     = []
   nullable    = false
-
-  validation {
-    condition     = length(var.vpc_ids) > 0
-    error_message = "vpc_ids is empty; give at least one VPC id, such as [\"vpc-0a1b2c3d4e5f67890\"]."
-  }
-
-  validation {
-    condition     = length(var.vpc_ids) <= 100
-    error_message = "vpc_ids has more than 100 VPCs, which do not fit into the environment of one function; use an engine for each 100."
-  }
 
   validation {
     condition     = alltrue([for id in var.vpc_ids : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
     error_message = "Each of vpc_ids must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"."
   }
+}
+
+variable "vpc_tags" {
+  description = "Tags of the VPCs whose instances are kept tagged, such as `{ Stage = \"prod\" }`: each run finds the VPCs of this account and region that have all of them, and the report names those that are new. Whoever may tag a VPC may bring it in. Values are taken as they are, without wildcards."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.vpc_tags) <= 50 && alltrue([for key, value in var.vpc_tags : key != "" && length(key) <= 128 && value != null])
+    error_message = "vpc_tags must be at most 50 tags with a key and a value, such as { Stage = \"prod\" }."
+  }
+}
+
+variable "all_vpcs" {
+  description = "Whether the instances of all VPCs of this account and region are kept tagged. Each run finds the VPCs, and the report names those that are new."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "untagged_action" {

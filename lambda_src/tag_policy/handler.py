@@ -5,12 +5,14 @@ import os
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from tag_policy.aws.clients import Clients
+from tag_policy.aws.clients import AWS_ERRORS, Clients
 from tag_policy.aws.clock import Clock, SystemClock
 from tag_policy.aws.deadline import Context
 from tag_policy.aws.function_arn import FunctionArn
+from tag_policy.model.assignment import Scope
 from tag_policy.reporting.log import CleanRecord
 from tag_policy.reporting.publish import RunError
+from tag_policy.resources.vpc import find_vpcs
 from tag_policy.runs.config_run import answer
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.engine import Engine
@@ -51,8 +53,17 @@ def run(
     event: object, context: Context, settings: Settings, clients: Clients, clock: Clock
 ) -> dict[str, Any]:
     """Do what ``lambda_handler`` does, with the environment, the clients and the clock given."""
+    obstacle = ""
+    if settings.finds_vpcs:
+        try:
+            settings = settings.with_vpcs(find_vpcs(clients.ec2, settings.vpc_tags))
+        except AWS_ERRORS as error:
+            obstacle = f"which VPCs there are could not be asked: {error}"
     request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn).home)
     engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
+    if not settings.vpc_ids and request.assignment.scope is Scope.ALL:
+        obstacle = obstacle or "no VPC of this account and region has the tags of vpc_tags"
+    engine.obstacle = obstacle
     match request:
         case SweepRequest():
             return engine.carry_out(sweep)

@@ -1,13 +1,15 @@
 """The environment of the function, read once into a frozen dataclass."""
 
+import base64
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tag_policy.model.assignment import Mode
 from tag_policy.model.error import TagPolicyError
@@ -16,6 +18,9 @@ from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import quoted, trimmed
 
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
+_EXAMPLE_VPCS = '{"ids": ["vpc-0a1b2c3d4e5f67890"]}'
+_PACKED = "gzip:"
+_MOST_UNPACKED = 1_000_000
 _TOPIC_ARN = re.compile(r"arn:[^:]+:sns:[^:]+:\d{12}:[^:]+")
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
@@ -66,6 +71,9 @@ class SettingsError(TagPolicyError):
 class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
+    ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
+    empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
+    with ``all_vpcs``, all of the account and region.
     ``grace_period`` lies between the marking of an instance and its end; one younger than
     ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
     that marks may still stand there. ``state_table`` is where the engine remembers what people were
@@ -83,6 +91,8 @@ class Settings:
     state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
+    vpc_tags: Mapping[str, str]
+    all_vpcs: bool
     untagged_action: UntaggedAction
     mode: Mode
     grace_period: timedelta
@@ -107,6 +117,15 @@ class Settings:
     report_prefix: str
 
     @property
+    def finds_vpcs(self) -> bool:
+        """Whether each run has to find out which VPCs there are to look after."""
+        return self.all_vpcs or bool(self.vpc_tags)
+
+    def with_vpcs(self, vpc_ids: Sequence[str]) -> Self:
+        """Return the settings of a run that has found out which VPCs there are."""
+        return replace(self, vpc_ids=tuple(vpc_ids))
+
+    @property
     def looks_again(self) -> bool:
         """Whether what is left is looked at again regularly: on a schedule, or daily for Config."""
         return bool(self.schedule) or (self.config_rule and self.config_rule_remediates)
@@ -121,11 +140,14 @@ class Settings:
         variable and, for each, a value that would be right.
         """
         reader = _Reader(environment)
+        vpcs = reader.vpcs("TAG_POLICY_VPCS")
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
-            vpc_ids=reader.vpc_ids("TAG_POLICY_VPC_IDS"),
+            vpc_ids=tuple(vpcs.get("ids", ())),
+            vpc_tags=vpcs.get("tags", {}),
+            all_vpcs="all" in vpcs,
             untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
             mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
             grace_period=reader.duration("TAG_POLICY_GRACE_PERIOD"),
@@ -227,17 +249,27 @@ class _Reader:
             )
         return value
 
-    def vpc_ids(self, name: str) -> tuple[str, ...]:
-        example = "vpc-0a1b2c3d,vpc-4e5f6a7b"
-        value = self.text(name, example)
-        vpc_ids = [part.strip() for part in value.split(",")] if value else []
-        for vpc_id in vpc_ids:
-            if not _VPC_ID.fullmatch(vpc_id):
-                self.problems.append(
-                    f"{name} holds {vpc_id!r}; expected VPC ids separated by commas, "
-                    f"such as {example!r}"
-                )
-        return tuple(dict.fromkeys(vpc_ids))
+    def vpcs(self, name: str) -> Mapping[str, Any]:
+        """Read which VPCs: JSON with their ``ids``, their ``tags``, or ``"all": true``."""
+        value = self.text(name, _EXAMPLE_VPCS)
+        if not value:
+            return {}
+        try:
+            vpcs = json.loads(_unpacked(value))
+        except (ValueError, RecursionError, zlib.error):
+            vpcs = None
+        match vpcs:
+            case {"ids": [*ids], **rest} if ids and not rest and _are_vpc_ids(ids):
+                return {"ids": list(dict.fromkeys(ids))}
+            case {"tags": {**tags}, **rest} if tags and not rest and _are_texts(tags.values()):
+                return {"tags": tags}
+            case {"all": True, **rest} if not rest:
+                return {"all": True}
+        self.problems.append(
+            f"{name} is {quoted(value, 200)}; expected which VPCs to look after in JSON, such as "
+            f'{_EXAMPLE_VPCS!r}, \'{{"tags": {{"Stage": "prod"}}}}\' or \'{{"all": true}}\''
+        )
+        return {}
 
     def choice(self, name: str, example: _Choice) -> _Choice:
         value = self.text(name, example)
@@ -290,3 +322,26 @@ class _Reader:
             )
             return timedelta()
         return int(match[1]) * _UNIT[match[2]]
+
+
+def _unpacked(value: str) -> str:
+    """Return a text that Terraform has compressed where it was long.
+
+    Raises ValueError or zlib.error where it is none.
+    """
+    if not value.startswith(_PACKED):
+        return value
+    packed = base64.b64decode(value.removeprefix(_PACKED), validate=True)
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)  # with the head of gzip
+    text = unpacking.decompress(packed, _MOST_UNPACKED)
+    if not unpacking.eof:
+        raise ValueError("it is cut off, or longer than it can be")
+    return text.decode()
+
+
+def _are_vpc_ids(ids: Sequence[object]) -> bool:
+    return all(isinstance(vpc_id, str) and _VPC_ID.fullmatch(vpc_id) for vpc_id in ids)
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)

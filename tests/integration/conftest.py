@@ -130,7 +130,7 @@ class Engine:
                 "TAG_POLICY_RULES_TABLE": self.table,
                 "TAG_POLICY_STATE_TABLE": f"{self.variant}-state",
                 "TAG_POLICY_TOPIC_ARN": self.topic_arn,
-                "TAG_POLICY_VPC_IDS": vpc_ids or self.vpc.vpc_id,
+                "TAG_POLICY_VPCS": json.dumps({"ids": (vpc_ids or self.vpc.vpc_id).split(",")}),
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
                 "TAG_POLICY_MODE": self.mode,
                 "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old

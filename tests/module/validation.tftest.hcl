@@ -24,17 +24,38 @@ run "refuses_no_vpc" {
     vpc_ids = []
   }
 
-  expect_failures = [var.vpc_ids]
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_vpcs_in_two_ways" {
+  command = plan
+
+  variables {
+    all_vpcs = true
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_a_tag_of_vpcs_without_a_key" {
+  command = plan
+
+  variables {
+    vpc_ids  = []
+    vpc_tags = { "" = "prod" }
+  }
+
+  expect_failures = [var.vpc_tags]
 }
 
 run "refuses_more_vpcs_than_the_environment_holds" {
   command = plan
 
   variables {
-    vpc_ids = [for number in range(101) : format("vpc-%08d", number)]
+    vpc_ids = [for number in range(400) : "vpc-${substr(sha1(number), 0, 17)}"]
   }
 
-  expect_failures = [var.vpc_ids]
+  expect_failures = [aws_lambda_function.this]
 }
 
 run "refuses_what_is_no_vpc_id" {

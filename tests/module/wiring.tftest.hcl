@@ -86,7 +86,7 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_RULES_TABLE     = "tag-policy-rules"
       TAG_POLICY_STATE_TABLE     = "tag-policy-state"
       TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"
-      TAG_POLICY_VPC_IDS         = "vpc-0a1b2c3d4e5f67890,vpc-11111111"
+      TAG_POLICY_VPCS            = "{\"ids\":[\"vpc-0a1b2c3d4e5f67890\",\"vpc-11111111\"]}"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
       TAG_POLICY_MODE            = "audit"
 
@@ -111,6 +111,47 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_SCHEDULE = "rate(1 hour)"
     })
     error_message = "The environment is not what the inputs say."
+  }
+}
+
+run "vpcs_may_be_found_by_their_tags" {
+  command = plan
+
+  variables {
+    vpc_ids  = []
+    vpc_tags = { Stage = "prod", Team = "web" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables["TAG_POLICY_VPCS"]) == { tags = { Stage = "prod", Team = "web" } }
+    error_message = "The function is not told which tags the VPCs have."
+  }
+}
+
+run "all_vpcs_may_be_looked_after" {
+  command = plan
+
+  variables {
+    vpc_ids  = []
+    all_vpcs = true
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables["TAG_POLICY_VPCS"]) == { all = true }
+    error_message = "The function is not told that it is all VPCs."
+  }
+}
+
+run "a_long_list_of_vpcs_is_compressed" {
+  command = plan
+
+  variables {
+    vpc_ids = [for number in range(140) : "vpc-${substr(sha1(number), 0, 17)}"]
+  }
+
+  assert {
+    condition     = startswith(aws_lambda_function.this.environment[0].variables["TAG_POLICY_VPCS"], "gzip:H4sI")
+    error_message = "140 VPCs are not compressed."
   }
 }
 

@@ -30,7 +30,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "TAG_POLICY_RULES_TABLE": "tag-policy-rules",
     "TAG_POLICY_STATE_TABLE": "tag-policy-state",
     "TAG_POLICY_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
-    "TAG_POLICY_VPC_IDS": "vpc-abc123c1,vpc-0def",
+    "TAG_POLICY_VPCS": '{"ids": ["vpc-abc123c1", "vpc-0def"]}',
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
     "TAG_POLICY_MODE": "enforce",
     "TAG_POLICY_GRACE_PERIOD": "0s",

@@ -83,7 +83,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_RULES_TABLE": engine["rules_table_name"],
         "TAG_POLICY_STATE_TABLE": engine["state_table_name"],
         "TAG_POLICY_TOPIC_ARN": engine["topic_arn"],
-        "TAG_POLICY_VPC_IDS": vpcs["minimal"].vpc_id,
+        "TAG_POLICY_VPCS": json.dumps({"ids": [vpcs["minimal"].vpc_id]}, separators=(",", ":")),
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",
         "TAG_POLICY_MODE": "enforce",
         "TAG_POLICY_GRACE_PERIOD": "0s",

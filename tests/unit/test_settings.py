@@ -1,3 +1,6 @@
+import base64
+import gzip
+import json
 from datetime import timedelta
 
 import pytest
@@ -22,6 +25,8 @@ def test_a_whole_environment_is_read() -> None:
         state_table="tag-policy-state",
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
+        vpc_tags={},
+        all_vpcs=False,
         untagged_action=UntaggedAction.TERMINATE,
         mode=Mode.ENFORCE,
         grace_period=timedelta(0),
@@ -87,6 +92,11 @@ def test_what_is_said_about_creators_takes_the_place_of_the_defaults() -> None:
     assert settings.lookups_per_second == 0.5
 
 
+def packed(text: str) -> str:
+    """Return a text as Terraform's base64gzip() makes it."""
+    return "gzip:" + base64.b64encode(gzip.compress(text.encode())).decode()
+
+
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
 def test_a_missing_variable_is_named(name: str) -> None:
     for absent in ({}, {name: " "}):
@@ -99,8 +109,18 @@ def test_a_missing_variable_is_named(name: str) -> None:
     ("name", "value", "expected"),
     [
         ("TAG_POLICY_TOPIC_ARN", "reports", "the ARN of a topic"),
-        ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,web", "VPC ids separated by commas"),
-        ("TAG_POLICY_VPC_IDS", "vpc-abc123c1,,vpc-0def", "VPC ids separated by commas"),
+        ("TAG_POLICY_VPCS", '{"ids": ["vpc-abc123c1", "web"]}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", '{"ids": []}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", '{"ids": ["vpc-0abc"], "all": true}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", '{"tags": {}}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", '{"tags": {"Stage": null}}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", '{"all": false}', "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", "vpc-0abc,vpc-0def", "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", "[" * 100_000, "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", "gzip:bm90IGd6aXA=", "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", "gzip:%", "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", packed(" " * 10_000_000), "which VPCs to look after"),
+        ("TAG_POLICY_VPCS", packed('{"all": true}')[:-8], "which VPCs to look after"),
         ("TAG_POLICY_UNTAGGED_ACTION", "kill", "'terminate', 'stop', 'notify', 'remediate'"),
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
         ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),
@@ -141,7 +161,31 @@ def test_one_error_names_all_that_is_wrong() -> None:
     assert all(name in str(caught.value) for name in ENVIRONMENT)
 
 
-def test_spaces_and_repetitions_in_the_list_of_vpcs_do_not_matter() -> None:
-    environment = ENVIRONMENT | {"TAG_POLICY_VPC_IDS": "vpc-0def, vpc-0abc,vpc-0def"}
+def vpcs(value: str) -> Settings:
+    return Settings.from_env(ENVIRONMENT | {"TAG_POLICY_VPCS": value})
 
-    assert Settings.from_env(environment).vpc_ids == ("vpc-0def", "vpc-0abc")
+
+def test_which_vpcs_may_be_said_by_ids_by_tags_or_that_it_is_all_of_them() -> None:
+    assert vpcs('{"ids": ["vpc-0def", "vpc-0abc", "vpc-0def"]}').vpc_ids == ("vpc-0def", "vpc-0abc")
+    assert vpcs('{"tags": {"Stage": "prod"}}').vpc_tags == {"Stage": "prod"}
+    assert vpcs('{"all": true}').all_vpcs
+    assert [
+        settings.finds_vpcs
+        for settings in (
+            vpcs('{"ids": ["vpc-0abc"]}'),
+            vpcs('{"tags": {"a": ""}}'),
+            vpcs('{"all": true}'),
+        )
+    ] == [False, True, True]
+
+
+def test_a_long_list_of_vpcs_is_compressed() -> None:
+    ids = [f"vpc-{number:017x}" for number in range(150)]
+
+    assert vpcs(packed(json.dumps({"ids": ids}))).vpc_ids == tuple(ids)
+
+
+def test_a_run_that_has_found_its_vpcs_knows_them() -> None:
+    found = vpcs('{"all": true}').with_vpcs(["vpc-0abc"])
+
+    assert (found.vpc_ids, found.all_vpcs) == (("vpc-0abc",), True)

@@ -35,7 +35,7 @@ _ENVIRONMENT = {
     "TAG_POLICY_RULES_TABLE": "rules",
     "TAG_POLICY_STATE_TABLE": "state",
     "TAG_POLICY_TOPIC_ARN": f"arn:aws:sns:eu-west-1:{ACCOUNT_ID}:reports",
-    "TAG_POLICY_VPC_IDS": VPC_ID,
+    "TAG_POLICY_VPCS": json.dumps({"ids": [VPC_ID]}),
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
     "TAG_POLICY_MODE": "enforce",
     "TAG_POLICY_GRACE_PERIOD": "0s",

@@ -84,7 +84,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f"Region:   {report.target.region}"
     yield f"Account:  {report.target.account_id}"
     if len(report.by_vpc) < 2:
-        yield f"VPCs:     {', '.join(report.vpc_ids)}"
+        yield f"VPCs:     {', '.join(report.vpc_ids) or 'none'}"
     else:
         yield from (
             f"VPC:      {vpc_id}, {tally.compliant:,} of {tally.instances:,} needed nothing"

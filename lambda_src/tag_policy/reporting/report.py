@@ -128,7 +128,7 @@ class Report:
     when it is woken, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is since
     when those outcomes were listed that people know already. ``notes`` are what a reader should
-    know of the run beside that.
+    know of the run beside that; ``has_news`` says that people are to be told of one in any case.
     """
 
     mode: Mode
@@ -157,6 +157,7 @@ class Report:
     page: str = ""
     told_at: datetime | None = None
     notes: Sequence[str] = ()
+    has_news: bool = False
 
     @property
     def complete(self) -> bool:
@@ -181,7 +182,8 @@ class Report:
         hour.
         """
         asked = self.is_sweep or self.trigger is Trigger.MANUAL
-        return bool(self.outcomes.new or self.problems or (self.rule_errors and asked))
+        found = self.outcomes.new or self.problems or self.has_news
+        return bool(found or (self.rule_errors and asked))
 
     @property
     def severity(self) -> Severity:

@@ -66,7 +66,8 @@ def subject(report: Report) -> str:
         parts.insert(min(len(parts), 3), plural(len(report.rule_errors), "bad rule"))
     more = f" +{len(report.vpc_ids) - 1}" if len(report.vpc_ids) > 1 else ""
     line = f"{start}: {', '.join(parts) or 'nothing to do'}"
-    where = f" - {report.vpc_ids[0]}{more} {report.target.region}"
+    first = f"{report.vpc_ids[0]}{more} " if report.vpc_ids else ""
+    where = f" - {first}{report.target.region}"
     if len(line) + len(where) <= SUBJECT_LIMIT:
         line += where
     while len(line) > SUBJECT_LIMIT:

@@ -60,20 +60,6 @@ ID_DIGITS = "0123456789abcdef"
 """What the id of an instance may end in."""
 
 
-def missing_vpcs(ec2: "EC2Client", vpc_ids: Sequence[str]) -> list[str]:
-    """Return those of the VPC ids that this account and region do not have.
-
-    ``DescribeInstances`` answers a filter on such an id with an empty list and no error, so that a
-    mistyped id would look like a VPC in perfect order.
-    """
-    existing: set[str] = set()
-    for some in chunks(vpc_ids, FILTER_VALUES):
-        filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": some}]
-        for page in ec2.get_paginator("describe_vpcs").paginate(Filters=filters):
-            existing.update(vpc["VpcId"] for vpc in page["Vpcs"])
-    return [vpc_id for vpc_id in vpc_ids if vpc_id not in existing]
-
-
 def asks_for_managed(ec2: "EC2Client") -> bool:
     """Tell whether this SDK can ask for the instances that an account hides.
 

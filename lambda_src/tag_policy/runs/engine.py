@@ -34,7 +34,7 @@ from tag_policy.rules.limits import is_destructive, within_limits
 from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
-from tag_policy.runs.memory import Memory
+from tag_policy.runs.memory import MEMORY_ERRORS, Memory
 from tag_policy.runs.repeats import Repeats
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,10 @@ Judged = Callable[[Instance, Verdict], None]
 
 
 class Engine:
-    """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones."""
+    """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones.
+
+    ``obstacle`` is why it cannot even begin, or empty: then it tells people, and fails.
+    """
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
@@ -89,7 +92,9 @@ class Engine:
             by_vpc=self.tallies,
             outcomes=self.outcomes,
         )
-        memory = Memory(context.clients, context.settings.state_table)
+        self.obstacle = ""
+        self._memory = memory = Memory(context.clients, context.settings.state_table)
+        self._new_to_remember: Sequence[str] = ()
         self._announcements = Announcements(context, memory, self.problem)
         self._repeats = Repeats(context, memory, context.settings.report_unchanged)
         self._archive: Archive | None = None
@@ -127,7 +132,9 @@ class Engine:
         opened = publish.opened_archive(context.settings, context.clients, out_of_time)
         with opened as self._archive:
             try:
-                if self._read_rules():
+                if self.obstacle:
+                    self.problem(self.obstacle, failed=True)
+                elif self._read_rules():
                     self._repeats.load()
                     work(self)
             except Exception as error:
@@ -162,9 +169,38 @@ class Engine:
             self.problem(str(error), failed=True)
         else:
             self._repeats.remember()
+            self._remember_vpcs()
         for before, after in (*became, *self._announcements.untold()):
             self.outcomes.replace(before, after)
             self._record(after)
+
+    def find_new_vpcs(self) -> None:
+        """Have people told of the VPCs that this run has found, and the last one had not.
+
+        They are remembered once people were told, so that a report that is lost is made again.
+        """
+        if self.report.scope is not Scope.ALL:
+            return
+        found = self.context.assignment.vpc_ids
+        try:
+            known = self._memory.vpcs()
+        except MEMORY_ERRORS as error:
+            self.problem(f"which VPCs were there before could not be read: {error}")
+            return
+        if known != frozenset(found):
+            self._new_to_remember = found
+        new = [vpc_id for vpc_id in found if known and vpc_id not in known]
+        if new:
+            self.note(f"new, and looked after from now on: {', '.join(new)}")
+            self.report = replace(self.report, has_news=True)
+
+    def _remember_vpcs(self) -> None:
+        if not self._new_to_remember:
+            return
+        try:
+            self._memory.remember_vpcs(self._new_to_remember, self.context.now)
+        except MEMORY_ERRORS as error:
+            log.warning("which VPCs there are could not be remembered: %s", error)
 
     def _read_rules(self) -> bool:
         """Read the rules, and tell whether there are any to judge by."""

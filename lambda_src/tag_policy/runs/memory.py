@@ -70,6 +70,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 _LISTED_KEPT = timedelta(days=30)
 
 
+_VPCS = "vpcs"
+
+
 class Memory:
     """Reads and writes the state table.
 
@@ -128,6 +131,24 @@ class Memory:
                     "Time": {"S": at.astimezone(UTC).isoformat(timespec="seconds")},
                     "Digests": {"B": digests.tobytes()},
                     "ExpiresAt": {"N": str(int((at + _LISTED_KEPT).timestamp()))},
+                }
+            ]
+        )
+
+    def vpcs(self) -> frozenset[str]:
+        """Return the VPCs that the last sweep has found; none where there was no such sweep."""
+        item = self._read([_VPCS]).get(_VPCS)
+        return frozenset() if item is None else frozenset(map(str, item["Vpcs"]["SS"]))
+
+    def remember_vpcs(self, vpc_ids: Collection[str], now: datetime) -> None:
+        """Remember which VPCs a sweep has found, of which there is at least one."""
+        expires = str(int((now + _LISTED_KEPT).timestamp()))
+        self._write(
+            [
+                {
+                    "Key": {"S": _VPCS},
+                    "Vpcs": {"SS": sorted(vpc_ids)},
+                    "ExpiresAt": {"N": expires},
                 }
             ]
         )

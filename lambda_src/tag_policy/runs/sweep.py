@@ -11,9 +11,12 @@ from tag_policy.resources.instance import (
     ID_DIGITS,
     asks_for_managed,
     instances_of_vpcs,
-    missing_vpcs,
 )
+from tag_policy.resources.vpc import missing_vpcs
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
+
+_MOST_NAMED = 20
+"""VPCs that are named in a note."""
 
 
 def sweep(engine: Engine) -> None:
@@ -47,12 +50,10 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
     context = engine.context
     vpc_ids, ec2 = context.assignment.vpc_ids, context.clients.ec2
     is_late, listing = context.part_of_the_time(1 / 2), context.part_of_the_time(3 / 4)
-    try:
-        paced = context.paced(context.until_margin())
-        for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
-            engine.problem(f"{vpc_id} does not exist in this account and region")
-    except AWS_ERRORS as error:
-        engine.problem(f"whether the VPCs exist could not be asked: {error}")
+    if context.settings.finds_vpcs:
+        engine.find_new_vpcs()
+    else:
+        _find_missing(engine)
     if not asks_for_managed(ec2):
         engine.note(
             "instances that AWS services manage may be hidden from this run, where the account "
@@ -64,6 +65,32 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
     if listing.passed:
         engine.has_seen_a_part()
         engine.problem(TIME_WAS_UP)
+    else:
+        _note_empty(engine)
+
+
+def _find_missing(engine: Engine) -> None:
+    """Remember which of the VPCs that are configured do not exist."""
+    context = engine.context
+    try:
+        paced = context.paced(context.until_margin())
+        ec2, vpc_ids = context.clients.ec2, context.assignment.vpc_ids
+        for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
+            engine.problem(f"{vpc_id} does not exist in this account and region")
+    except AWS_ERRORS as error:
+        engine.problem(f"whether the VPCs exist could not be asked: {error}")
+
+
+def _note_empty(engine: Engine) -> None:
+    """Say in which VPCs no instance is to be seen: they may be shared, and others' instances."""
+    empty = [vpc_id for vpc_id, tally in engine.tallies.items() if not tally.instances]
+    if empty:
+        named = ", ".join(empty[:_MOST_NAMED])
+        more = f" and {len(empty) - _MOST_NAMED:,} more" if len(empty) > _MOST_NAMED else ""
+        engine.note(
+            f"no instance is to be seen in {named}{more}: nothing runs there, or the VPC is shared "
+            "and the instances are of other accounts, which only an engine there sees"
+        )
 
 
 def _drawn(items: str, by: str) -> list[str]:

@@ -18,7 +18,6 @@ from tag_policy.resources.instance import (
     instances_by_id,
     instances_of_vpcs,
     instances_shown,
-    missing_vpcs,
     persistent_spot_requests,
     states_by_id,
     to_instance,
@@ -58,42 +57,6 @@ def filters(request: Any) -> dict[str, list[str]]:
 
 
 # VPCs
-
-
-class Vpcs:
-    """An EC2 that knows some VPCs, and answers one a page."""
-
-    def __init__(self, *vpc_ids: str) -> None:
-        self._vpc_ids = vpc_ids
-        self.asked: list[Any] = []
-
-    def get_paginator(self, operation: str) -> "Vpcs":
-        assert operation == "describe_vpcs"
-        return self
-
-    def paginate(self, **request: Any) -> list[dict[str, Any]]:
-        self.asked.append(request)
-        values = filters(request)["vpc-id"]
-        return [{"Vpcs": [{"VpcId": one}]} for one in self._vpc_ids if one in values]
-
-
-def test_the_vpcs_that_are_not_there_are_named_in_their_order() -> None:
-    vpcs = Vpcs("vpc-1", "vpc-3", "vpc-5")
-
-    missing = missing_vpcs(cast("Any", vpcs), ["vpc-4", "vpc-3", "vpc-2", "vpc-1"])
-
-    assert missing == ["vpc-4", "vpc-2"]
-    assert [filters(one) for one in vpcs.asked] == [
-        {"vpc-id": ["vpc-4", "vpc-3", "vpc-2", "vpc-1"]}
-    ]
-
-
-def test_vpcs_are_asked_for_two_hundred_at_a_time() -> None:
-    ids = [f"vpc-{at}" for at in range(FILTER_VALUES + 1)]
-    vpcs = Vpcs(*ids)
-
-    assert missing_vpcs(cast("Any", vpcs), ids) == []
-    assert [filters(one)["vpc-id"] for one in vpcs.asked] == [ids[:-1], ids[-1:]]
 
 
 def test_some_are_given_so_many_at_a_time_in_their_order() -> None:
