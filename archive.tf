@@ -8,6 +8,9 @@ locals {
   report_bucket = local.creates_bucket ? local.made_bucket : try(var.report_bucket.name, null)
   report_prefix = try(coalesce(var.report_bucket.prefix), "")
 
+  # What encrypts the reports: the key of the given bucket, or that of all that is made.
+  report_kms_key_arn = local.creates_bucket ? var.kms_key_arn : try(var.report_bucket.kms_key_arn, null)
+
   # What the engine writes is below these keys, and nothing else is; reporting/archive.py has them too.
   report_keys = {
     for kind in ["runs", "findings", "pages", "history"] :

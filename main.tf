@@ -55,6 +55,8 @@ locals {
     local.keeps_reports ? {
       TAG_POLICY_REPORT_BUCKET = local.report_bucket
       TAG_POLICY_REPORT_PREFIX = local.report_prefix
+      # Empty, and not left out: a key that is made in this apply would hide all of the environment.
+      TAG_POLICY_REPORT_KMS_KEY_ARN = local.report_kms_key_arn == null ? "" : local.report_kms_key_arn
     } : {},
     local.has_events ? { TAG_POLICY_QUEUE_URL = local.queue_url } : {},
     var.config_rule != "off" ? {

@@ -84,7 +84,8 @@ class Settings:
     where events wait, empty where there are none; ``config_rule`` says whether AWS Config asks, and
     ``config_rule_remediates`` whether what it asks about is put right, too. ``schedule`` is when
     the sweep is, as EventBridge writes it, empty where there is none. ``report_bucket`` is where
-    reports are kept, empty where they are not; their keys begin with ``report_prefix``.
+    reports are kept, empty where they are not; their keys begin with ``report_prefix``, and
+    ``report_kms_key_arn`` is the key that encrypts them, empty where S3 does.
     """
 
     rules_table: str
@@ -115,6 +116,7 @@ class Settings:
     report_unchanged: Unchanged
     report_bucket: str
     report_prefix: str
+    report_kms_key_arn: str
 
     @property
     def finds_vpcs(self) -> bool:
@@ -177,6 +179,7 @@ class Settings:
             report_unchanged=reader.choice("TAG_POLICY_REPORT_UNCHANGED", Unchanged.DAILY),
             report_bucket=reader.text_or_none("TAG_POLICY_REPORT_BUCKET"),
             report_prefix=reader.text_or_none("TAG_POLICY_REPORT_PREFIX"),
+            report_kms_key_arn=reader.text_or_none("TAG_POLICY_REPORT_KMS_KEY_ARN"),
         )
         own_keys = (
             settings.marker_tag_key,

@@ -80,6 +80,27 @@ def test_a_run_keeps_its_numbers_its_findings_and_a_page(engine: Engine) -> None
     assert untagged.encode() in pages["latest.html"]
 
 
+def test_everything_that_is_kept_is_encrypted_by_s3_or_with_the_key_that_is_given(
+    engine: Engine,
+) -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    engine.launch({"Name": "web"})
+
+    def encryption() -> set[tuple[str, str]]:
+        s3 = engine.client("s3")
+        heads = [
+            s3.head_object(Bucket=BUCKET, Key=one["Key"])
+            for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        ]
+        return {(h["ServerSideEncryption"], h.get("SSEKMSKeyId", "")) for h in heads}
+
+    run(engine)
+    assert encryption() == {("AES256", "")}
+    engine.environment = {**engine.environment, "TAG_POLICY_REPORT_KMS_KEY_ARN": key}
+    run(engine)
+    assert encryption() >= {("aws:kms", key)}
+
+
 def test_the_message_says_where_the_page_is(engine: Engine) -> None:
     engine.launch({"Name": "web"})
 

@@ -48,6 +48,7 @@ def test_a_whole_environment_is_read() -> None:
         schedule="",
         report_unchanged=Unchanged.DAILY,
         report_bucket="",
+        report_kms_key_arn="",
         report_prefix="",
     )
 

@@ -18,6 +18,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -62,10 +63,14 @@ class ArchiveError(TagPolicyError):
 
 @contextmanager
 def archive(
-    s3: "Callable[[], S3Client]", bucket: str, prefix: str, out_of_time: Callable[[], bool]
+    s3: "Callable[[], S3Client]",
+    bucket: str,
+    prefix: str,
+    out_of_time: Callable[[], bool],
+    kms_key_arn: str = "",
 ) -> "Iterator[Archive]":
     """Give an archive for one run; what it has on disk is gone afterwards. Raises nothing."""
-    opened = Archive(s3, bucket, prefix, out_of_time)
+    opened = Archive(s3, bucket, prefix, out_of_time, kms_key_arn)
     try:
         yield opened
     finally:
@@ -78,6 +83,8 @@ class Archive:
     Lambda's ``/tmp`` has 512 MB: room for millions of findings, compressed as they are. The keys of
     all objects begin with ``prefix``. ``s3`` makes the client when it is needed; ``out_of_time`` is
     asked before every call, because people have to be told, whatever becomes of the bucket.
+    Each object is encrypted with the key of ``kms_key_arn``, or by S3 itself where that is empty,
+    and says so: organisations refuse a ``PutObject`` that does not.
     """
 
     def __init__(
@@ -86,8 +93,10 @@ class Archive:
         bucket: str,
         prefix: str,
         out_of_time: Callable[[], bool],
+        kms_key_arn: str = "",
     ) -> None:
         self.bucket = bucket
+        self._kms_key_arn = kms_key_arn
         self._s3 = s3
         self._prefix = prefix
         self._out_of_time = out_of_time
@@ -159,7 +168,17 @@ class Archive:
         return self._s3()
 
     def _put(self, key: str, body: "bytes | IO[bytes]", content_type: str) -> None:
-        self._client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        put = partial(
+            self._client().put_object,
+            Bucket=self.bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+        )
+        if self._kms_key_arn:
+            put(ServerSideEncryption="aws:kms", SSEKMSKeyId=self._kms_key_arn)
+        else:
+            put(ServerSideEncryption="AES256")
 
     def _history(self, report: Report) -> Sequence[Mapping[str, Any]]:
         """Return the numbers of the last sweeps, this one included, oldest first."""

@@ -35,7 +35,8 @@ def opened_archive(
     if not settings.report_bucket:
         return nullcontext()
     bucket, prefix = settings.report_bucket, settings.report_prefix
-    return archive(lambda: clients.s3, bucket, prefix, out_of_time)
+    key = settings.report_kms_key_arn
+    return archive(lambda: clients.s3, bucket, prefix, out_of_time, key)
 
 
 def is_kept(report: Report) -> bool:

@@ -129,6 +129,38 @@ def test_with_a_bucket_there_is_one_that_writes_into_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("", {"ServerSideEncryption": "AES256"}),
+        ("arn:key", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"}),
+    ],
+    ids=["by S3", "with a key"],
+)
+def test_each_object_says_how_it_is_encrypted(key: str, said: dict[str, str]) -> None:
+    class Bucket:
+        def __init__(self) -> None:
+            self.put: list[dict[str, Any]] = []
+
+        def put_object(self, **request: Any) -> None:
+            self.put.append(request)
+
+        def get_object(self, **_: Any) -> None:
+            raise refusal("NoSuchKey")
+
+    bucket, clients = Bucket(), SmallAws().clients
+    clients.__dict__["s3"] = bucket
+    how = settings(report_bucket="reports", report_kms_key_arn=key)
+
+    with opened_archive(how, clients, lambda: False) as opened:
+        assert opened is not None
+        opened.keep(report())
+
+    assert bucket.put
+    assert all(said.items() <= request.items() for request in bucket.put)
+    assert all(("SSEKMSKeyId" in request) == bool(key) for request in bucket.put)
+
+
+@pytest.mark.parametrize(
     ("changes", "belongs"),
     [
         ({}, True),
