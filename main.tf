@@ -22,6 +22,8 @@ locals {
     : length(var.vpc_tags) > 0 ? jsonencode({ tags = var.vpc_tags })
     : jsonencode({ ids = sort(var.vpc_ids) })
   )
+  rule_ids_json = "[${join(",", sort(keys(local.rules)))}]"
+
   vpcs = length(local.vpcs_json) <= 1024 ? local.vpcs_json : "gzip:${base64gzip(local.vpcs_json)}"
 
   environment = merge(
@@ -51,6 +53,9 @@ locals {
       TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = local.creator.budget_seconds
       TAG_POLICY_LOOKUPS_PER_SECOND         = local.creator.lookups_per_second
     },
+    local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
+      TAG_POLICY_SEEDED_RULES = length(local.rule_ids_json) <= 512 ? local.rule_ids_json : "gzip:${base64gzip(local.rule_ids_json)}"
+    } : {},
     local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
     local.keeps_reports ? {
       TAG_POLICY_REPORT_BUCKET = local.report_bucket

@@ -71,6 +71,8 @@ class SettingsError(TagPolicyError):
 class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
+    ``seeded_rules`` are the ids of the rules that Terraform has made, where it owns the rules; None
+    where people do, in the table.
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
@@ -89,6 +91,7 @@ class Settings:
     """
 
     rules_table: str
+    seeded_rules: frozenset[int] | None
     state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
@@ -145,6 +148,7 @@ class Settings:
         vpcs = reader.vpcs("TAG_POLICY_VPCS")
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
+            seeded_rules=reader.seeded_rules("TAG_POLICY_SEEDED_RULES"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=tuple(vpcs.get("ids", ())),
@@ -230,6 +234,22 @@ class _Reader:
             )
             return ()
         return tuple(texts)
+
+    def seeded_rules(self, name: str) -> frozenset[int] | None:
+        """Read the ids of the rules that Terraform owns; None where it owns none."""
+        value = self.text_or_none(name)
+        if not value:
+            return None
+        try:
+            ids = json.loads(_unpacked(value))
+        except (ValueError, RecursionError, zlib.error):
+            ids = None
+        if isinstance(ids, list) and ids and all(type(rule_id) is int for rule_id in ids):
+            return frozenset(ids)
+        self.problems.append(
+            f"{name} is {quoted(value, 200)}; expected ids of rules in JSON, such as '[10, 20]'"
+        )
+        return None
 
     def topic_arn(self, name: str) -> str:
         example = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"

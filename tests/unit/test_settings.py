@@ -25,6 +25,7 @@ def test_a_whole_environment_is_read() -> None:
         state_table="tag-policy-state",
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
+        seeded_rules=None,
         vpc_tags={},
         all_vpcs=False,
         untagged_action=UntaggedAction.TERMINATE,
@@ -111,6 +112,10 @@ def test_a_missing_variable_is_named(name: str) -> None:
     [
         ("TAG_POLICY_TOPIC_ARN", "reports", "the ARN of a topic"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-abc123c1", "web"]}', "which VPCs to look after"),
+        ("TAG_POLICY_SEEDED_RULES", "10,20", "ids of rules in JSON"),
+        ("TAG_POLICY_SEEDED_RULES", "[]", "ids of rules in JSON"),
+        ("TAG_POLICY_SEEDED_RULES", "[true]", "ids of rules in JSON"),
+        ("TAG_POLICY_SEEDED_RULES", '["10"]', "ids of rules in JSON"),
         ("TAG_POLICY_VPCS", '{"ids": []}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-0abc"], "all": true}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"tags": {}}', "which VPCs to look after"),
@@ -178,6 +183,14 @@ def test_which_vpcs_may_be_said_by_ids_by_tags_or_that_it_is_all_of_them() -> No
             vpcs('{"all": true}'),
         )
     ] == [False, True, True]
+
+
+@pytest.mark.parametrize("form", ["[10, 20]", packed("[10,20]")], ids=["plain", "packed"])
+def test_which_rules_terraform_has_made_is_read(form: str) -> None:
+    environment = ENVIRONMENT | {"TAG_POLICY_SEEDED_RULES": form}
+
+    assert Settings.from_env(environment).seeded_rules == {10, 20}
+    assert Settings.from_env(ENVIRONMENT).seeded_rules is None
 
 
 def test_a_long_list_of_vpcs_is_compressed() -> None:

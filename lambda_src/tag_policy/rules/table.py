@@ -1,7 +1,7 @@
 """The rules table: DynamoDB items to rules, and what is wrong with the items that are none."""
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,13 @@ _NAMELESS = "(without RuleId)"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,37}")
 _REQUIRED = {"Y": True, "N": False}
+
+
+_FOREIGN = (
+    "Terraform owns the rules, and has not made this item; it is not used. Put it into rules, or "
+    "delete it; where people keep rules in the table, set rules_table.owner to 'table'"
+)
+_GONE = "Terraform has made this item, and it is not in the table; 'terraform apply' makes it again"
 
 
 class _ItemError(TagPolicyError):
@@ -92,8 +99,15 @@ class ParsedTable:
     may_end: bool
 
 
-def parse(items: Iterable["Item"], own_keys: Iterable[str] = ()) -> ParsedTable:
+def parse(
+    items: Iterable["Item"],
+    own_keys: Iterable[str] = (),
+    seeded: Collection[int] | None = None,
+) -> ParsedTable:
     """Turn items into rules, and into errors where they are none.
+
+    ``seeded`` are the ids of the items that Terraform has made, where it owns the rules. Then any
+    other item is an error, and says nothing of the others; so is one that has gone.
 
     A rule about one of ``own_keys``, which are the engine's, is an error. So are, with keys
     compared as IAM does,
@@ -105,7 +119,14 @@ def parse(items: Iterable["Item"], own_keys: Iterable[str] = ()) -> ParsedTable:
     own = {as_iam_compares(key) for key in own_keys}
     candidates: list[tuple[Item, Rule]] = []
     bad: list[tuple[Item, str]] = []
+    foreign: list[RuleError] = []
+    gone = set(seeded or ())
     for item in items:
+        rule_id = _rule_id(item)
+        gone.discard(rule_id or 0)
+        if seeded is not None and rule_id not in seeded:
+            foreign.append(RuleError(_name(item), _FOREIGN))
+            continue
         try:
             candidates.append((item, _rule(item, own)))
         except _ItemError as error:
@@ -123,9 +144,13 @@ def parse(items: Iterable["Item"], own_keys: Iterable[str] = ()) -> ParsedTable:
             rules[key] = rule
     return ParsedTable(
         rules=tuple(rules.values()),
-        errors=tuple(
-            RuleError(_name(item), cut(problem, MAX_PROBLEM_LENGTH))
-            for item, problem in sorted(bad, key=lambda found: _id_or(float("inf"), found[0]))
+        errors=(
+            *(
+                RuleError(_name(item), cut(problem, MAX_PROBLEM_LENGTH))
+                for item, problem in sorted(bad, key=lambda found: _id_or(float("inf"), found[0]))
+            ),
+            *(RuleError(str(rule_id), _GONE) for rule_id in sorted(gone)),
+            *foreign,
         ),
         may_end=all(_meant_key(item) is not None for item, _ in bad),
     )

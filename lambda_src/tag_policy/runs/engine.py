@@ -217,7 +217,7 @@ class Engine:
             settings.exempt_tag_key,
             *settings.former_marker_tag_keys,
         )
-        parsed = table.parse(items, own_keys)
+        parsed = table.parse(items, own_keys, settings.seeded_rules)
         self.rules = parsed.rules
         if not parsed.may_end:
             self.may_not_end = self.may_not_end or _UNREADABLE_RULE

@@ -490,3 +490,47 @@ def test_a_bad_item_silences_a_rule_of_the_same_rule_id() -> None:
 def test_a_key_of_the_greatest_length_is_that_of_a_tag() -> None:
     assert rules.parse([item(1, TagKey="k" * 127, Action="x")]).may_end
     assert not rules.parse([item(1, TagKey="k" * 128, Action="x")]).may_end
+
+
+# Items that Terraform has made, and others
+
+
+def test_what_terraform_has_not_made_is_no_rule_and_says_nothing_of_the_others() -> None:
+    items = [
+        update(5, "Owner"),
+        update(10, "Owner"),
+        update(20, "Team"),
+        item(30, TagKey="Team", Action="Delete"),
+        {"RuleId": {"N": "40"}},
+        {"TagKey": {"S": "Team"}},
+    ]
+
+    parsed = rules.parse(items, seeded={10, 20})
+
+    assert [rule.rule_id for rule in parsed.rules] == [10, 20]
+    assert parsed.may_end, "what is not Terraform's narrows none of its rules"
+    assert [error.rule_id for error in parsed.errors] == ["5", "30", "40", "(without RuleId)"]
+    assert all("has not made this item" in error.problem for error in parsed.errors)
+
+
+def test_what_terraform_has_made_and_is_gone_is_said() -> None:
+    parsed = rules.parse([update(10, "Owner")], seeded={10, 20, 30})
+
+    assert [rule.rule_id for rule in parsed.rules] == [10]
+    assert [(e.rule_id, "is not in the table" in e.problem) for e in parsed.errors] == [
+        ("20", True),
+        ("30", True),
+    ]
+
+
+def test_what_terraform_has_made_and_somebody_has_broken_silences_as_ever() -> None:
+    broken = item(10, TagKey="Owner", Action="Delete")
+
+    parsed = rules.parse([broken, update(20, "Owner")], seeded={10, 20})
+
+    assert parsed.rules == ()
+    assert [error.rule_id for error in parsed.errors] == ["10", "20"]
+
+
+def test_where_people_own_the_table_every_item_counts() -> None:
+    assert len(rules.parse([update(10, "Owner")], seeded=None).rules) == 1
