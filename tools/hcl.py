@@ -33,9 +33,9 @@ class Output:
     description: str
 
 
-def variables() -> list[Variable]:
-    """Return the variables in the order in which they are declared."""
-    text = (ROOT / "variables.tf").read_text()
+def variables(folder: Path = ROOT) -> list[Variable]:
+    """Return the variables of a module in the order in which they are declared."""
+    text = (folder / "variables.tf").read_text()
     return [
         Variable(
             name=name,
@@ -48,9 +48,9 @@ def variables() -> list[Variable]:
     ]
 
 
-def outputs() -> list[Output]:
-    """Return the outputs in the order in which they are declared."""
-    text = (ROOT / "outputs.tf").read_text()
+def outputs(folder: Path = ROOT) -> list[Output]:
+    """Return the outputs of a module in the order in which they are declared."""
+    text = (folder / "outputs.tf").read_text()
     return [
         Output(name, _string(body.get("description", '""')))
         for name, body in _blocks(text, "output")

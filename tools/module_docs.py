@@ -1,4 +1,6 @@
-"""Writes the inputs and outputs tables into README.md, between the marks of terraform-docs.
+"""Writes the inputs and outputs of the module, and of each example, into their README.md.
+
+They stand between the marks of terraform-docs.
 
 The format is that of ``terraform-docs markdown table`` with .terraform-docs.yml, so that the real
 tool can take over. ``--check`` writes nothing and fails when the tables are not what the module
@@ -8,29 +10,30 @@ declares.
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from tools.hcl import REQUIRED, ROOT, Variable, outputs, variables
 
-README = ROOT / "README.md"
+MODULES = (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf")))
 BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
 
 
-def tables() -> str:
-    """Return the two tables, with the marks around them."""
+def tables(folder: Path) -> str:
+    """Return the two tables of a module, with the marks around them."""
     lines = [
         BEGIN,
         "## Inputs",
         "",
         "| Name | Description | Type | Default | Required |",
         "|------|-------------|------|---------|:--------:|",
-        *map(_input_row, variables()),
+        *map(_input_row, variables(folder)),
         "",
         "## Outputs",
         "",
         "| Name | Description |",
         "|------|-------------|",
-        *(f"| {output.name} | {_cell(output.description)} |" for output in outputs()),
+        *(f"| {output.name} | {_cell(output.description)} |" for output in outputs(folder)),
         END,
     ]
     return "\n".join(lines)
@@ -66,19 +69,23 @@ def main() -> int:
     """Write or check the tables; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--check", action="store_true", help="fail when README.md is not up to date"
+        "--check", action="store_true", help="fail when a README.md is not up to date"
     )
-    readme = README.read_text()
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    written = before + tables() + after
-    if parser.parse_args().check:
+    only_check = parser.parse_args().check
+    stale = []
+    for folder in MODULES:
+        path = folder / "README.md"
+        readme = path.read_text()
+        before, _, rest = readme.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        written = before + tables(folder) + after
         if written != readme:
-            print("README.md does not list what the module declares; run 'make docs'")
-            return 1
-        return 0
-    README.write_text(written)
-    return 0
+            stale.append(path.relative_to(ROOT))
+            if not only_check:
+                path.write_text(written)
+    if stale and only_check:
+        print(f"{', '.join(map(str, stale))}: not what the module declares; run 'make docs'")
+    return int(bool(stale) and only_check)
 
 
 if __name__ == "__main__":

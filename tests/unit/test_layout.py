@@ -1,6 +1,7 @@
 """Every module of the function has a unit test by its name."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +84,12 @@ def test_only_what_does_something_needs_a_test(source: str, expected: bool) -> N
 )
 def test_a_test_lies_in_the_room_of_its_module(module: str, place: str) -> None:
     assert place_of_test(module) == place
+
+
+def test_what_contributing_points_to_is_there() -> None:
+    root = TESTS.parent.parent
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[\w]+/)*\w+\.(?:py|tf))`", text)
+
+    assert len(named) > 5
+    assert [path for path in named if not (root / path).is_file()] == []
