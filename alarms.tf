@@ -36,7 +36,7 @@ locals {
   )
   silence_period    = local.silence_seconds <= 86400 ? 300 : 3600
   silence_periods   = ceil(local.silence_seconds / local.silence_period)
-  has_silence_alarm = local.has_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_periods * local.silence_period <= 7 * 86400
+  has_silence_alarm = var.enabled && local.has_metrics && local.has_schedule && local.silence_seconds > 0 && local.silence_periods * local.silence_period <= 7 * 86400
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {

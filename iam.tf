@@ -68,7 +68,7 @@ data "aws_iam_policy_document" "assume_role" {
 
 resource "aws_iam_role" "this" {
   # Roles are global: the region keeps two regions of one account apart.
-  name                 = "${var.name}-${local.region}"
+  name                 = local.role.name
   description          = "What the Tag Policy Engine ${var.name} may do (${var.mode})"
   path                 = local.role.path
   assume_role_policy   = data.aws_iam_policy_document.assume_role.json
@@ -76,11 +76,16 @@ resource "aws_iam_role" "this" {
   tags                 = var.tags
 
   # Behind a depends_on of the whole module, account and region are known only after apply, and a
-  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  # name that is not known would make it anew. It is made anew where the inputs name it otherwise.
   lifecycle {
     ignore_changes       = [name]
-    replace_triggered_by = [aws_dynamodb_table.state.name]
+    replace_triggered_by = [terraform_data.role_name]
   }
+}
+
+# What the inputs call the role, known at each plan.
+resource "terraform_data" "role_name" {
+  input = coalesce(try(var.role.name, null), var.name)
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -69,16 +69,19 @@ locals {
   }
 
   function = {
-    runtime              = coalesce(try(var.function.runtime, null), "python3.13")
-    architecture         = coalesce(try(var.function.architecture, null), "arm64")
-    memory_mb            = tonumber(coalesce(try(var.function.memory_mb, null), 256))
-    timeout_seconds      = tonumber(coalesce(try(var.function.timeout_seconds, null), 900))
-    log_retention_days   = tonumber(coalesce(try(var.function.log_retention_days, null), 30))
-    log_level            = coalesce(try(var.function.log_level, null), "INFO")
-    reserved_concurrency = try(tonumber(var.function.reserved_concurrency), null)
+    runtime                 = coalesce(try(var.function.runtime, null), "python3.13")
+    architecture            = coalesce(try(var.function.architecture, null), "arm64")
+    memory_mb               = tonumber(coalesce(try(var.function.memory_mb, null), 256))
+    timeout_seconds         = tonumber(coalesce(try(var.function.timeout_seconds, null), 900))
+    log_retention_days      = tonumber(coalesce(try(var.function.log_retention_days, null), 30))
+    log_level               = coalesce(try(var.function.log_level, null), "INFO")
+    code_signing_config_arn = try(var.function.code_signing_config_arn, null)
+    log_skip_destroy        = tobool(coalesce(try(var.function.log_skip_destroy, null), false))
+    reserved_concurrency    = try(tonumber(var.function.reserved_concurrency), null)
   }
 
   role = {
+    name                     = coalesce(try(var.role.name, null), "${var.name}-${local.region}")
     path                     = coalesce(try(var.role.path, null), "/")
     permissions_boundary_arn = try(var.role.permissions_boundary_arn, null)
   }

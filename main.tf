@@ -12,6 +12,7 @@ resource "aws_cloudwatch_log_group" "this" {
   name              = local.log_group_name
   retention_in_days = local.function.log_retention_days
   kms_key_id        = var.kms_key_arn
+  skip_destroy      = local.function.log_skip_destroy
   tags              = var.tags
 }
 
@@ -99,7 +100,8 @@ resource "aws_lambda_function" "this" {
   architectures                  = [local.function.architecture]
   memory_size                    = local.function.memory_mb
   timeout                        = local.function.timeout_seconds
-  reserved_concurrent_executions = coalesce(local.function.reserved_concurrency, -1)
+  reserved_concurrent_executions = var.enabled ? coalesce(local.function.reserved_concurrency, -1) : 0
+  code_signing_config_arn        = local.function.code_signing_config_arn
 
   environment {
     variables = local.environment

@@ -4,6 +4,9 @@
 locals {
   has_schedule = var.schedule_expression != null
 
+  # While it is paused, the queue does not fill either.
+  state_of_rules = var.enabled ? "ENABLED" : "DISABLED"
+
   # Events that other accounts and regions forward to this bus are none of ours.
   event_origin = {
     account = [local.account_id]
@@ -55,6 +58,7 @@ resource "aws_cloudwatch_event_rule" "schedule" {
   name                = "${var.name}-schedule"
   description         = "Wakes the Tag Policy Engine ${var.name}"
   schedule_expression = var.schedule_expression
+  state               = local.state_of_rules
   tags                = var.tags
 }
 
@@ -93,6 +97,7 @@ resource "aws_cloudwatch_event_rule" "event" {
   name          = "${var.name}-${each.key}"
   description   = "Tells the Tag Policy Engine ${var.name} of instances at once"
   event_pattern = jsonencode(local.event_patterns[each.key])
+  state         = local.state_of_rules
   tags          = var.tags
 }
 

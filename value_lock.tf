@@ -77,17 +77,16 @@ resource "aws_iam_policy" "value_lock" {
   for_each = local.value_lock_policies
 
   # Policies are global, as roles are: the region keeps two regions of one account apart.
-  name        = "${var.name}-${local.region}-value-lock-${each.key}"
+  name        = "${local.role.name}-value-lock-${each.key}"
   description = "The tag values that the Tag Policy Engine ${var.name} may not overwrite"
   path        = local.role.path
   policy      = each.value
   tags        = var.tags
 
-  # Behind a depends_on of the whole module, account and region are known only after apply, and a
-  # name that is not known would make it anew. Its name changes with var.name, as the table's does.
+  # As with the role: not known behind a depends_on.
   lifecycle {
     ignore_changes       = [name]
-    replace_triggered_by = [aws_dynamodb_table.state.name]
+    replace_triggered_by = [terraform_data.role_name]
   }
 }
 

@@ -55,6 +55,13 @@ variable "mode" {
   }
 }
 
+variable "enabled" {
+  description = "`false` pauses the engine: no run begins, whatever asks for one, and nothing is forgotten. Events that happen meanwhile are not kept; the first sweep afterwards looks at every instance."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "name" {
   description = "Prefix of every name. Two instantiations with different names live side by side in one account and region."
   type        = string
@@ -615,6 +622,8 @@ variable "function" {
     - `timeout_seconds` (number, `900`): 300 to 900. What does not fit into one run is done by the next.
     - `log_retention_days` (number, `30`): as CloudWatch Logs accepts; 0 keeps the log for ever.
     - `log_level` (string, `"INFO"`): `INFO` or `DEBUG`; nothing less, because the log holds every finding.
+    - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, where the organisation demands one; the package is then a signed one of yours (`package`).
+    - `log_skip_destroy` (bool, `false`): whether the log group stays when the engine is destroyed.
     - `reserved_concurrency` (number): none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
   EOT
   type        = any
@@ -622,8 +631,8 @@ variable "function" {
   nullable    = false
 
   validation {
-    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "reserved_concurrency"])) == 0
-    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, reserved_concurrency; such as function = { memory_mb = 512 }."
+    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "code_signing_config_arn", "log_skip_destroy", "reserved_concurrency"])) == 0
+    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "code_signing_config_arn", "log_skip_destroy", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, code_signing_config_arn, log_skip_destroy, reserved_concurrency; such as function = { memory_mb = 512 }."
   }
 
   validation {
@@ -657,6 +666,16 @@ variable "function" {
   validation {
     condition     = try(contains(["INFO", "DEBUG"], coalesce(try(var.function.log_level, null), "INFO")), false)
     error_message = "function.log_level must be \"INFO\" or \"DEBUG\"; with less, the log would not hold every finding."
+  }
+
+  validation {
+    condition     = try(var.function.code_signing_config_arn, null) == null || can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:code-signing-config:csc-[0-9a-z]+$", var.function.code_signing_config_arn))
+    error_message = "function.code_signing_config_arn must be the ARN of a code signing configuration, such as \"arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0\"."
+  }
+
+  validation {
+    condition     = can(tobool(coalesce(try(var.function.log_skip_destroy, null), false)))
+    error_message = "function.log_skip_destroy must be true or false."
   }
 
   validation {
@@ -707,6 +726,7 @@ variable "role" {
   description = <<-EOT
     The function's role. An object:
 
+    - `name` (string, `<name>-<region>`): the name of the role; its policies begin with it.
     - `path` (string, `"/"`): the IAM path of the role and of its policies.
     - `permissions_boundary_arn` (string): the IAM policy that bounds the role, where the organisation demands one.
   EOT
@@ -715,8 +735,13 @@ variable "role" {
   nullable    = false
 
   validation {
-    condition     = can(keys(var.role)) && length(setsubtract(try(keys(var.role), []), ["path", "permissions_boundary_arn"])) == 0
-    error_message = "role has no ${join(", ", setsubtract(try(keys(var.role), ["such form"]), ["path", "permissions_boundary_arn"]))}. It takes path, permissions_boundary_arn; such as role = { path = \"/tag-policy/\" }."
+    condition     = can(keys(var.role)) && length(setsubtract(try(keys(var.role), []), ["name", "path", "permissions_boundary_arn"])) == 0
+    error_message = "role has no ${join(", ", setsubtract(try(keys(var.role), ["such form"]), ["name", "path", "permissions_boundary_arn"]))}. It takes name, path, permissions_boundary_arn; such as role = { path = \"/tag-policy/\" }."
+  }
+
+  validation {
+    condition     = try(var.role.name, null) == null || can(regex("^[\\w+=,.@-]{1,50}$", var.role.name))
+    error_message = "role.name must have at most 50 letters, digits and characters of \"_+=,.@-\", such as \"tag-policy\"."
   }
 
   validation {

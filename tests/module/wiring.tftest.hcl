@@ -115,6 +115,65 @@ run "the_function_is_told_what_the_inputs_say" {
   }
 }
 
+run "a_paused_engine_runs_for_nobody_and_is_not_missed" {
+  command = plan
+
+  variables {
+    enabled        = false
+    event_triggers = { launch = true }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this.reserved_concurrent_executions == 0,
+      aws_cloudwatch_event_rule.schedule[0].state == "DISABLED",
+      aws_cloudwatch_event_rule.event["launch"].state == "DISABLED",
+      length(aws_cloudwatch_metric_alarm.silence) == 0,
+    ])
+    error_message = "A paused engine may run, or is missed."
+  }
+}
+
+run "the_role_and_the_log_are_as_the_organisation_wants_them" {
+  command = plan
+
+  variables {
+    role     = { name = "corp-tag-policy" }
+    function = { log_skip_destroy = true, code_signing_config_arn = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0" }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_iam_role.this.name == "corp-tag-policy",
+      startswith(aws_iam_policy.value_lock["1"].name, "corp-tag-policy-"),
+      aws_cloudwatch_log_group.this.skip_destroy,
+      aws_lambda_function.this.code_signing_config_arn == "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
+      aws_lambda_function.this.reserved_concurrent_executions == -1,
+    ])
+    error_message = "The role or the log is not as it was asked for."
+  }
+}
+
+run "refuses_a_role_name_with_a_blank" {
+  command = plan
+
+  variables {
+    role = { name = "tag policy" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "refuses_what_is_no_code_signing_configuration" {
+  command = plan
+
+  variables {
+    function = { code_signing_config_arn = "csc-0123456789abcdef0" }
+  }
+
+  expect_failures = [var.function]
+}
+
 run "vpcs_may_be_found_by_their_tags" {
   command = plan
 

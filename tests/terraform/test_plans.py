@@ -135,9 +135,12 @@ def test_what_the_module_depends_on_may_change_and_nothing_is_made_anew(
 def test_another_name_makes_anew_what_has_the_name(applied: RootModule) -> None:
     main = applied.folder / "main.tf"
     text = main.read_text()
-    main.write_text(text.replace("tag-policy-plans", "tag-policy-renamed"))
     try:
+        main.write_text(text.replace("tag-policy-plans", "tag-policy-renamed"))
         plan = applied.planned()
+        of_role = 'role = { name = "corp-tags" }\n\n  rules = {'
+        main.write_text(text.replace("rules = {", of_role))
+        other_role = applied.planned()
     finally:
         main.write_text(text)
 
@@ -150,3 +153,9 @@ def test_another_name_makes_anew_what_has_the_name(applied: RootModule) -> None:
         change = change_of(plan, address)
         assert sorted(change["actions"]) == ["create", "delete"], address
         assert change["after"][attribute].startswith("tag-policy-renamed"), address
+    for address in ("aws_iam_role.this", 'aws_iam_policy.value_lock["1"]'):
+        change = change_of(other_role, address)
+        assert sorted(change["actions"]) == ["create", "delete"], address
+        assert change["after"]["name"].startswith("corp-tags"), address
+    bucket = change_of(other_role, "aws_s3_bucket.reports[0]")
+    assert bucket["actions"] == ["no-op"], "it is the role's name alone"

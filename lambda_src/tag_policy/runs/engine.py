@@ -198,7 +198,7 @@ class Engine:
         if not self._new_to_remember:
             return
         try:
-            self._memory.remember_vpcs(self._new_to_remember, self.context.now)
+            self._memory.remember_vpcs(self._new_to_remember)
         except MEMORY_ERRORS as error:
             log.warning("which VPCs there are could not be remembered: %s", error)
 

@@ -140,18 +140,12 @@ class Memory:
         item = self._read([_VPCS]).get(_VPCS)
         return frozenset() if item is None else frozenset(map(str, item["Vpcs"]["SS"]))
 
-    def remember_vpcs(self, vpc_ids: Collection[str], now: datetime) -> None:
-        """Remember which VPCs a sweep has found, of which there is at least one."""
-        expires = str(int((now + _LISTED_KEPT).timestamp()))
-        self._write(
-            [
-                {
-                    "Key": {"S": _VPCS},
-                    "Vpcs": {"SS": sorted(vpc_ids)},
-                    "ExpiresAt": {"N": expires},
-                }
-            ]
-        )
+    def remember_vpcs(self, vpc_ids: Collection[str]) -> None:
+        """Remember which VPCs a sweep has found, of which there is at least one.
+
+        It is written only when it changes, so that it has no time to live.
+        """
+        self._write([{"Key": {"S": _VPCS}, "Vpcs": {"SS": sorted(vpc_ids)}}])
 
     def _read(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Return the items that there are, by their keys."""

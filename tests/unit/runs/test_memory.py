@@ -182,3 +182,31 @@ def test_digests_that_cannot_be_read_are_an_error_that_runs_expect(digests: obje
 
     with pytest.raises(MEMORY_ERRORS):
         memory(aws).listed("enforce")
+
+
+# Which VPCs there were
+
+
+def test_the_vpcs_of_the_last_sweep_are_known_and_kept_for_as_long_as_they_stay_the_same() -> None:
+    aws = SmallAws()
+    assert memory(aws).vpcs() == frozenset()
+
+    memory(aws).remember_vpcs(["vpc-2", "vpc-1"])
+    memory(aws).remember_vpcs(["vpc-2", "vpc-3"])
+
+    assert memory(aws).vpcs() == {"vpc-2", "vpc-3"}
+    (item,) = [item for item in aws.state.values() if item["Key"]["S"] == "vpcs"]
+    assert "ExpiresAt" not in item, "it is written only when it changes"
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"Vpcs": {"S": "vpc-1"}}, {"Vpcs": {"SS": None}}])
+def test_an_entry_of_vpcs_that_cannot_be_read_is_an_error_that_is_expected(
+    spoilt: dict[str, object],
+) -> None:
+    aws = SmallAws()
+    memory(aws).remember_vpcs(["vpc-1"])
+    (key,) = [key for key, item in aws.state.items() if item["Key"]["S"] == "vpcs"]
+    aws.state[key] = {"Key": {"S": "vpcs"}, **spoilt}
+
+    with pytest.raises(MEMORY_ERRORS):
+        memory(aws).vpcs()
