@@ -1,5 +1,6 @@
 """Which VPCs: by their tags, or all of them; found anew in each run."""
 
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from tag_policy.reporting.publish import RunError
 from tests.integration.conftest import Engine
 from tests.support import fleet
-from tests.support.calls import AwsError, failing
+from tests.support.acts import before
+from tests.support.calls import AwsError, Call, failing
 
 PROD = {"TAG_POLICY_VPCS": json.dumps({"tags": {"Stage": "prod", "Team": "web*"}})}
 ALL = {"TAG_POLICY_VPCS": json.dumps({"all": True})}
@@ -73,6 +75,57 @@ def test_a_vpc_that_has_lost_its_tags_is_left_alone(engine: Engine, prod: fleet.
     engine.run()
 
     assert (engine.state(instance), engine.tags(instance)) == ("running", {})
+
+
+def end_of_the_announced(engine: Engine, vpc: fleet.Vpc) -> str:
+    """Launch an instance without tags, have it announced, and let a day pass."""
+    engine.environment = {**engine.environment, "TAG_POLICY_GRACE_PERIOD": "24h"}
+    instance = launch_in(engine, vpc)
+    engine.run()
+    engine.clock.sleep(timedelta(days=1, minutes=1).total_seconds())
+    return instance
+
+
+def test_a_vpc_that_loses_its_tags_while_a_run_is_under_way_has_nothing_ended(
+    engine: Engine, prod: fleet.Vpc
+) -> None:
+    instance = end_of_the_announced(engine, prod)
+
+    def let_go() -> None:
+        engine.client("ec2").delete_tags(Resources=[prod.vpc_id], Tags=[{"Key": "Stage"}])
+
+    with before(2, let_go, action="DescribeVpcs") as moment:
+        engine.run()
+
+    assert moment.calls, "the run had begun"
+    assert engine.state(instance) == "running"
+    assert "TerminateInstances" not in engine.actions()
+
+
+def test_what_is_due_is_ended_where_the_vpc_keeps_its_tags(engine: Engine, prod: fleet.Vpc) -> None:
+    instance = end_of_the_announced(engine, prod)
+
+    engine.run()
+
+    assert engine.state(instance) == "terminated"
+
+
+def test_where_the_vpcs_cannot_be_asked_for_again_nothing_is_ended(
+    engine: Engine, prod: fleet.Vpc
+) -> None:
+    instance = end_of_the_announced(engine, prod)
+
+    asked = itertools.count()
+
+    def is_a_second_time(_: Call) -> bool:
+        return next(asked) > 0
+
+    refused = AwsError("UnauthorizedOperation", status=403)
+    with failing("DescribeVpcs", refused, is_a_second_time):
+        summary = engine.run()
+
+    assert engine.state(instance) == "running"
+    assert summary["outcomes"]["failed"] == 1
 
 
 def test_a_new_vpc_is_named_once_people_have_got_the_message(

@@ -41,7 +41,7 @@ class World:
         self.paced = PacedCalls(self.clock, lambda: self.time_is_up())
         self.evaluate = Evaluator(self.rules, self.settings, ENGINE, NOW)
         self.second_look = SecondLook(
-            self.fleet.client("look"), [VPC], self.evaluate, "tag-policy:exempt", self.paced
+            self.fleet.client("look"), lambda: [VPC], self.evaluate, "tag-policy:exempt", self.paced
         )
         once = self.fleet.client("once")
         self.queue = Queue()

@@ -126,7 +126,7 @@ def _number(instance: Instance) -> int:
 
 
 def instances_by_id(
-    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Collection[str], paced: PacedCalls
 ) -> Iterator[Instance]:
     """Yield those of the instances that are live and in one of the VPCs; the rest are left out."""
     for _, instance in instances_shown(ec2, instance_ids, vpc_ids, paced):
@@ -135,7 +135,7 @@ def instances_by_id(
 
 
 def instances_shown(
-    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Sequence[str], paced: PacedCalls
+    ec2: "EC2Client", instance_ids: Sequence[str], vpc_ids: Collection[str], paced: PacedCalls
 ) -> Iterator[tuple[str, Instance | None]]:
     """Yield the id of each of the instances that EC2 shows; with None unless live in the VPCs.
 

@@ -101,14 +101,14 @@ class _HaveEnded:
 class SecondLook:
     """Looks at instances again, for one run.
 
-    ``evaluate`` judges an instance as the run does; ``exempt_tag_key`` is the tag whose appearance
-    changes everything.
+    ``vpc_ids`` says which VPCs are looked after, and may ask AWS anew; ``evaluate`` judges an
+    instance as the run does; ``exempt_tag_key`` is the tag whose appearance changes everything.
     """
 
     def __init__(
         self,
         ec2: "EC2Client",
-        vpc_ids: Sequence[str],
+        vpc_ids: Callable[[], Collection[str]],
         evaluate: Callable[[Instance], Verdict],
         exempt_tag_key: str,
         paced: PacedCalls,
@@ -132,11 +132,10 @@ class SecondLook:
         has an open connection.
         """
         asked_at = self._paced.now()
+        vpc_ids = self._vpc_ids()  # first, so that the instances are what was looked at last
         found = {
             instance.ref.instance_id: instance
-            for instance in instances_by_id(
-                ec2 or self.ec2, instance_ids, self._vpc_ids, self._paced
-            )
+            for instance in instances_by_id(ec2 or self.ec2, instance_ids, vpc_ids, self._paced)
         }
         verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
         return Seen(found, verdicts, asked_at)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.pace import PacedCalls
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator, with_creators
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
@@ -28,6 +29,7 @@ from tag_policy.reporting.sns_message import as_record
 from tag_policy.resources.instance import persistent_spot_requests
 from tag_policy.resources.remediation import Remediation
 from tag_policy.resources.second_look import SecondLook
+from tag_policy.resources.vpc import find_vpcs
 from tag_policy.rules import table
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.limits import is_destructive, within_limits
@@ -354,7 +356,7 @@ class Engine:
         paced = context.paced(out_of_time)
         second_look = SecondLook(
             context.clients.ec2,
-            context.assignment.vpc_ids,
+            lambda: self._vpcs_by_now(paced),
             self.evaluate,
             context.settings.exempt_tag_key,
             paced,
@@ -369,6 +371,17 @@ class Engine:
         )
         self._announcements.marks = remediation.marks
         return remediation
+
+    def _vpcs_by_now(self, paced: PacedCalls) -> Collection[str]:
+        """Return the VPCs of this run that are still to be looked after.
+
+        One that has lost the tags by which it was found is not: somebody has said stop.
+        """
+        context = self.context
+        vpc_ids, tags = context.assignment.vpc_ids, context.settings.vpc_tags
+        if not tags:
+            return vpc_ids
+        return frozenset(vpc_ids).intersection(paced(lambda: find_vpcs(context.clients.ec2, tags)))
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:

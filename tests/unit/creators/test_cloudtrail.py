@@ -12,7 +12,7 @@ from tests.support.builders import NOW
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import refusal
 
-EVENT = {"EventId": "e-1"}
+EVENT: Any = {"EventId": "e-1"}
 THROTTLED = refusal("ThrottlingException")
 BROKEN = refusal("InternalError", status=500)
 TIMEOUT = ReadTimeoutError(endpoint_url="https://cloudtrail")
@@ -68,7 +68,7 @@ def test_a_question_is_about_one_attribute_and_a_time() -> None:
     first = asking.history.page("ResourceName", "i-1", NOW)
     second = asking.history.page("EventName", "RunInstances", NOW, "more")
 
-    assert (first, second) == (Page([EVENT], "more"), Page([], ""))  # type: ignore[list-item]
+    assert (first, second) == (Page([EVENT], "more"), Page([], ""))
     assert asking.trail.asked == [
         {
             "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": "i-1"}],
@@ -202,8 +202,8 @@ def test_a_page_that_asks_for_itself_is_no_answer() -> None:
 
 
 def test_a_last_page_has_no_token() -> None:
-    assert Asking(page(EVENT)).ask() == Page([EVENT], "")  # type: ignore[list-item]
-    assert Asking(page(EVENT)).ask("more") == Page([EVENT], "")  # type: ignore[list-item]
+    assert Asking(page(EVENT)).ask() == Page([EVENT], "")
+    assert Asking(page(EVENT)).ask("more") == Page([EVENT], "")
 
 
 def until(asked: int, trails: Sequence[Trail]) -> Callable[[], bool]:

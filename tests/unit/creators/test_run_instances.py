@@ -191,10 +191,10 @@ def test_a_record_that_does_not_say_its_time_is_of_the_time_at_which_it_came(
 
 
 def test_an_event_that_does_not_say_its_time_is_the_latest_of_all() -> None:
-    timeless = recorded("iam-user")
+    timeless: Any = recorded("iam-user")
     del timeless["EventTime"]
 
-    assert time_of(timeless) == datetime.max.replace(tzinfo=UTC)  # type: ignore[arg-type]
+    assert time_of(timeless) == datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("event_id", [None, 7, ["e-1"]])

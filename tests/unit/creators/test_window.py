@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.run_instances import LaunchEvent
 from tag_policy.creators.window import Window
+from tag_policy.model.instance import InstanceRef
 from tests.support.builders import NOW, ref
 
 A, B, C = (ref(f"i-{name}", created_at=NOW) for name in "abc")
@@ -15,8 +16,8 @@ def launch(event_id: str, *names: str, at: datetime = NOW) -> LaunchEvent:
     return LaunchEvent(event_id, at, frozenset(f"i-{name}" for name in names), None, True)
 
 
-def window(*instances: object) -> Window:
-    waiting = {one.instance_id: one for one in (instances or (A, B, C))}  # type: ignore[attr-defined]
+def window(*instances: InstanceRef) -> Window:
+    waiting = {one.instance_id: one for one in (instances or (A, B, C))}
     return Window(waiting)
 
 

@@ -1,7 +1,5 @@
 """The table of DESIGN.md's rule semantics, cell by cell, and what always holds."""
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -282,15 +280,6 @@ def test_an_unreadable_exemption_exempts_and_is_told_with_what_stands_there() ->
     assert judged.findings == (
         unreadable_exemption(subject.ref, "tag-policy:exempt", "2026/12/31"),
     )
-
-
-@pytest.fixture
-def _function_in_japan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "JST-9")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("_function_in_japan")

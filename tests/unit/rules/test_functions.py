@@ -1,5 +1,3 @@
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -13,15 +11,6 @@ from tests.support.builders import NOW
 @pytest.fixture(autouse=True)
 def _nothing_understood_before() -> None:
     values.parse.cache_clear()
-
-
-@pytest.fixture
-def _function_in_japan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "JST-9")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("_function_in_japan")

@@ -65,7 +65,7 @@ class Run:
         evaluate = self.evaluator()
         ec2: Any = self.aws
         paced = PacedCalls(self.clock, lambda: False)
-        look = SecondLook(ec2, (VPC,), evaluate, "tag-policy:exempt", paced)
+        look = SecondLook(ec2, lambda: (VPC,), evaluate, "tag-policy:exempt", paced)
         self.announcements.marks = Marks(lambda: ec2, look, paced)
         for one in outcomes:
             assert self.announcements.is_pending(one)

@@ -27,7 +27,7 @@ def register(session: "Session") -> None:
 class _Loader(Loader):
     """Finds the files of our services; says of any other that there is none."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's name; all of ours are of one type)
         """Return the services that there are."""
         return list(SERVICES)
 
