@@ -62,7 +62,6 @@ def _tests_of_rules() -> dict[str, Any]:
         runs[name] = _plan(bad.rules) | {"expect_failures": [bad.refused_by]}
     return {
         "mock_provider": {"aws": {"source": f"./{TESTS}/mocks"}},
-        "variables": {"vpc_ids": ["vpc-0a1b2c3d4e5f67890"], "mode": "enforce"},
         "run": runs,
     }
 
