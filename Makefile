@@ -26,6 +26,8 @@ export PYTHONPATH := $(CURDIR)/lambda_src:$(CURDIR)
 unexport AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ROLE_ARN
 unexport AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI
 unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+# Where this is set, pytest compiles each test anew for each worker, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check bench bench-attribution hour package docs lock format clean
@@ -69,6 +71,7 @@ check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, d
 	$(BIN)/python -m tools.module_docs --check
 	$(BIN)/python -m tools.check_terraform
 	$(BIN)/python -m tools.check_policies
+	$(BIN)/python -m tools.check_test_names
 	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --directory .
 
 bench: $(BENCH_VENV)/.installed $(CUSTODIAN_VENV)/.installed ## measure beside Cloud Custodian and others, write docs/benchmark.md
