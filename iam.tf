@@ -1,18 +1,26 @@
 # The role: what the function may do, one statement per purpose.
 #
-# It follows the inputs. In audit mode there is no statement that changes EC2, and only an
-# untagged_action of "terminate" or "stop" brings the statement that ends anything. Even then the
+# It follows the inputs. Where no VPC is enforced there is no statement that changes EC2, and only an
+# untagged_action of "terminate" or "stop" brings the statement that ends anything that way. Even then the
 # role is a second lock: it can end instances only that carry this engine's mark and none of the
 # tags that it knows, and never an exempt one. value_lock.tf has the other lock: what it may not
 # overwrite. "ec2:Vpc" is no condition key for instances, so that the VPC is enforced in code.
 
 locals {
-  enforces           = var.mode == "enforce"
-  terminates         = local.enforces && var.untagged_action == "terminate"
-  stops              = local.enforces && var.untagged_action == "stop"
-  judges_what_to_end = contains(["terminate", "stop"], var.untagged_action)
-
-  ends = local.terminates ? "terminate" : local.stops ? "stop" : null
+  # What holds of a VPC of which nothing else is said, and of each of the others.
+  choices = concat(
+    [{ mode = var.mode, untagged_action = var.untagged_action }],
+    [for override in values(local.vpc_overrides) : {
+      mode            = try(override.mode, var.mode)
+      untagged_action = try(override.untagged_action, var.untagged_action)
+    }],
+  )
+  mode               = contains(local.choices[*].mode, "enforce") ? "enforce" : "audit"
+  enforces           = local.mode == "enforce"
+  ends               = sort(setintersection(["terminate", "stop"], [for choice in local.choices : choice.untagged_action if choice.mode == "enforce"]))
+  terminates         = contains(local.ends, "terminate")
+  stops              = contains(local.ends, "stop")
+  judges_what_to_end = length(setintersection(["terminate", "stop"], local.choices[*].untagged_action)) > 0
 
   # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
   # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
@@ -20,12 +28,14 @@ locals {
   # announced lets an instance be ended.
   mark_time    = "????-??-??T??:??:??Z"
   has_no_grace = can(regex("^0+[smhd]$", var.grace_period))
-  untagged_marks = local.ends == null ? [] : [
-    for reason in concat(
-      ["untagged, announced ${local.mark_time}"],
-      local.has_no_grace ? ["untagged, no grace period"] : [],
-    ) : "${var.name}: ${local.ends} at ${local.mark_time}: ${reason}"
-  ]
+  untagged_marks = {
+    for end in local.ends : end => [
+      for reason in concat(
+        ["untagged, announced ${local.mark_time}"],
+        local.has_no_grace ? ["untagged, no grace period"] : [],
+      ) : "${var.name}: ${end} at ${local.mark_time}: ${reason}"
+    ]
+  }
 
   # What an engine of this name has written, or one of a version that did not say its name.
   own_marks = ["${var.name}: *", "announcing ${var.name}: *", "stop at *", "terminate at *"]
@@ -69,7 +79,7 @@ data "aws_iam_policy_document" "assume_role" {
 resource "aws_iam_role" "this" {
   # Roles are global: the region keeps two regions of one account apart.
   name                 = local.role.name
-  description          = "What the Tag Policy Engine ${var.name} may do (${var.mode})"
+  description          = "What the Tag Policy Engine ${var.name} may do (${local.mode})"
   path                 = local.role.path
   assume_role_policy   = data.aws_iam_policy_document.assume_role.json
   permissions_boundary = local.role.permissions_boundary_arn
@@ -166,7 +176,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = local.ends == null ? [] : ["this"]
+    for_each = length(local.ends) == 0 ? [] : ["this"]
 
     content {
       sid       = "LeaveWordsAndMarksOfOthers"
@@ -229,7 +239,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringLike"
         variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = local.untagged_marks
+        values   = local.untagged_marks["terminate"]
       }
 
       dynamic "condition" {
@@ -255,7 +265,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "StringLike"
         variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = local.untagged_marks
+        values   = local.untagged_marks["stop"]
       }
 
       dynamic "condition" {
@@ -271,7 +281,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = local.ends == null ? [] : ["this"]
+    for_each = length(local.ends) == 0 ? [] : ["this"]
 
     content {
       sid    = "NeverEndAnExemptInstance"

@@ -37,6 +37,11 @@ locals {
     }
   }
 
+  # What is said otherwise of a VPC, without what is null.
+  vpc_overrides = {
+    for vpc_id, override in var.vpc_overrides : vpc_id => { for name, value in override : name => tostring(value) if value != null }
+  }
+
   # Whether a table, a topic or a bucket is given is known at plan, because it is whether an object
   # has a name in it; what the name is may be known only after apply. (can() would wait for that.)
   creates_table  = !contains(keys(var.rules_table), "name")

@@ -23,6 +23,8 @@ locals {
     : length(var.vpc_tags) > 0 ? jsonencode({ tags = var.vpc_tags })
     : jsonencode({ ids = sort(var.vpc_ids) })
   )
+  vpc_overrides_json = jsonencode(local.vpc_overrides)
+
   rule_ids_json = "[${join(",", sort(keys(local.rules)))}]"
 
   vpcs = length(local.vpcs_json) <= 1024 ? local.vpcs_json : "gzip:${base64gzip(local.vpcs_json)}"
@@ -57,6 +59,9 @@ locals {
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
       TAG_POLICY_SEEDED_RULES = length(local.rule_ids_json) <= 512 ? local.rule_ids_json : "gzip:${base64gzip(local.rule_ids_json)}"
     } : {},
+    length(local.vpc_overrides) == 0 ? {} : {
+      TAG_POLICY_VPC_OVERRIDES = length(local.vpc_overrides_json) <= 512 ? local.vpc_overrides_json : "gzip:${base64gzip(local.vpc_overrides_json)}"
+    },
     local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
     local.keeps_reports ? {
       TAG_POLICY_REPORT_BUCKET = local.report_bucket
@@ -87,7 +92,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_173:The environment holds names and choices, no secret.
   #checkov:skip=CKV_AWS_272:A signed package is the user's choice: package.
   function_name = var.name
-  description   = "Tag Policy Engine (mode ${var.mode}, untagged instances: ${var.untagged_action})"
+  description   = "Tag Policy Engine (mode ${var.mode}, untagged instances: ${var.untagged_action}${length(local.vpc_overrides) == 0 ? "" : "; otherwise in some VPCs"})"
   role          = aws_iam_role.this.arn
 
   filename         = local.package_file
@@ -121,7 +126,7 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = length(local.rule_tag_keys) > 0 || (var.mode == "audit" && local.table_knows_more)
+      condition     = length(local.rule_tag_keys) > 0 || (!local.enforces && local.table_knows_more)
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
     }
 
@@ -130,9 +135,15 @@ resource "aws_lambda_function" "this" {
       error_message = "Say which VPCs in one way: vpc_ids = [\"vpc-0a1b2c3d4e5f67890\"], vpc_tags = { Stage = \"prod\" }, or all_vpcs = true."
     }
 
+    # A misspelt id protects nobody. Where VPCs are found anew in each run, each run looks.
+    precondition {
+      condition     = length(var.vpc_ids) == 0 || length(setsubtract(keys(local.vpc_overrides), var.vpc_ids)) == 0
+      error_message = "vpc_overrides names ${join(", ", setsubtract(keys(local.vpc_overrides), var.vpc_ids))}, which vpc_ids does not; correct the id, or take the override out."
+    }
+
     precondition {
       condition     = local.environment_bytes <= local.environment_bytes_most
-      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it are the ${length(var.vpc_ids)} VPCs: use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them."
+      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it are the ${length(var.vpc_ids)} VPCs and ${length(local.vpc_overrides)} overrides: use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them."
     }
 
     precondition {

@@ -12,12 +12,12 @@ locals {
   # that is incomplete knows of what was refused or held back, and not that nothing was: a zero of it
   # would end an alarm although nothing was mended.
   patterns = {
-    run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) }"
-    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
-    failed   = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.outcomes.failed > 0)) }"
-    held     = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.held_back > 0)) }"
-    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${var.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
-    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${var.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
+    run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) }"
+    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    failed   = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.outcomes.failed > 0)) }"
+    held     = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.held_back > 0)) }"
+    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${local.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
   }
 
   # What an audit would have done has names of its own, so that nobody takes it for done later on.

@@ -13,7 +13,7 @@ locals {
   detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[local.creator.details]
 
   filled_tag_keys   = setunion(local.rule_tag_keys, local.detail_tag_keys)
-  writable_tag_keys = setunion(local.filled_tag_keys, local.ends == null ? [] : [var.marker_tag_key])
+  writable_tag_keys = setunion(local.filled_tag_keys, length(local.ends) == 0 ? [] : [var.marker_tag_key])
 
   # Today's rules fill what is missing or empty, and none may change a value. The mark changes.
   locked_tag_keys = local.enforces ? sort(local.filled_tag_keys) : []

@@ -62,7 +62,7 @@ locals {
   inline_policy_uses = [
     for key in local.locked_tag_keys :
     length(jsonencode(key)) + 1 + (
-      local.ends != null && contains(local.rule_tag_keys, key) ? length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
+      length(local.ends) > 0 && contains(local.rule_tag_keys, key) ? length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
     )
   ]
   inline_policy_fits = length([

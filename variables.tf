@@ -44,7 +44,7 @@ variable "untagged_action" {
 }
 
 variable "mode" {
-  description = "`audit` decides and reports everything, changes nothing, and has a role that could not; `enforce` acts."
+  description = "`audit` decides and reports everything, changes nothing, and has a role that could not, unless `vpc_overrides` enforces a VPC; `enforce` acts."
   type        = string
   default     = "audit"
   nullable    = false
@@ -52,6 +52,47 @@ variable "mode" {
   validation {
     condition     = contains(["enforce", "audit"], var.mode)
     error_message = "mode must be \"enforce\" or \"audit\"."
+  }
+}
+
+variable "vpc_overrides" {
+  description = <<-EOT
+    What is otherwise in some of the VPCs, by their ids, such as `{ "vpc-0a1b2c3d4e5f67890" = { mode = "audit" } }`. The role may do what the most dangerous of them needs; the function keeps them apart. A run that finds the VPCs itself stops and terminates nothing while an override is of none of them, because its id may be misspelt. Each is an object:
+
+    - `mode` (string): as the input `mode`. Where any VPC is enforced, the others are reported as audited, in the same report.
+    - `untagged_action` (string): as the input `untagged_action`.
+  EOT
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = can(keys(var.vpc_overrides)) && alltrue([for override in try(values(var.vpc_overrides), []) : can(keys(override))])
+    error_message = "vpc_overrides must be a map of objects, such as { \"vpc-0a1b2c3d4e5f67890\" = { mode = \"audit\" } }."
+  }
+
+  validation {
+    condition     = alltrue([for id in try(keys(var.vpc_overrides), []) : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
+    error_message = "Each key of vpc_overrides must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"; what holds of all VPCs is in the inputs of those names."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for override in try(values(var.vpc_overrides), []) : [for name in try(keys(override), []) : contains(["mode", "untagged_action"], name)]
+    ]))
+    error_message = "No override has ${join(", ", flatten([
+      for id in try(keys(var.vpc_overrides), []) : [for name in setsubtract(try(keys(var.vpc_overrides[id]), []), ["mode", "untagged_action"]) : "${name} (${id})"]
+    ]))}. One takes mode, untagged_action; such as { \"vpc-0a1b2c3d4e5f67890\" = { untagged_action = \"stop\" } }."
+  }
+
+  validation {
+    condition     = alltrue([for override in try(values(var.vpc_overrides), []) : try(override.mode, null) == null || try(contains(["enforce", "audit"], override.mode), false)])
+    error_message = "The mode of each of vpc_overrides must be \"enforce\" or \"audit\"."
+  }
+
+  validation {
+    condition     = alltrue([for override in try(values(var.vpc_overrides), []) : try(override.untagged_action, null) == null || try(contains(["terminate", "stop", "notify", "remediate"], override.untagged_action), false)])
+    error_message = "The untagged_action of each of vpc_overrides must be \"notify\", \"remediate\", \"stop\" or \"terminate\"."
   }
 }
 

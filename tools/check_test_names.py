@@ -1,8 +1,8 @@
 """Check that each test has the same name in every process, whatever the second and the hash seed.
 
-The workers of pytest-xdist each collect the tests on their own, and refuse to begin when their lists
-differ: a value that the clock, a set's order or chance has a say in must not be part of a test's
-name. That fails one time in many, so it is looked for on purpose.
+The workers of pytest-xdist each collect the tests on their own, and refuse to begin when their
+lists differ: a value that the clock, a set's order or chance has a say in must not be part of a
+test's name. That fails one time in many, so it is looked for on purpose.
 """
 
 import difflib

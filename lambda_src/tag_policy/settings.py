@@ -68,6 +68,14 @@ class SettingsError(TagPolicyError):
 
 
 @dataclass(frozen=True, slots=True)
+class VpcOverride:
+    """What is said otherwise of one VPC; None is what holds of all."""
+
+    mode: Mode | None = None
+    untagged_action: UntaggedAction | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
@@ -76,6 +84,8 @@ class Settings:
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
+    ``default_mode`` and ``default_untagged_action`` hold of a VPC of which ``vpc_overrides`` say
+    nothing else.
     ``grace_period`` lies between the marking of an instance and its end; one younger than
     ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
     that marks may still stand there. ``state_table`` is where the engine remembers what people were
@@ -97,8 +107,9 @@ class Settings:
     vpc_ids: tuple[str, ...]
     vpc_tags: Mapping[str, str]
     all_vpcs: bool
-    untagged_action: UntaggedAction
-    mode: Mode
+    default_untagged_action: UntaggedAction
+    default_mode: Mode
+    vpc_overrides: Mapping[str, VpcOverride]
     grace_period: timedelta
     minimum_age: timedelta
     marker_tag_key: str
@@ -122,6 +133,23 @@ class Settings:
     report_kms_key_arn: str
 
     @property
+    def mode(self) -> Mode:
+        """The mode of a run: it enforces where any VPC is to be enforced (see ``mode_in``)."""
+        modes = {override.mode for override in self.vpc_overrides.values()}
+        return Mode.ENFORCE if Mode.ENFORCE in modes else self.default_mode
+
+    def mode_in(self, vpc_id: str) -> Mode:
+        """Return whether what is found in a VPC is acted on."""
+        override = self.vpc_overrides.get(vpc_id)
+        return self.default_mode if override is None else override.mode or self.default_mode
+
+    def untagged_action_in(self, vpc_id: str) -> UntaggedAction:
+        """Return what happens to an instance of a VPC that has no tags."""
+        override = self.vpc_overrides.get(vpc_id)
+        default = self.default_untagged_action
+        return default if override is None else override.untagged_action or default
+
+    @property
     def finds_vpcs(self) -> bool:
         """Whether each run has to find out which VPCs there are to look after."""
         return self.all_vpcs or bool(self.vpc_tags)
@@ -139,10 +167,10 @@ class Settings:
     def from_env(cls, environment: Mapping[str, str]) -> Self:
         """Read the ``TAG_POLICY_*`` variables.
 
-        Terraform writes all of them, and knows the defaults; what is left out here are the queue,
-        the schedule, AWS Config, the share of ``max_destructive_percent`` and the bucket, where an
-        engine has none. Raises SettingsError when any is missing or malformed, naming every such
-        variable and, for each, a value that would be right.
+        Terraform writes all of them, and knows the defaults; what is left out here are the
+        overrides, the queue, the schedule, AWS Config, the share of ``max_destructive_percent``
+        and the bucket, where an engine has none. Raises SettingsError when any is missing or
+        malformed, naming every such variable and, for each, a value that would be right.
         """
         reader = _Reader(environment)
         vpcs = reader.vpcs("TAG_POLICY_VPCS")
@@ -154,8 +182,11 @@ class Settings:
             vpc_ids=tuple(vpcs.get("ids", ())),
             vpc_tags=vpcs.get("tags", {}),
             all_vpcs="all" in vpcs,
-            untagged_action=reader.choice("TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY),
-            mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
+            default_untagged_action=reader.choice(
+                "TAG_POLICY_UNTAGGED_ACTION", UntaggedAction.NOTIFY
+            ),
+            default_mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
+            vpc_overrides=reader.vpc_overrides("TAG_POLICY_VPC_OVERRIDES"),
             grace_period=reader.duration("TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration("TAG_POLICY_MINIMUM_AGE"),
             marker_tag_key=reader.tag_key("TAG_POLICY_MARKER_TAG_KEY", "tag-policy:due"),
@@ -294,6 +325,24 @@ class _Reader:
         )
         return {}
 
+    def vpc_overrides(self, name: str) -> Mapping[str, VpcOverride]:
+        """Read what is said otherwise of some VPCs: JSON, by their ids; empty where nothing is."""
+        value = self.text_or_none(name)
+        if not value:
+            return {}
+        try:
+            given = json.loads(_unpacked(value))
+            overrides = {vpc_id: _vpc_override(**said) for vpc_id, said in given.items()}
+        except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
+            overrides = {}
+        if overrides and _are_vpc_ids(overrides):
+            return overrides
+        self.problems.append(
+            f"{name} is {quoted(value, 200)}; expected what is otherwise in some VPCs in JSON, "
+            'such as \'{"vpc-0a1b2c3d4e5f67890": {"mode": "audit", "untagged_action": "stop"}}\''
+        )
+        return {}
+
     def choice(self, name: str, example: _Choice) -> _Choice:
         value = self.text(name, example)
         return self._one_of(name, value, example) if value else example
@@ -362,7 +411,18 @@ def _unpacked(value: str) -> str:
     return text.decode()
 
 
-def _are_vpc_ids(ids: Sequence[object]) -> bool:
+def _vpc_override(mode: str | None = None, untagged_action: str | None = None) -> VpcOverride:
+    """Return what is said of a VPC.
+
+    Raises TypeError for a name that is not known, ValueError for a value that is not.
+    """
+    return VpcOverride(
+        None if mode is None else Mode(mode),
+        None if untagged_action is None else UntaggedAction(untagged_action),
+    )
+
+
+def _are_vpc_ids(ids: Iterable[object]) -> bool:
     return all(isinstance(vpc_id, str) and _VPC_ID.fullmatch(vpc_id) for vpc_id in ids)
 
 

@@ -5,13 +5,14 @@ fixture ``make_engine``. Here: that nothing is allowed which is never made, and 
 are refused. ``test_role_table.py`` asks for everything that must be refused.
 """
 
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.conftest import Engine
-from tests.support import moto_config
+from tests.support import fleet, moto_config
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.iam import allowed_actions, enforcing, requests_of
 from tests.support.policies import VARIANTS, Policies
@@ -52,17 +53,28 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     engine: Engine = make_engine(variant)
     if variant in RULES:
         engine.set_rules({1: RULES[variant]})
-    engine.launch()
-    engine.launch({"Name": "web"})
-    engine.launch({"projectcode": "in another spelling"})  # left, and remembered to have been told
+    vpcs = [engine.vpc]
+    for said in VARIANTS[variant].get("vpc_overrides", {}).values():
+        vpcs.append(fleet.create_vpc(engine))
+        ids = {"ids": [vpc.vpc_id for vpc in vpcs]}
+        engine.environment = {
+            **engine.environment,
+            "TAG_POLICY_VPCS": json.dumps(ids),
+            "TAG_POLICY_VPC_OVERRIDES": json.dumps({vpcs[-1].vpc_id: said}),
+        }
     announcing = f"announcing {variant}: terminate at 2026-11-24T08:00:00Z: untagged"
-    engine.launch({"Name": "web", "tag-policy:due": announcing})
+    for vpc in vpcs:
+        fleet.launch(engine, vpc)
+        fleet.launch(engine, vpc, {"Name": "web"})
+        fleet.launch(engine, vpc, {"projectcode": "in another spelling"})  # left, and told once
+        fleet.launch(engine, vpc, {"Name": "web", "tag-policy:due": announcing})
 
     at_once = engine.environment
     engine.environment = {**at_once, **DAY}
     engine.run()
     engine.environment = at_once
-    engine.make_spot(engine.launch())
+    for vpc in vpcs:
+        engine.make_spot(*fleet.launch(engine, vpc))
     engine.run()
     if variant == "events":
         engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody="unreadable")

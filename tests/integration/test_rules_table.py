@@ -53,6 +53,19 @@ def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says
     assert "rule 5: TagKey 'Owner' is that of rule 4" in text
 
 
+def test_what_terraform_has_not_made_writes_no_tag_and_is_said(engine: Engine) -> None:
+    foreign = {4: {"TagKey": "Owner", "Action": "Update", "Default": "mallory"}}
+    engine.set_rules(DEFAULT_ITEMS | foreign)
+    engine.environment = {**engine.environment, "TAG_POLICY_SEEDED_RULES": "[1, 2, 3]"}
+    instance = engine.launch({"Name": "web"})
+
+    engine.run()
+
+    assert "Owner" not in engine.tags(instance)
+    assert engine.tags(instance)["ProjectCode"] == "Proj007"
+    assert "rule 4: " in engine.emails()[0].text
+
+
 def test_nothing_is_ended_while_a_rule_is_about_a_tag_that_nobody_can_read(engine: Engine) -> None:
     engine.set_rules(DEFAULT_ITEMS | {4: BAD[4]})
     untagged, tagged = engine.launch(), engine.launch({"Name": "web"})

@@ -182,6 +182,21 @@ def test_a_run_by_hand_may_be_narrowed_to_some_of_them(engine: Engine, prod: fle
     assert engine.tags(instance) == {"Name": "web"}
 
 
+def test_a_run_that_was_narrowed_by_hand_does_not_make_the_others_new(
+    engine: Engine, prod: fleet.Vpc
+) -> None:
+    also = fleet.create_vpc(engine)
+    tag_vpc(engine, also, Stage="prod", Team="web*")
+    launch_in(engine, prod, {"Name": "web"})
+    engine.run()
+
+    engine.run({"vpc_ids": [prod.vpc_id]})
+    launch_in(engine, also, {"Name": "web"})
+    engine.run()
+
+    assert "new, and looked after" not in engine.emails()[-1].text
+
+
 def test_vpcs_without_an_instance_to_be_seen_are_said(engine: Engine, prod: fleet.Vpc) -> None:
     shared = fleet.create_vpc(engine)
     tag_vpc(engine, shared, Stage="prod", Team="web*")

@@ -244,3 +244,73 @@ run "accepts_rules_of_one_type" {
     error_message = "What is null is not as what is left out."
   }
 }
+
+run "refuses_an_override_with_mod" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc-0a1b2c3d4e5f67890" = { mod = "audit" } }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}
+
+run "refuses_an_override_with_untagged_actoin_beside_a_good_one" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc-0a1b2c3d4e5f67890" = { mode = "audit", untagged_actoin = "notify" } }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}
+
+run "refuses_an_override_of_no_vpc" {
+  command = plan
+
+  variables {
+    vpc_overrides = { mode = "audit" }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}
+
+run "refuses_an_override_of_a_misspelt_vpc" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc_0123456789abcdef0" = { mode = "audit" } }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}
+
+run "refuses_an_override_of_a_vpc_that_is_none_of_vpc_ids" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc-0aaaaaaaaaaaaaaa0" = { mode = "audit" } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_an_override_with_another_mode" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc-0a1b2c3d4e5f67890" = { mode = "Audit" } }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}
+
+run "refuses_an_override_with_another_untagged_action" {
+  command = plan
+
+  variables {
+    vpc_overrides = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "kill" } }
+  }
+
+  expect_failures = [var.vpc_overrides]
+}

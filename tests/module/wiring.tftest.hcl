@@ -175,6 +175,47 @@ run "vpcs_may_be_found_by_their_tags" {
   }
 }
 
+run "what_is_said_of_a_vpc_is_handed_over_without_what_is_null" {
+  command = plan
+
+  variables {
+    vpc_ids = ["vpc-0a1b2c3d4e5f67890", "vpc-11111111", "vpc-22222222"]
+    vpc_overrides = {
+      "vpc-0a1b2c3d4e5f67890" = { mode = "audit", untagged_action = null }
+      "vpc-11111111"          = { untagged_action = "stop" }
+      "vpc-22222222"          = {}
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["TAG_POLICY_VPC_OVERRIDES"] == "{\"vpc-0a1b2c3d4e5f67890\":{\"mode\":\"audit\"},\"vpc-11111111\":{\"untagged_action\":\"stop\"},\"vpc-22222222\":{}}"
+    error_message = "The function is not told what is said of each VPC."
+  }
+}
+
+run "nothing_is_handed_over_where_nothing_is_said_of_a_vpc" {
+  command = plan
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "TAG_POLICY_VPC_OVERRIDES")
+    error_message = "The function is told of overrides that there are not."
+  }
+}
+
+run "many_overrides_are_compressed" {
+  command = plan
+
+  variables {
+    vpc_ids       = [for number in range(20) : format("vpc-%08x", number)]
+    vpc_overrides = { for number in range(20) : format("vpc-%08x", number) => { mode = "audit" } }
+  }
+
+  assert {
+    condition     = startswith(aws_lambda_function.this.environment[0].variables["TAG_POLICY_VPC_OVERRIDES"], "gzip:H4sI")
+    error_message = "Many overrides are to be compressed."
+  }
+}
+
 run "all_vpcs_may_be_looked_after" {
   command = plan
 

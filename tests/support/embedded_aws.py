@@ -74,7 +74,7 @@ class EmbeddedAws:
         extensions.install()
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self.endpoint = ""
 
     def __enter__(self) -> Self:
@@ -133,17 +133,19 @@ class EmbeddedAws:
             "CHECKPOINT_DISABLE": "1",
         }
 
-    def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
+    def client(
+        self, service: Any, credentials: Mapping[str, str] | None = None, region: str = REGION
+    ) -> Any:
         """Make a boto3 client that acts as somebody, or as the administrator."""
         given = credentials or {
             "aws_access_key_id": _KEYS["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": _KEYS["AWS_SECRET_ACCESS_KEY"],
             "aws_session_token": _KEYS["AWS_SESSION_TOKEN"],
         }
-        key = (service, given["aws_access_key_id"])
+        key = (service, given["aws_access_key_id"], region)
         if key not in self._clients:
             self._clients[key] = connect(
-                service, region_name=REGION, endpoint_url=self.endpoint, **given
+                service, region_name=region, endpoint_url=self.endpoint, **given
             )
         return self._clients[key]
 

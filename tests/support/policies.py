@@ -26,6 +26,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "notify": {"untagged_action": "notify"},
     "remediate": {"untagged_action": "remediate"},
     "audit": {"untagged_action": "terminate", "mode": "audit"},
+    # One VPC is enforced, and instances are stopped there; in the others, which are audited, they
+    # would be terminated.
+    "one-enforced": {
+        "untagged_action": "terminate",
+        "mode": "audit",
+        "vpc_overrides": {"vpc-0a1b2c3d4e5f67890": {"mode": "enforce", "untagged_action": "stop"}},
+    },
+    # Instances are terminated in most VPCs, and stopped in one.
+    "two-ends": {
+        "untagged_action": "terminate",
+        "vpc_overrides": {"vpc-0a1b2c3d4e5f67890": {"untagged_action": "stop"}},
+    },
     "event-id": {"untagged_action": "terminate", "creator": {"details": "event_id"}},
     "shared": {
         "untagged_action": "notify",

@@ -208,7 +208,7 @@ class Witness:
         """Tell of what nobody could doubt that this run, undisturbed, would have to end it."""
         settings, tags = run.settings, self.tags(instance_id)
         instance = self._ec2.get_instance(instance_id)
-        action = str(settings.untagged_action)
+        action = str(settings.default_untagged_action)
         states = ("pending", "running") if action == "stop" else LIVE
         if not (
             self._is_untagged(tags, settings)
@@ -289,7 +289,9 @@ class Witness:
         tags = call.resource_tags[instance_id]
         instance = self._ec2.get_instance(instance_id)
         assert run.may_end, f"a run ends something that has seen a part of what there is: {run}"
-        assert action == str(settings.untagged_action), "it is ended otherwise than is configured"
+        assert action == str(settings.default_untagged_action), (
+            "it is ended otherwise than is configured"
+        )
         assert self._is_untagged(tags, settings), f"it has tags: {tags}"
         assert settings.exempt_tag_key not in tags, "it is exempt"
         assert instance.vpc_id in settings.vpc_ids, "it is of another VPC"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import fleet
-from tests.support.embedded_aws import EmbeddedAws
+from tests.support.embedded_aws import REGION, EmbeddedAws
 from tests.support.terraform import changes_of_plan
 
 
@@ -83,34 +83,38 @@ def embedded_aws(started_aws: EmbeddedAws, vpcs: dict[str, fleet.Vpc]) -> Iterat
         assert resources_of_engines(aws) == [], "destroy left something"
 
 
-def resources_of_engines(aws: EmbeddedAws) -> list[str]:
+def resources_of_engines(aws: EmbeddedAws, region: str = REGION) -> list[str]:
     """Return the names of everything that an engine is made of and that is there."""
-    functions = aws.client("lambda").list_functions()["Functions"]
-    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+
+    def client(service: str) -> Any:
+        return aws.client(service, region=region)
+
+    functions = client("lambda").list_functions()["Functions"]
+    alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
     return [
         *(function["FunctionName"] for function in functions),
-        *aws.client("dynamodb").list_tables()["TableNames"],
-        *aws.client("sqs").list_queues(QueueNamePrefix="tag-policy").get("QueueUrls", []),
-        *aws.client("config").describe_config_rules()["ConfigRules"],
-        *aws.client("cloudwatch").list_dashboards()["DashboardEntries"],
-        *aws.client("logs").describe_query_definitions()["queryDefinitions"],
+        *client("dynamodb").list_tables()["TableNames"],
+        *client("sqs").list_queues(QueueNamePrefix="tag-policy").get("QueueUrls", []),
+        *client("config").describe_config_rules()["ConfigRules"],
+        *client("cloudwatch").list_dashboards()["DashboardEntries"],
+        *client("logs").describe_query_definitions()["queryDefinitions"],
         *(
             bucket["Name"]
-            for bucket in aws.client("s3").list_buckets()["Buckets"]
+            for bucket in client("s3").list_buckets()["Buckets"]
             if bucket["Name"].startswith("tag-policy")
         ),
-        *(topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]),
-        *(group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]),
-        *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"]),
+        *(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
+        *(group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]),
+        *(rule["Name"] for rule in client("events").list_rules()["Rules"]),
         *(alarm["AlarmName"] for alarm in alarms),
         *(
             policy["PolicyName"]
-            for policy in aws.client("iam").list_policies(Scope="Local")["Policies"]
+            for policy in client("iam").list_policies(Scope="Local")["Policies"]
             if policy["PolicyName"].startswith("tag-policy")
         ),
         *(
             role["RoleName"]
-            for role in aws.client("iam").list_roles()["Roles"]
+            for role in client("iam").list_roles()["Roles"]
             if role["RoleName"].startswith("tag-policy")
         ),
     ]

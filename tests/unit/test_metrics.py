@@ -16,7 +16,7 @@ from tests.support.filter_pattern import matches, parse, select
 
 TERRAFORM = (Path(__file__).parents[2] / "metrics.tf").read_text(encoding="utf-8")
 PATTERNS = {
-    name: json.loads(f'"{pattern}"').replace("${var.mode}", "enforce")
+    name: json.loads(f'"{pattern}"').replace("${local.mode}", "enforce")
     for name, pattern in re.findall(r'^ +(\w+) += "(\{ .* \})"$', TERRAFORM, re.MULTILINE)
 }
 METRICS = {

@@ -28,8 +28,9 @@ def test_a_whole_environment_is_read() -> None:
         seeded_rules=None,
         vpc_tags={},
         all_vpcs=False,
-        untagged_action=UntaggedAction.TERMINATE,
-        mode=Mode.ENFORCE,
+        default_untagged_action=UntaggedAction.TERMINATE,
+        default_mode=Mode.ENFORCE,
+        vpc_overrides={},
         grace_period=timedelta(0),
         minimum_age=timedelta(minutes=15),
         marker_tag_key="tag-policy:due",
@@ -99,6 +100,50 @@ def packed(text: str) -> str:
     return "gzip:" + base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
+def overridden(overrides: str, mode: str = "enforce") -> Settings:
+    said = {"TAG_POLICY_VPC_OVERRIDES": overrides, "TAG_POLICY_MODE": mode}
+    return Settings.from_env(ENVIRONMENT | said)
+
+
+def test_what_is_said_of_a_vpc_holds_there_and_nowhere_else() -> None:
+    of_one = overridden('{"vpc-0def": {"mode": "audit", "untagged_action": "stop"}}')
+
+    assert of_one.mode_in("vpc-0def") is Mode.AUDIT
+    assert of_one.untagged_action_in("vpc-0def") is UntaggedAction.STOP
+    assert of_one.mode_in("vpc-abc123c1") is Mode.ENFORCE
+    assert of_one.untagged_action_in("vpc-abc123c1") is UntaggedAction.TERMINATE
+    assert of_one == overridden(
+        packed('{"vpc-0def": {"mode": "audit", "untagged_action": "stop"}}')
+    )
+
+
+def test_what_is_not_said_of_a_vpc_is_as_everywhere() -> None:
+    only_mode = overridden('{"vpc-0def": {"mode": "audit"}}')
+    only_action = overridden('{"vpc-0def": {"untagged_action": "stop"}}')
+
+    assert only_mode.untagged_action_in("vpc-0def") is UntaggedAction.TERMINATE
+    assert only_action.mode_in("vpc-0def") is Mode.ENFORCE
+
+
+@pytest.mark.parametrize(
+    ("mode", "override", "of_a_run"),
+    [
+        ("audit", "enforce", Mode.ENFORCE),
+        ("enforce", "audit", Mode.ENFORCE),
+        ("audit", "audit", Mode.AUDIT),
+    ],
+)
+def test_a_run_enforces_where_any_vpc_is_enforced(mode: str, override: str, of_a_run: Mode) -> None:
+    assert overridden(f'{{"vpc-0def": {{"mode": "{override}"}}}}', mode).mode is of_a_run
+
+
+def test_what_is_longer_unpacked_than_it_can_be_is_refused() -> None:
+    ids = ", ".join(f'"vpc-{number:08x}"' for number in range(100_000))
+
+    with pytest.raises(SettingsError, match="which VPCs to look after"):
+        Settings.from_env(ENVIRONMENT | {"TAG_POLICY_VPCS": packed(f'{{"ids": [{ids}]}}')})
+
+
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
 def test_a_missing_variable_is_named(name: str) -> None:
     for absent in ({}, {name: " "}):
@@ -127,6 +172,13 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_VPCS", "gzip:%", "which VPCs to look after"),
         ("TAG_POLICY_VPCS", packed(" " * 10_000_000), "which VPCs to look after"),
         ("TAG_POLICY_VPCS", packed('{"all": true}')[:-8], "which VPCs to look after"),
+        ("TAG_POLICY_VPC_OVERRIDES", "{", "what is otherwise in some VPCs"),
+        ("TAG_POLICY_VPC_OVERRIDES", "[]", "what is otherwise in some VPCs"),
+        ("TAG_POLICY_VPC_OVERRIDES", '{"web": {}}', "what is otherwise in some VPCs"),
+        ("TAG_POLICY_VPC_OVERRIDES", '{"vpc-0abc": "audit"}', "what is otherwise in some VPCs"),
+        ("TAG_POLICY_VPC_OVERRIDES", '{"vpc-0abc": {"mod": "audit"}}', "what is otherwise"),
+        ("TAG_POLICY_VPC_OVERRIDES", '{"vpc-0abc": {"mode": "Audit"}}', "what is otherwise"),
+        ("TAG_POLICY_VPC_OVERRIDES", "gzip:%", "what is otherwise in some VPCs"),
         ("TAG_POLICY_UNTAGGED_ACTION", "kill", "'terminate', 'stop', 'notify', 'remediate'"),
         ("TAG_POLICY_MODE", "Enforce", "'enforce', 'audit'"),
         ("TAG_POLICY_GRACE_PERIOD", "1 day", "such as '30m' or '24h'"),

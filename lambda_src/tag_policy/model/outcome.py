@@ -7,7 +7,10 @@ from tag_policy.model.finding import Finding
 
 
 class Result(StrEnum):
-    """What became of a finding. In audit mode: what would have become of it."""
+    """What became of a finding. In audit mode: what would have become of it.
+
+    ``AUDITED`` is, in a run that enforces, what would be done if its VPC were not only audited.
+    """
 
     TERMINATED = "terminated"
     STOPPED = "stopped"
@@ -18,6 +21,7 @@ class Result(StrEnum):
     NOTIFIED = "notified"
     LEFT = "left"
     TAGGED = "tagged"
+    AUDITED = "audited"
 
 
 LIMIT = "Limit"

@@ -91,7 +91,8 @@ def _head(report: Report) -> Iterator[str]:
             for vpc_id, tally in report.by_vpc.items()
         )
     yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
-    yield f"Mode:     {report.mode}"
+    audited = f", and only an audit in {', '.join(report.audited)}" if report.audited else ""
+    yield f"Mode:     {report.mode}{audited}"
     yield f"Trigger:  {report.trigger}"
     yield from (f"Note:     {note}" for note in report.notes)
 
@@ -206,7 +207,11 @@ def _what(outcome: Outcome) -> str:
         return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
+    if outcome.result is Result.AUDITED and finding.remedy is Remedy.UNMARK:
+        return "its mark would be removed"
     ending = ENDING_WORDING.get(finding.remedy)
+    if ending is not None and outcome.result is Result.AUDITED:
+        return ending.would_be
     if ending is None or outcome.result not in (Result.FAILED, Result.DEFERRED):
         return ""
     # Deferred with AWS's code is a call that AWS may have carried out.

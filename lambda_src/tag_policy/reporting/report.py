@@ -11,6 +11,7 @@ from typing import Any
 from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.outcome import LIMIT, Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.model.text import LINE_LIMIT, clean
@@ -24,8 +25,8 @@ class Severity(StrEnum):
     """How much a run wants to be looked at.
 
     ``ERROR``: somebody has to do something. ``WARNING``: instances were stopped or terminated, will
-    be, or have no tags; or AWS did not answer, so that something was left undone. ``INFO``: tags
-    were written, or wait for a creator that CloudTrail does not know yet.
+    be or would be, or have no tags; or AWS did not answer, so that something was left undone.
+    ``INFO``: tags were written, or wait for a creator that CloudTrail does not know yet.
     """
 
     ERROR = "error"
@@ -60,8 +61,9 @@ class Outcomes:
     ``counted`` are all of them, ``known`` those of them that people were told of before, and that
     are as they were. ``held_back`` counts those of the deferred that a limit held back,
     ``unanswered`` those that AWS did not carry out, or did not confirm, or of which it refused a
-    part, and creators whom only a person can set (see ``model.CREATOR_UNREADABLE``); ``vpc_ids``
-    are those that they are about.
+    part, and creators whom only a person can set (see ``model.CREATOR_UNREADABLE``); ``would_end``
+    counts the ends, announced or made, in VPCs that are only audited; ``vpc_ids`` are those that
+    they are about.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
@@ -70,6 +72,7 @@ class Outcomes:
         self.vpc_ids = set[str]()
         self.held_back = 0
         self.unanswered = 0
+        self.would_end = 0
         self._kept: dict[Result, list[Outcome]] = {}
         for outcome in outcomes:
             self.add(outcome)
@@ -88,6 +91,9 @@ class Outcomes:
             self.unanswered += outcome.code != LIMIT and bool(outcome.code or ends)
         elif outcome.result is Result.TAGGED:
             self.unanswered += bool(outcome.code)
+        elif outcome.result is Result.AUDITED:
+            remedy = outcome.finding.remedy
+            self.would_end += remedy is Remedy.MARK or remedy in ENDING_OF_REMEDY
         kept = self._kept.setdefault(outcome.result, [])
         if not is_known and len(kept) < MOST_KEPT:
             kept.append(outcome)
@@ -120,7 +126,8 @@ class Report:
     """All that one run has to tell.
 
     ``scope`` is how much of what the engine is responsible for it was about, ``acts`` and
-    ``rehearsal`` are those of ``model.Assignment``. ``problems`` are the reasons why the
+    ``rehearsal`` are those of ``model.Assignment``. ``audited`` are those of its VPCs in which an
+    enforcing run only says what it would do. ``problems`` are the reasons why the
     run is incomplete: a VPC that does not exist, time that ran out, a listing that broke off.
     ``failed`` says that such a reason is for the alarm too. ``compliant`` counts the instances that
     needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
@@ -158,6 +165,7 @@ class Report:
     told_at: datetime | None = None
     notes: Sequence[str] = ()
     has_news: bool = False
+    audited: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -191,7 +199,8 @@ class Report:
         counted = self.outcomes.counted
         if self.problems or self.rule_errors or counted[Result.FAILED] or self.outcomes.held_back:
             return Severity.ERROR
-        if self.outcomes.unanswered or any(counted[result] for result in _WORTH_A_LOOK):
+        may_wait = not self.outcomes.unanswered and not self.outcomes.would_end
+        if not may_wait or any(counted[result] for result in _WORTH_A_LOOK):
             return Severity.WARNING
         return Severity.INFO
 

@@ -232,6 +232,7 @@ def head(report: Report) -> dict[str, Any]:
         "time": report.time.isoformat(timespec="seconds"),
         "next_run": next_run(report.schedule, report.time),
         "page": "",
+        "audited": list(report.audited),
         "log_group": report.log_group,
         "request_id": report.request_id,
         "notes": list(report.notes),

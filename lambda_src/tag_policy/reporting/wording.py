@@ -110,6 +110,16 @@ WORDING: Mapping[Result, Wording] = {
         worth_a_look=True,
         is_filtered=True,
     ),
+    Result.AUDITED: Wording(
+        heading="NOT DONE, BECAUSE THE VPC IS ONLY AUDITED",
+        audit_heading="WOULD NOT BE DONE, BECAUSE THE VPC IS ONLY AUDITED",
+        one="finding in a VPC that is only audited",
+        many="findings in VPCs that are only audited",
+        label="Only audited",
+        tone=Tone.WARN,
+        worth_a_look=False,
+        is_filtered=False,
+    ),
     Result.UNMARKED: Wording(
         heading="MARK REMOVED",
         audit_heading="MARK WOULD BE REMOVED",
@@ -136,14 +146,20 @@ WORDING: Mapping[Result, Wording] = {
 
 @dataclass(frozen=True, slots=True)
 class EndingWording:
-    """What is said of an end that was not made, or of which AWS did not say that it was made."""
+    """What is said of an end that was not made, or of which AWS did not say that it was made.
+
+    ``would_be`` is said where only an audit was asked for.
+    """
 
     not_done: str
     not_confirmed: str
+    would_be: str
 
 
 ENDING_WORDING: Mapping[Remedy, EndingWording] = {
-    Remedy.STOP: EndingWording("not stopped", "stop not confirmed"),
-    Remedy.TERMINATE: EndingWording("not terminated", "termination not confirmed"),
+    Remedy.STOP: EndingWording("not stopped", "stop not confirmed", "would be stopped"),
+    Remedy.TERMINATE: EndingWording(
+        "not terminated", "termination not confirmed", "would be terminated"
+    ),
 }
 """A row for each of ``model.ending.ENDINGS``."""

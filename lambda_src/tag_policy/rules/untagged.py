@@ -56,7 +56,7 @@ class Untagged:
     def findings(self, instance: Instance) -> list[Finding]:
         """Return what is to be done about an instance without tags."""
         judged = self._judge(instance)
-        may_be_ended = self.settings.untagged_action in ENDING_OF_ACTION and not self._is_protected(
+        may_be_ended = self._action(instance) in ENDING_OF_ACTION and not self._is_protected(
             instance
         )
         if may_be_ended:
@@ -100,7 +100,7 @@ class Untagged:
             # Its tags may still be on their way: tools tag after launch.
             reason = f"{_NO_TAGS}; younger than the minimum age"
             return Finding(instance.ref, Remedy.WAIT, Code.TOO_YOUNG, reason, violation=False)
-        ending = ENDING_OF_ACTION.get(settings.untagged_action)
+        ending = ENDING_OF_ACTION.get(self._action(instance))
         if ending is None:
             return Finding(instance.ref, Remedy.NOTIFY, Code.UNTAGGED, _NO_TAGS)
         if ending.remedy is Remedy.STOP and instance.state in ending.states:
@@ -112,6 +112,9 @@ class Untagged:
             reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
             return Finding(instance.ref, Remedy.NOTIFY, Code.PROTECTED, reason)
         return self._due(instance, ending.action, ending.remedy)
+
+    def _action(self, instance: Instance) -> UntaggedAction:
+        return self.settings.untagged_action_in(instance.ref.vpc_id)
 
     def _is_protected(self, instance: Instance) -> bool:
         return self.settings.protect_managed and bool(instance.ref.managers)

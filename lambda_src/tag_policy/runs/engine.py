@@ -93,6 +93,7 @@ class Engine:
             schedule=context.settings.schedule,
             by_vpc=self.tallies,
             outcomes=self.outcomes,
+            audited=[vpc_id for vpc_id in assignment.vpc_ids if self._only_audits(vpc_id)],
         )
         self.obstacle = ""
         self._memory = memory = Memory(context.clients, context.settings.state_table)
@@ -120,9 +121,13 @@ class Engine:
         """Remember what readers of the report should know; the run is complete all the same."""
         self.report = replace(self.report, notes=[*self.report.notes, note])
 
+    def end_nothing(self, why: str) -> None:
+        """Remember why this run may end nothing."""
+        self.may_not_end = self.may_not_end or why
+
     def has_seen_a_part(self) -> None:
         """Remember that the run has not seen all that it was to see: it may end nothing."""
-        self.may_not_end = self.may_not_end or _INCOMPLETE
+        self.end_nothing(_INCOMPLETE)
 
     def carry_out(self, work: Callable[["Engine"], None]) -> dict[str, Any]:
         """Read the rules, do the work, tell people of it, and return the summary.
@@ -222,7 +227,7 @@ class Engine:
         parsed = table.parse(items, own_keys, settings.seeded_rules)
         self.rules = parsed.rules
         if not parsed.may_end:
-            self.may_not_end = self.may_not_end or _UNREADABLE_RULE
+            self.end_nothing(_UNREADABLE_RULE)
         self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {name} has no valid rule; nothing was checked"
@@ -298,9 +303,13 @@ class Engine:
             if any(map(_has_to_be_held, findings)):
                 held += findings
             else:
-                note(remediation.take(findings))
+                to_do, audited = self._without_what_is_audited(findings)
+                note(audited)
+                note(remediation.take(to_do))
         answers = {**known, **self._look_up_creators(held, known)}
         ready, deferred = with_creators(held, answers, self.context.settings)
+        ready, audited = self._without_what_is_audited(ready)
+        note(audited)
         ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
         ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
@@ -315,6 +324,29 @@ class Engine:
         self._announcements.taken_back(taken_back)
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
+
+    def _only_audits(self, vpc_id: str) -> bool:
+        """Tell whether a run that enforces only says of a VPC what it would do."""
+        context = self.context
+        enforces = context.assignment.mode is Mode.ENFORCE
+        return enforces and context.settings.mode_in(vpc_id) is Mode.AUDIT
+
+    def _without_what_is_audited(
+        self, findings: Iterable[Finding]
+    ) -> tuple[list[Finding], list[Outcome]]:
+        """Return what may be acted on, and what becomes of the rest: nothing is done about it.
+
+        What would not be touched in any mode is told as such.
+        """
+        to_do: list[Finding] = []
+        audited: list[Outcome] = []
+        for finding in findings:
+            changes = finding.remedy not in (Remedy.NOTIFY, Remedy.LEAVE)
+            if changes and self._only_audits(finding.instance.vpc_id):
+                audited.append(Outcome(finding, Result.AUDITED))
+            else:
+                to_do.append(finding)
+        return to_do, audited
 
     def _with_those_that_are_replaced(
         self, findings: Sequence[Finding], out_of_time: Callable[[], bool]
@@ -381,7 +413,7 @@ class Engine:
         vpc_ids, tags = context.assignment.vpc_ids, context.settings.vpc_tags
         if not tags:
             return vpc_ids
-        return frozenset(vpc_ids).intersection(paced(lambda: find_vpcs(context.clients.ec2, tags)))
+        return paced(lambda: find_vpcs(context.clients.ec2, tags))
 
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:

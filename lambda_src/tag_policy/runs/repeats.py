@@ -19,7 +19,7 @@ from tag_policy.settings import Unchanged
 
 log = logging.getLogger(__name__)
 
-_STATES = frozenset({Result.NOTIFIED, Result.LEFT, Result.FAILED, Result.DEFERRED})
+_STATES = frozenset({Result.NOTIFIED, Result.LEFT, Result.FAILED, Result.DEFERRED, Result.AUDITED})
 """Results that say how something is. The others say what was done, which happens once."""
 
 _A_DAY = timedelta(hours=23, minutes=30)

@@ -15,6 +15,11 @@ from tag_policy.resources.instance import (
 from tag_policy.resources.vpc import missing_vpcs
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
 
+_OVERRIDE_OF_NONE = (
+    "vpc_overrides names a VPC that this engine does not look after, so that what was meant for "
+    "another VPC may not be in force; mend that override"
+)
+
 _MOST_NAMED = 20
 """VPCs that are named in a note."""
 
@@ -54,6 +59,7 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
         engine.find_new_vpcs()
     else:
         _find_missing(engine)
+    _check_overrides(engine)
     if not asks_for_managed(ec2):
         engine.note(
             "instances that AWS services manage may be hidden from this run, where the account "
@@ -67,6 +73,19 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
         engine.problem(TIME_WAS_UP)
     else:
         _note_empty(engine)
+
+
+def _check_overrides(engine: Engine) -> None:
+    """End nothing where an override is of no VPC of ours: a misspelt one protects nobody."""
+    settings = engine.context.settings
+    strangers = sorted(settings.vpc_overrides.keys() - set(settings.vpc_ids))
+    if strangers:
+        named = ", ".join(strangers[:_MOST_NAMED])
+        engine.problem(
+            f"vpc_overrides names {named}, which this engine does not look after: correct the id, "
+            "or take the override out; until then no instance is stopped or terminated"
+        )
+        engine.end_nothing(_OVERRIDE_OF_NONE)
 
 
 def _find_missing(engine: Engine) -> None:

@@ -30,6 +30,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
+        "NOT DONE, BECAUSE THE VPC IS ONLY AUDITED (1)",
         "MARK REMOVED (1)",
         "TAGGED (1)",
     ]
@@ -306,3 +307,22 @@ def test_problems_that_are_many_are_left_to_the_log() -> None:
 
     assert "problem 19\n  and 5 more; the log names all of them" in text
     assert "problem 20" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"remedy": Remedy.STOP}, "would be stopped"),
+        ({"remedy": Remedy.TERMINATE}, "would be terminated"),
+        ({"remedy": Remedy.UNMARK}, "its mark would be removed"),
+        ({"remedy": Remedy.MARK, "mark": MARK}, MARK.what),
+        ({"tag_key": "Team", "value": "ops"}, 'Team = "ops"'),
+    ],
+)
+def test_of_what_is_only_audited_the_line_says_what_would_be_done(
+    changes: dict[str, Any], said: str
+) -> None:
+    text, _ = parts(report(outcomes=[outcome(Result.AUDITED, **changes)]))
+
+    (line,) = [line for line in text.splitlines() if line.startswith("  i-")]
+    assert f"  {said}  " in line

@@ -1,0 +1,281 @@
+"""Whole root modules of a landing zone: applied, planned again, used, changed, destroyed.
+
+One VPC, in every example; one engine for an account; twelve VPCs in two regions; and one that
+brings its own topic, table, keys and boundary, behind a depends_on.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support import fleet
+from tests.support.embedded_aws import EmbeddedAws
+from tests.support.terraform import ROOT, RootModule
+from tests.terraform.conftest import resources_of_engines
+
+LONDON, IRELAND = "eu-west-2", "eu-west-1"
+
+
+@contextmanager
+def applied(module: RootModule) -> Iterator[RootModule]:
+    module.apply()
+    try:
+        yield module
+    finally:
+        module.destroy()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(embedded_aws: EmbeddedAws) -> Iterator[None]:
+    """What was there before is there after a root module has been destroyed, and nothing else."""
+    before = {region: resources_of_engines(embedded_aws, region) for region in (LONDON, IRELAND)}
+    yield
+    for region, resources in before.items():
+        assert resources_of_engines(embedded_aws, region) == resources, "destroy left something"
+
+
+# One engine for an account
+
+
+def test_one_engine_looks_after_the_vpcs_of_an_account_each_as_is_said_of_it(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    audited, sandbox, foreign = (fleet.create_vpc(aws) for _ in range(3))
+    aws.client("ec2").create_tags(
+        Resources=[audited.vpc_id, sandbox.vpc_id], Tags=[{"Key": "TagPolicy", "Value": "on"}]
+    )
+    module = aws.root_module(
+        ROOT / "examples" / "account",
+        vpc_overrides={sandbox.vpc_id: {"mode": "enforce", "untagged_action": "stop"}},
+        email_subscriptions=["ops@example.com"],
+    )
+    with applied(module):
+        assert module.plan() == [], "a second plan is empty"
+        launched = [fleet.launch(aws, vpc, {"Name": "web"}) for vpc in (audited, sandbox, foreign)]
+        ids = [instance_id for (instance_id,) in launched]
+        answer = aws.invoke(module.outputs["function_name"])
+
+        assert not answer.failed
+        tags = [fleet.tags_of(aws, instance_id) for instance_id in ids]
+        assert tags[0] == tags[2] == {"Name": "web"}
+        assert tags[1]["CostCenter"] == "unassigned"
+        assert answer.payload["outcomes"]["audited"] > 0
+
+
+# Twelve VPCs in two regions
+
+TWO_REGIONS = """
+provider "aws" {
+  region = "eu-west-2"
+}
+
+provider "aws" {
+  alias  = "ireland"
+  region = "eu-west-1"
+}
+
+variable "london" {
+  type = map(string)
+}
+
+variable "ireland" {
+  type = map(string)
+}
+
+locals {
+  rules = {
+    10 = { tag_key = "CostCenter", action = "Update", default = "unassigned" }
+  }
+}
+
+module "london" {
+  source   = "../.."
+  for_each = var.london
+
+  name       = "tag-policy-${each.key}"
+  vpc_ids    = [each.value]
+  rules      = local.rules
+  mode       = "enforce"
+  monitoring = { metrics = "off", queries = false }
+}
+
+module "ireland" {
+  source    = "../.."
+  for_each  = var.ireland
+  providers = { aws = aws.ireland }
+
+  name       = "tag-policy-${each.key}"
+  vpc_ids    = [each.value]
+  rules      = local.rules
+  mode       = "enforce"
+  monitoring = { metrics = "off", queries = false }
+}
+
+output "roles" {
+  value = [for engine in concat(values(module.london), values(module.ireland)) : engine.role_name]
+}
+
+output "engines" {
+  value = {
+    "eu-west-2" = { for name, engine in module.london : name => engine.function_arn }
+    "eu-west-1" = { for name, engine in module.ireland : name => engine.function_arn }
+  }
+}
+"""
+
+
+def test_twelve_vpcs_in_two_regions_have_an_engine_each(embedded_aws: EmbeddedAws) -> None:
+    names = ["prod", "stage", "test", "dev", "shared", "sandbox"]
+    vpcs = {
+        region: {
+            name: embedded_aws.client("ec2", region=region).create_vpc(CidrBlock="10.0.0.0/16")[
+                "Vpc"
+            ]["VpcId"]
+            for name in names
+        }
+        for region in (LONDON, IRELAND)
+    }
+    module = embedded_aws.root_module(TWO_REGIONS, london=vpcs[LONDON], ireland=vpcs[IRELAND])
+    with applied(module):
+        assert module.plan() == [], "a second plan is empty"
+        assert len(set(module.outputs["roles"])) == 12, "roles are global, and each is another"
+        for region, engines in module.outputs["engines"].items():
+            assert set(engines) == set(names)
+            for name, arn in engines.items():
+                assert arn.split(":")[3] == region
+                configuration = embedded_aws.client("lambda", region=region).get_function(
+                    FunctionName=f"tag-policy-{name}"
+                )["Configuration"]
+                told = configuration["Environment"]["Variables"]
+                assert json.loads(told["TAG_POLICY_VPCS"]) == {"ids": [vpcs[region][name]]}
+                assert f":{region}:" in told["TAG_POLICY_TOPIC_ARN"]
+
+
+# What an organisation brings along
+
+BROUGHT = """
+provider "aws" {
+  region = "eu-west-1"
+}
+
+variable "vpc_id" {
+  type = string
+}
+
+variable "network" {
+  type = string
+}
+
+resource "terraform_data" "network" {
+  input = var.network
+}
+
+resource "aws_kms_key" "of_the_table" {
+  description = "the rules"
+}
+
+resource "aws_kms_key" "of_the_topic" {
+  description = "the reports"
+}
+
+resource "aws_sns_topic" "reports" {
+  name              = "platform-reports"
+  kms_master_key_id = aws_kms_key.of_the_topic.arn
+}
+
+resource "aws_dynamodb_table" "rules" {
+  name         = "platform-tag-rules"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "RuleId"
+
+  attribute {
+    name = "RuleId"
+    type = "N"
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.of_the_table.arn
+  }
+}
+
+resource "aws_dynamodb_table_item" "rule" {
+  table_name = aws_dynamodb_table.rules.name
+  hash_key   = "RuleId"
+  item = jsonencode({
+    RuleId  = { N = "10" }
+    TagKey  = { S = "CostCenter" }
+    Action  = { S = "Update" }
+    Default = { S = "unassigned" }
+  })
+}
+
+resource "aws_iam_policy" "boundary" {
+  name   = "platform-boundary"
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "*", Resource = "*" }]
+  })
+}
+
+module "tag_policy" {
+  source = "../.."
+
+  name              = "tag-policy-brought"
+  vpc_ids           = [var.vpc_id]
+  mode              = "enforce"
+  rules             = {}
+  writable_tag_keys = ["CostCenter"]
+  role              = { permissions_boundary_arn = aws_iam_policy.boundary.arn }
+  event_triggers    = { state_change = true, tag_change = true }
+
+  rules_table = {
+    name        = aws_dynamodb_table.rules.name
+    kms_key_arn = aws_kms_key.of_the_table.arn
+  }
+
+  topic = {
+    arn         = aws_sns_topic.reports.arn
+    kms_key_arn = aws_kms_key.of_the_topic.arn
+  }
+
+  depends_on = [terraform_data.network]
+}
+
+output "engine" {
+  value = module.tag_policy
+}
+"""
+
+
+def test_what_an_organisation_brings_is_used_and_what_is_depended_on_replaces_nothing(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    vpc = fleet.create_vpc(aws)
+    module = aws.root_module(BROUGHT, vpc_id=vpc.vpc_id, network="first")
+    with applied(module):
+        assert module.plan() == [], "a second plan is empty"
+        engine: dict[str, Any] = module.outputs["engine"]
+        role = aws.client("iam").get_role(RoleName=engine["role_name"])["Role"]
+        assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("platform-boundary")
+        assert engine["topic_arn"].endswith(":platform-reports")
+
+        (instance_id,) = fleet.launch(aws, vpc, {"Name": "web"})
+        answer = aws.invoke(engine["function_name"])
+        assert not answer.failed
+        assert fleet.tags_of(aws, instance_id)["CostCenter"] == "unassigned"
+
+        module.environment["TF_VAR_network"] = "second"
+        planned = module.planned()
+        module.apply()
+        actions = {c["address"]: c["change"]["actions"] for c in planned["resource_changes"]}
+        assert actions["terraform_data.network"] == ["update"]
+        assert [address for address, done in actions.items() if "delete" in done] == []
+        now = aws.client("iam").get_role(RoleName=engine["role_name"])["Role"]
+        assert now["RoleId"] == role["RoleId"]
+        assert module.plan() == []
