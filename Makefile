@@ -8,6 +8,7 @@ CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
 CUSTODIAN_VENV := .venv-custodian
 MUTANTS_VENV := .venv-mutants
+OLDEST_VENV := .venv-oldest
 
 # How many histories `make explore` makes up; 20,000 take some hours on two cores.
 HISTORIES ?= 2000
@@ -30,10 +31,10 @@ unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check bench bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check check-oldest check-provider-6 bench bench-attribution hour package docs lock format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed $(VENV)/.terraform ## make the virtual environment (the others do it themselves)
 
@@ -74,6 +75,14 @@ check: setup $(CHECKOV_VENV)/.installed ## check format, lint, types, package, d
 	$(BIN)/python -m tools.check_test_names
 	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --directory .
 
+check-oldest: setup $(OLDEST_VENV)/.installed ## validate and plan with the oldest Terraform, 1.6.6
+	@$(BIN)/python -m tools.check_oldest $(OLDEST_VENV)/bin/python
+
+check-provider-6: setup ## compare what the module uses with the schema of provider 6 (needs npm)
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  npm pack --silent --pack-destination "$$folder" @cdktf/provider-aws > /dev/null && \
+	  $(BIN)/python -m tools.check_provider_6 "$$folder"/*.tgz
+
 bench: $(BENCH_VENV)/.installed $(CUSTODIAN_VENV)/.installed ## measure beside Cloud Custodian and others, write docs/benchmark.md
 	@$(BENCH_VENV)/bin/python -m tools.bench --rounds $(ROUNDS) --sizes $(SIZES)
 
@@ -96,13 +105,13 @@ format: setup ## format Python and Terraform
 	$(BIN)/terraform fmt -recursive
 
 lock: ## resolve the pinned dependencies anew (needs uv)
-	for name in dev checkov terraform bench custodian mutants; do \
+	for name in dev checkov terraform oldest bench custodian mutants; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV_VENV) $(BENCH_VENV) $(CUSTODIAN_VENV) $(MUTANTS_VENV) .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV_VENV) $(BENCH_VENV) $(CUSTODIAN_VENV) $(MUTANTS_VENV) $(OLDEST_VENV) .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -57,6 +57,60 @@ def outputs(folder: Path = ROOT) -> list[Output]:
     ]
 
 
+@dataclass(frozen=True)
+class Resource:
+    """A resource or a data source of the module."""
+
+    address: str
+    is_data: bool
+
+    @property
+    def provider(self) -> str:
+        """The name of the provider that it is of."""
+        return self.address.partition("_")[0]
+
+
+def requirements(folder: Path = ROOT) -> dict[str, str]:
+    """Return which versions a module asks for: of Terraform, and of each provider."""
+    (settings,) = hcl2.loads((folder / "versions.tf").read_text())["terraform"]
+    (providers,) = settings["required_providers"]
+    return {
+        "terraform": _string(settings["required_version"]),
+        **{
+            name: _string(asked["version"])
+            for name, asked in _plain_keys(providers).items()
+            if isinstance(asked, dict)
+        },
+    }
+
+
+def resources(folder: Path = ROOT) -> list[Resource]:
+    """Return the resources and data sources of a module, resources first, by their addresses."""
+    found = []
+    for path in folder.glob("*.tf"):
+        parsed = hcl2.loads(path.read_text())
+        for kind in ("resource", "data"):
+            for block in parsed.get(kind, []):
+                for of_type, named in _plain_keys(block).items():
+                    found += [
+                        Resource(f"{of_type}.{name}", kind == "data") for name in _plain_keys(named)
+                    ]
+    return sorted(found, key=lambda one: (one.is_data, one.address))
+
+
+def modules(folder: Path = ROOT) -> list[tuple[str, str]]:
+    """Return the modules that a module calls, by name, with where each comes from."""
+    called = []
+    for path in sorted(folder.glob("*.tf")):
+        for block in hcl2.loads(path.read_text()).get("module", []):
+            called += [(name, _string(body["source"])) for name, body in _plain_keys(block).items()]
+    return called
+
+
+def _plain_keys(block: dict[str, Any]) -> dict[str, Any]:
+    return {k.strip('"'): v for k, v in block.items() if not k.startswith("__")}
+
+
 def _blocks(text: str, kind: str) -> list[tuple[str, dict[str, Any]]]:
     parsed = hcl2.loads(text)
     return [

@@ -1,28 +1,48 @@
-"""Writes the inputs and outputs of the module, and of each example, into their README.md.
+"""Writes what the module declares, and each example, into their README.md.
 
 They stand between the marks of terraform-docs.
 
 The format is that of ``terraform-docs markdown table`` with .terraform-docs.yml, so that the real
-tool can take over. ``--check`` writes nothing and fails when the tables are not what the module
-declares.
+tool can take over; it also links each resource to its documentation. ``--check`` writes nothing and
+fails when the tables are not what the module declares.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.hcl import REQUIRED, ROOT, Variable, outputs, variables
+from tools.hcl import (
+    REQUIRED,
+    ROOT,
+    Variable,
+    modules,
+    outputs,
+    requirements,
+    resources,
+    variables,
+)
 
 MODULES = (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/main.tf")))
 BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
 
 
 def tables(folder: Path) -> str:
-    """Return the two tables of a module, with the marks around them."""
+    """Return the tables of a module, with the marks around them."""
+    asked, declared = requirements(folder), resources(folder)
+    providers = sorted({one.provider for one in declared})
     lines = [
         BEGIN,
+        *_table("Requirements", ("Name", "Version"), asked.items()),
+        *_table("Providers", ("Name", "Version"), ((p, _version(p, asked)) for p in providers)),
+        *_table("Modules", ("Name", "Source", "Version"), ((*m, "n/a") for m in modules(folder))),
+        *_table(
+            "Resources",
+            ("Name", "Type"),
+            ((one.address, "data source" if one.is_data else "resource") for one in declared),
+        ),
         "## Inputs",
         "",
         "| Name | Description | Type | Default | Required |",
@@ -37,6 +57,20 @@ def tables(folder: Path) -> str:
         END,
     ]
     return "\n".join(lines)
+
+
+def _table(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a section of terraform-docs', which says so where there is nothing in it."""
+    written = [f"| {' | '.join(row)} |" for row in rows]
+    if not written:
+        return [f"## {title}", "", f"No {title.lower()}.", ""]
+    head = f"| {' | '.join(names)} |"
+    rule = f"|{'|'.join('-' * (len(name) + 2) for name in names)}|"
+    return [f"## {title}", "", head, rule, *written, ""]
+
+
+def _version(provider: str, asked: Mapping[str, str]) -> str:
+    return "n/a" if provider == "terraform" else asked.get(provider, "n/a")
 
 
 def _input_row(variable: Variable) -> str:
