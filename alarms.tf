@@ -85,6 +85,7 @@ resource "aws_cloudwatch_metric_alarm" "of_metric" {
 
   namespace           = local.metrics_namespace
   metric_name         = aws_cloudwatch_log_metric_filter.this[each.value.metric].metric_transformation[0].name
+  dimensions          = local.of_this_engine
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1
@@ -123,6 +124,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
     metric {
       namespace   = local.metrics_namespace
       metric_name = aws_cloudwatch_log_metric_filter.this["Sweeps"].metric_transformation[0].name
+      dimensions  = local.of_this_engine
       stat        = "Sum"
       period      = local.silence_period
     }

@@ -38,9 +38,9 @@ locals {
       yAxis  = { left = { min = 0, max = 100 } }
       metrics = [
         [{ id = "share", expression = "100 * compliant / (instances - exempt)", label = "compliant, %", color = "#2ca02c" }],
-        [local.metrics_namespace, "Compliant", { id = "compliant", visible = false }],
-        [".", "Instances", { id = "instances", visible = false }],
-        [".", "Exempt", { id = "exempt", visible = false }],
+        [local.metrics_namespace, "Compliant", "Engine", var.name, { id = "compliant", visible = false }],
+        [".", "Instances", ".", ".", { id = "instances", visible = false }],
+        [".", "Exempt", ".", ".", { id = "exempt", visible = false }],
       ]
     },
     {
@@ -48,9 +48,9 @@ locals {
       stat   = "Average"
       period = 3600
       metrics = [
-        [local.metrics_namespace, "Instances", { label = "instances" }],
-        [".", "Violations", { label = "violations", color = "#d62728" }],
-        [{ expression = "SEARCH('{\"${local.metrics_namespace}\",\"VpcId\"} MetricName=\"Violations\"', 'Average', 3600)", label = "violations in $${PROP('Dim.VpcId')}" }],
+        [local.metrics_namespace, "Instances", "Engine", var.name, { label = "instances" }],
+        [".", "Violations", ".", ".", { label = "violations", color = "#d62728" }],
+        [{ expression = "SEARCH('{\"${local.metrics_namespace}\",\"Engine\",\"VpcId\"} MetricName=\"Violations\" Engine=\"${var.name}\"', 'Average', 3600)", label = "violations in $${PROP('Dim.VpcId')}" }],
       ]
     },
     {
@@ -60,11 +60,11 @@ locals {
       view    = "timeSeries"
       stacked = true
       metrics = [
-        [local.metrics_namespace, "${local.done_prefix}Tagged", { label = "${local.would_be}tagged", color = "#2ca02c" }],
-        [".", "${local.done_prefix}Notified", { label = "no tags, not touched", color = "#bcbd22" }],
-        [".", "${local.done_prefix}Marked", { label = "${local.would_be}announced", color = "#ff7f0e" }],
-        [".", "${local.done_prefix}Stopped", { label = "${local.would_be}stopped", color = "#9467bd" }],
-        [".", "${local.done_prefix}Terminated", { label = "${local.would_be}terminated", color = "#d62728" }],
+        [local.metrics_namespace, "${local.done_prefix}Tagged", "Engine", var.name, { label = "${local.would_be}tagged", color = "#2ca02c" }],
+        [".", "${local.done_prefix}Notified", ".", ".", { label = "no tags, not touched", color = "#bcbd22" }],
+        [".", "${local.done_prefix}Marked", ".", ".", { label = "${local.would_be}announced", color = "#ff7f0e" }],
+        [".", "${local.done_prefix}Stopped", ".", ".", { label = "${local.would_be}stopped", color = "#9467bd" }],
+        [".", "${local.done_prefix}Terminated", ".", ".", { label = "${local.would_be}terminated", color = "#d62728" }],
       ]
     },
     {
@@ -72,11 +72,11 @@ locals {
       stat   = "Sum"
       period = 3600
       metrics = [
-        [local.metrics_namespace, "${local.done_prefix}Failed", { label = "refused by AWS", color = "#d62728" }],
-        [".", "HeldBack", { label = "held back by a limit", color = "#9467bd" }],
-        [".", "${local.done_prefix}Left", { label = "somebody has to decide", color = "#bcbd22" }],
-        [".", "${local.done_prefix}Deferred", { label = "left for the next run", color = "#ff7f0e" }],
-        [".", "RuleErrors", { label = "rules that cannot be used", color = "#8c564b" }],
+        [local.metrics_namespace, "${local.done_prefix}Failed", "Engine", var.name, { label = "refused by AWS", color = "#d62728" }],
+        [".", "HeldBack", ".", ".", { label = "held back by a limit", color = "#9467bd" }],
+        [".", "${local.done_prefix}Left", ".", ".", { label = "somebody has to decide", color = "#bcbd22" }],
+        [".", "${local.done_prefix}Deferred", ".", ".", { label = "left for the next run", color = "#ff7f0e" }],
+        [".", "RuleErrors", ".", ".", { label = "rules that cannot be used", color = "#8c564b" }],
         ["AWS/Lambda", "Errors", "FunctionName", var.name, { label = "failed runs", color = "#000000" }],
       ]
     },
@@ -89,7 +89,7 @@ locals {
         horizontal = [{ label = "the run is ended", value = local.function.timeout_seconds, color = "#d62728" }]
       }
       metrics = [
-        [local.metrics_namespace, "Seconds", { label = "seconds" }],
+        [local.metrics_namespace, "Seconds", "Engine", var.name, { label = "seconds" }],
       ]
     },
   ], local.queue_widgets)
@@ -103,6 +103,18 @@ resource "aws_cloudwatch_dashboard" "this" {
   dashboard_body = jsonencode({
     start          = "-P14D"
     periodOverride = "inherit"
+    # Another engine of the account and region can be chosen at the top: its metrics, not its alarms.
+    variables = [{
+      type         = "property"
+      id           = "engine"
+      property     = "Engine"
+      label        = "Engine"
+      inputType    = "select"
+      search       = "{${local.metrics_namespace},Engine} MetricName=\"Sweeps\""
+      populateFrom = "Engine"
+      defaultValue = var.name
+      visible      = true
+    }]
     widgets = concat(
       [
         {

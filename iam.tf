@@ -50,6 +50,15 @@ locals {
 }
 
 locals {
+  vpc_actions = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+
   given_keys = {
     dynamodb = {
       sid     = "UseTheKeyOfTheRulesTable"
@@ -76,7 +85,15 @@ data "aws_iam_policy_document" "assume_role" {
   }
 }
 
+# What is made, or what is given: a role of the organisation's, which has to hold the same.
+locals {
+  made_role_arn  = local.creates_role ? aws_iam_role.this[0].arn : var.role.arn
+  made_role_name = local.creates_role ? aws_iam_role.this[0].name : element(reverse(split("/", var.role.arn)), 0)
+}
+
 resource "aws_iam_role" "this" {
+  count = local.creates_role ? 1 : 0
+
   # Roles are global: the region keeps two regions of one account apart.
   name                 = local.role.name
   description          = "What the Tag Policy Engine ${var.name} may do (${local.mode})"
@@ -99,8 +116,10 @@ resource "terraform_data" "role_name" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = local.creates_role ? 1 : 0
+
   name   = "tag-policy-engine"
-  role   = aws_iam_role.this.id
+  role   = aws_iam_role.this[0].id
   policy = data.aws_iam_policy_document.this.json
 
   # What may not be overwritten is locked before anything may be written.
@@ -390,6 +409,35 @@ data "aws_iam_policy_document" "this" {
         test     = "StringLike"
         variable = "kms:ViaService"
         values   = ["s3.*.amazonaws.com"] # the bucket may be in another region
+      }
+    }
+  }
+
+  # Lambda puts the function into the VPC with the function's own role; the function itself may not.
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+  dynamic "statement" {
+    for_each = local.function.vpc_config == null ? [] : ["this"]
+
+    content {
+      sid       = "LetLambdaPutTheFunctionIntoTheVpc"
+      actions   = local.vpc_actions
+      resources = ["*"] # The Describe actions have no resource level, and Lambda names the interfaces.
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.function.vpc_config == null ? [] : ["this"]
+
+    content {
+      sid       = "ButNotTheFunctionItself"
+      effect    = "Deny"
+      actions   = local.vpc_actions
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.arns.function]
       }
     }
   }

@@ -15,6 +15,7 @@ locals {
   # Made of names, so that the first plan shows the role's policies and the function's environment
   # in full, and a change of tags hides nothing.
   arns = {
+    function   = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
     log_group  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group_name}"
     state      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
     rules      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
@@ -25,8 +26,10 @@ locals {
     bucket     = local.keeps_reports ? "arn:${local.partition}:s3:::${local.report_bucket}" : null
   }
 
-  log_group_name = "/aws/lambda/${var.name}"
-  topic_name     = "${var.name}-reports"
+  creates_log_group = !contains(keys(var.function), "log_group_name")
+  log_group_name    = local.creates_log_group ? "/aws/lambda/${var.name}" : var.function.log_group_name
+
+  topic_name = "${var.name}-reports"
 
   rules = {
     for id, rule in var.rules : id => {
@@ -80,11 +83,13 @@ locals {
     timeout_seconds         = tonumber(coalesce(try(var.function.timeout_seconds, null), 900))
     log_retention_days      = tonumber(coalesce(try(var.function.log_retention_days, null), 30))
     log_level               = coalesce(try(var.function.log_level, null), "INFO")
+    vpc_config              = try(var.function.vpc_config, null)
     code_signing_config_arn = try(var.function.code_signing_config_arn, null)
     log_skip_destroy        = tobool(coalesce(try(var.function.log_skip_destroy, null), false))
     reserved_concurrency    = try(tonumber(var.function.reserved_concurrency), null)
   }
 
+  creates_role = !contains(keys(var.role), "arn")
   role = {
     name                     = coalesce(try(var.role.name, null), "${var.name}-${local.region}")
     path                     = coalesce(try(var.role.path, null), "/")

@@ -7,6 +7,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  count = local.creates_log_group ? 1 : 0
+
   #checkov:skip=CKV_AWS_338:How long a log is kept is the user's decision: function.log_retention_days.
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; kms_key_arn adds the user's key.
   name              = local.log_group_name
@@ -14,6 +16,11 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
   skip_destroy      = local.function.log_skip_destroy
   tags              = var.tags
+}
+
+# What is made of the log waits for the group that is made.
+locals {
+  made_log_group_name = local.creates_log_group ? aws_cloudwatch_log_group.this[0].name : local.log_group_name
 }
 
 locals {
@@ -88,12 +95,12 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:X-Ray would cost and tell little: a run is a plain sequence of calls, all in the log.
   #checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; function.reserved_concurrency does it.
   #checkov:skip=CKV_AWS_116:A failed invocation is sent to the topic, where people see it.
-  #checkov:skip=CKV_AWS_117:The function calls public AWS APIs only and reaches nothing inside a VPC.
+  #checkov:skip=CKV_AWS_117:The function calls public AWS APIs only; function.vpc_config is for who has to.
   #checkov:skip=CKV_AWS_173:The environment holds names and choices, no secret.
   #checkov:skip=CKV_AWS_272:A signed package is the user's choice: package.
   function_name = var.name
   description   = "Tag Policy Engine (mode ${var.mode}, untagged instances: ${var.untagged_action}${length(local.vpc_overrides) == 0 ? "" : "; otherwise in some VPCs"})"
-  role          = aws_iam_role.this.arn
+  role          = local.made_role_arn
 
   filename         = local.package_file
   s3_bucket        = try(var.package.s3_bucket, null)
@@ -110,6 +117,15 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = local.environment
+  }
+
+  dynamic "vpc_config" {
+    for_each = local.function.vpc_config == null ? [] : [local.function.vpc_config]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   logging_config {

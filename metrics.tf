@@ -1,9 +1,12 @@
 # Metrics, from the lines that the function logs.
 
 locals {
-  has_metrics       = local.monitoring.metrics != "off"
-  has_all_metrics   = local.monitoring.metrics == "full"
-  metrics_namespace = "TagPolicy/${var.name}"
+  has_metrics     = local.monitoring.metrics != "off"
+  has_all_metrics = local.monitoring.metrics == "full"
+
+  # One for all engines of an account and region, so that one dashboard can show any of them.
+  metrics_namespace = "TagPolicy"
+  of_this_engine    = { Engine = var.name }
 
   # The last line of a run has its numbers. What a run in another mode than the deployed one found,
   # such as an audit by hand, is no part of them; and only a run about everything knows how compliant
@@ -12,12 +15,12 @@ locals {
   # that is incomplete knows of what was refused or held back, and not that nothing was: a zero of it
   # would end an alarm although nothing was mended.
   patterns = {
-    run      = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) }"
-    sweep    = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
-    failed   = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.outcomes.failed > 0)) }"
-    held     = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.held_back > 0)) }"
-    complete = "{ ($.message = \"summary\") && ($.summary.mode = \"${local.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
-    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"${local.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
+    run      = "{ ($.message = \"summary\") && ($.summary.engine = \"${var.name}\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) }"
+    sweep    = "{ ($.message = \"summary\") && ($.summary.engine = \"${var.name}\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+    failed   = "{ ($.message = \"summary\") && ($.summary.engine = \"${var.name}\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.outcomes.failed > 0)) }"
+    held     = "{ ($.message = \"summary\") && ($.summary.engine = \"${var.name}\") && ($.summary.mode = \"${local.mode}\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || ($.summary.held_back > 0)) }"
+    complete = "{ ($.message = \"summary\") && ($.summary.engine = \"${var.name}\") && ($.summary.mode = \"${local.mode}\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+    vpc      = "{ ($.message = \"summary of a VPC\") && ($.vpc.engine = \"${var.name}\") && ($.vpc.mode = \"${local.mode}\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
   }
 
   # What an audit would have done has names of its own, so that nobody takes it for done later on.
@@ -59,13 +62,15 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
   for_each = local.metrics
 
   name           = "${var.name}-${each.key}"
-  log_group_name = aws_cloudwatch_log_group.this.name
+  log_group_name = local.made_log_group_name
   pattern        = local.patterns[each.value.of]
 
   metric_transformation {
     namespace = local.metrics_namespace
     name      = "${each.value.prefix}${each.key}"
     value     = each.value.value
+
+    dimensions = { Engine = "$.summary.engine" }
   }
 }
 
@@ -74,13 +79,13 @@ resource "aws_cloudwatch_log_metric_filter" "by_vpc" {
   for_each = local.has_all_metrics ? local.vpc_metrics : {}
 
   name           = "${var.name}-${each.key}-by-vpc"
-  log_group_name = aws_cloudwatch_log_group.this.name
+  log_group_name = local.made_log_group_name
   pattern        = local.patterns.vpc
 
   metric_transformation {
     namespace  = local.metrics_namespace
     name       = each.key
     value      = each.value
-    dimensions = { VpcId = "$.vpc.vpc_id" }
+    dimensions = { Engine = "$.vpc.engine", VpcId = "$.vpc.vpc_id" }
   }
 }

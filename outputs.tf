@@ -9,22 +9,22 @@ output "function_arn" {
 }
 
 output "role_name" {
-  description = "The name of the function's role."
-  value       = aws_iam_role.this.name
+  description = "The name of the function's role, made or given."
+  value       = local.made_role_name
 }
 
 output "role_arn" {
-  description = "The ARN of the function's role."
-  value       = aws_iam_role.this.arn
+  description = "The ARN of the function's role, made or given."
+  value       = local.made_role_arn
 }
 
 output "role_policy_json" {
-  description = "The role's own policy, for reviewers: what it may do. What it may not overwrite is in `value_lock_policy_jsons`."
+  description = "The role's own policy, for reviewers, and for a role of yours (`role.arn`): what it may do. What it may not overwrite is in `value_lock_policy_jsons`."
   value       = data.aws_iam_policy_document.this.json
 }
 
 output "value_lock_policy_jsons" {
-  description = "The policies that are attached to the role, for reviewers: which tag values it may not overwrite. None in audit mode."
+  description = "The policies that are attached to the role, for reviewers, and for a role of yours (`role.arn`): which tag values it may not overwrite. None in audit mode."
   value       = values(local.value_lock_policies)
 }
 
@@ -69,13 +69,13 @@ output "topic_arn" {
 }
 
 output "log_group_name" {
-  description = "The name of the log group, which holds every finding."
-  value       = aws_cloudwatch_log_group.this.name
+  description = "The name of the log group, made or given, which holds every finding."
+  value       = local.made_log_group_name
 }
 
 output "log_group_arn" {
-  description = "The ARN of the log group."
-  value       = aws_cloudwatch_log_group.this.arn
+  description = "The ARN of the log group, made or given."
+  value       = local.arns.log_group
 }
 
 output "schedule_rule_name" {

@@ -70,6 +70,6 @@ resource "aws_cloudwatch_query_definition" "this" {
   for_each = { for name, query in local.queries : name => query if local.monitoring.queries }
 
   name            = "${var.name}/${each.key}"
-  log_group_names = [aws_cloudwatch_log_group.this.name]
+  log_group_names = [local.made_log_group_name]
   query_string    = trimspace(each.value)
 }

@@ -27,8 +27,11 @@ locals {
 
   # What the role's own policy takes without the tag keys, at most, as measured by
   # tests/integration/test_role_table.py.
-  inline_policy_overhead = 5800 + 300 * length([
-    for given in [var.rules_table, var.topic] : given if contains(keys(given), "kms_key_arn")
+  inline_policy_overhead = sum([
+    5800,
+    300 * length([for given in [var.rules_table, var.topic] : given if contains(keys(given), "kms_key_arn")]),
+    local.function.vpc_config == null ? 0 : 900,
+    length(local.ends) > 1 ? 800 : 0,
   ])
 
   # How many characters the first locks take, commas included: of none, of one, of two …
@@ -56,13 +59,13 @@ locals {
   # The role's own policy names the keys, too: those that may be written, and those that an instance
   # without tags has not.
   inline_policy_room = local.inline_policy_characters - local.inline_policy_overhead - sum([
-    for key in concat([var.exempt_tag_key], [for use in range(6) : var.marker_tag_key], tolist(var.former_marker_tag_keys)) :
+    for key in concat([var.exempt_tag_key], [for use in range(length(local.ends) > 1 ? 7 : 6) : var.marker_tag_key], tolist(var.former_marker_tag_keys)) :
     length(jsonencode(key)) + 1
   ])
   inline_policy_uses = [
     for key in local.locked_tag_keys :
     length(jsonencode(key)) + 1 + (
-      length(local.ends) > 0 && contains(local.rule_tag_keys, key) ? length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
+      contains(local.rule_tag_keys, key) ? length(local.ends) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
     )
   ]
   inline_policy_fits = length([
@@ -74,7 +77,7 @@ locals {
 }
 
 resource "aws_iam_policy" "value_lock" {
-  for_each = local.value_lock_policies
+  for_each = local.creates_role ? local.value_lock_policies : {}
 
   # Policies are global, as roles are: the region keeps two regions of one account apart.
   name        = "${local.role.name}-value-lock-${each.key}"
@@ -91,8 +94,8 @@ resource "aws_iam_policy" "value_lock" {
 }
 
 resource "aws_iam_role_policy_attachment" "value_lock" {
-  for_each = local.value_lock_policies
+  for_each = local.creates_role ? local.value_lock_policies : {}
 
-  role       = aws_iam_role.this.name
+  role       = aws_iam_role.this[0].name
   policy_arn = aws_iam_policy.value_lock[each.key].arn
 }

@@ -663,6 +663,8 @@ variable "function" {
     - `timeout_seconds` (number, `900`): 300 to 900. What does not fit into one run is done by the next.
     - `log_retention_days` (number, `30`): as CloudWatch Logs accepts; 0 keeps the log for ever.
     - `log_level` (string, `"INFO"`): `INFO` or `DEBUG`; nothing less, because the log holds every finding.
+    - `log_group_name` (string): an existing log group, such as one that the organisation makes; then none is made, and the two other inputs about it go. Several engines may share it.
+    - `vpc_config` (object): `subnet_ids` and `security_group_ids` (lists of strings), where an organisation demands that functions are in a VPC. From there the function has to reach EC2, DynamoDB, SNS, CloudTrail and what else you use, by a NAT gateway or by endpoints.
     - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, where the organisation demands one; the package is then a signed one of yours (`package`).
     - `log_skip_destroy` (bool, `false`): whether the log group stays when the engine is destroyed.
     - `reserved_concurrency` (number): none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
@@ -672,8 +674,8 @@ variable "function" {
   nullable    = false
 
   validation {
-    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "code_signing_config_arn", "log_skip_destroy", "reserved_concurrency"])) == 0
-    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "code_signing_config_arn", "log_skip_destroy", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, code_signing_config_arn, log_skip_destroy, reserved_concurrency; such as function = { memory_mb = 512 }."
+    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "code_signing_config_arn", "reserved_concurrency"])) == 0
+    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "code_signing_config_arn", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, log_group_name, log_skip_destroy, vpc_config, code_signing_config_arn, reserved_concurrency; such as function = { memory_mb = 512 }."
   }
 
   validation {
@@ -712,6 +714,25 @@ variable "function" {
   validation {
     condition     = try(var.function.code_signing_config_arn, null) == null || can(regex("^arn:[^:]+:lambda:[^:]+:[0-9]{12}:code-signing-config:csc-[0-9a-z]+$", var.function.code_signing_config_arn))
     error_message = "function.code_signing_config_arn must be the ARN of a code signing configuration, such as \"arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0\"."
+  }
+
+  validation {
+    condition     = !can(var.function.log_group_name) || can(regex("^[\\w./#-]{1,512}$", var.function.log_group_name))
+    error_message = "function.log_group_name must be the name of a log group, such as \"/org/tag-policy\"; leave it out where the module is to make the group."
+  }
+
+  validation {
+    condition     = !can(var.function.log_group_name) || (try(var.function.log_retention_days, null) == null && try(var.function.log_skip_destroy, null) == null)
+    error_message = "function.log_retention_days and function.log_skip_destroy are of the log group that the module makes; leave them out, as in function = { log_group_name = \"/org/tag-policy\" }, and say them where that group is declared."
+  }
+
+  validation {
+    condition = try(var.function.vpc_config, null) == null || try(
+      join(" ", sort(keys(var.function.vpc_config))) == "security_group_ids subnet_ids"
+      && length(var.function.vpc_config.subnet_ids) > 0 && length(var.function.vpc_config.security_group_ids) > 0,
+      false
+    )
+    error_message = "function.vpc_config must have subnet_ids and security_group_ids, and nothing else, such as { subnet_ids = [\"subnet-0a1b2c3d4e5f67890\"], security_group_ids = [\"sg-0a1b2c3d4e5f67890\"] }."
   }
 
   validation {
@@ -770,14 +791,25 @@ variable "role" {
     - `name` (string, `<name>-<region>`): the name of the role; its policies begin with it.
     - `path` (string, `"/"`): the IAM path of the role and of its policies.
     - `permissions_boundary_arn` (string): the IAM policy that bounds the role, where the organisation demands one.
+    - `arn` (string): an existing role, where the organisation makes all roles; instead of the other three. Then no role and no policy is made: that role has to trust `lambda.amazonaws.com`, and to hold the outputs `role_policy_json` and `value_lock_policy_jsons` in full. With less, runs fail; with more, the locks in IAM are gone, and only the code is left.
   EOT
   type        = any
   default     = {}
   nullable    = false
 
   validation {
-    condition     = can(keys(var.role)) && length(setsubtract(try(keys(var.role), []), ["name", "path", "permissions_boundary_arn"])) == 0
-    error_message = "role has no ${join(", ", setsubtract(try(keys(var.role), ["such form"]), ["name", "path", "permissions_boundary_arn"]))}. It takes name, path, permissions_boundary_arn; such as role = { path = \"/tag-policy/\" }."
+    condition     = can(keys(var.role)) && length(setsubtract(try(keys(var.role), []), ["name", "path", "permissions_boundary_arn", "arn"])) == 0
+    error_message = "role has no ${join(", ", setsubtract(try(keys(var.role), ["such form"]), ["name", "path", "permissions_boundary_arn", "arn"]))}. It takes name, path, permissions_boundary_arn, arn; such as role = { path = \"/tag-policy/\" }."
+  }
+
+  validation {
+    condition     = !can(var.role.arn) || can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", var.role.arn))
+    error_message = "role.arn must be the ARN of a role, such as \"arn:aws:iam::123456789012:role/tag-policy\"; leave it out where the module is to make the role."
+  }
+
+  validation {
+    condition     = !can(var.role.arn) || length(keys(var.role)) == 1
+    error_message = "role.arn is a role that is there; leave name, path and permissions_boundary_arn out beside it, as in role = { arn = \"arn:aws:iam::123456789012:role/tag-policy\" }."
   }
 
   validation {

@@ -22,6 +22,8 @@ SUBJECTS: dict[str, set[str] | None] = {
         "NeverEndAnExemptInstance",
         "StopMarkedUntaggedInstances",
     },
+    "two-ends": {"StopMarkedUntaggedInstances", "TerminateMarkedUntaggedInstances"},
+    "in-vpc": {"LetLambdaPutTheFunctionIntoTheVpc", "ButNotTheFunctionItself"},
     "warned": {"TerminateMarkedUntaggedInstances", "TakeBackTheMark"},
     "event-id": {"lock CreatedBy:event-id"},
     "events": {"TakeEventsFromTheQueue", "TellAwsConfig"},
@@ -160,6 +162,32 @@ EDITS: dict[tuple[str, str], list[str]] = {
         f"without Null {EXEMPT}",
         f"negated Null {EXEMPT}",
     ],
+    **{
+        ("two-ends", f"{end}MarkedUntaggedInstances"): [
+            "removed",
+            "any action",
+            "any resource",
+            "without Null aws:ResourceTag/CreatedBy",
+            "negated Null aws:ResourceTag/CreatedBy",
+            "without Null aws:ResourceTag/Expires",
+            "negated Null aws:ResourceTag/Expires",
+            "without Null aws:ResourceTag/Name",
+            "negated Null aws:ResourceTag/Name",
+            "without Null aws:ResourceTag/ProjectCode",
+            "negated Null aws:ResourceTag/ProjectCode",
+            f"without StringLike {DUE}",
+            f"anything StringLike {DUE}",
+            f"any end StringLike {DUE}",
+        ]
+        for end in ("Stop", "Terminate")
+    },
+    ("in-vpc", "LetLambdaPutTheFunctionIntoTheVpc"): ["removed", "any action"],
+    ("in-vpc", "ButNotTheFunctionItself"): [
+        "removed",
+        "no resource of ours",
+        "without ArnEquals lambda:SourceFunctionArn",
+        "another ArnEquals lambda:SourceFunctionArn",
+    ],
     ("warned", "TakeBackTheMark"): [
         "removed",
         "any action",
@@ -279,6 +307,8 @@ def _other_values(operator: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield "one more", [*values, "Name"]
         case "ForAnyValue:StringEquals":
             yield "another", "Name"
+        case "ArnEquals":
+            yield "another", [f"{value}-2" for value in values]
         case "StringEquals":
             yield "one less", values[1:]
 

@@ -119,18 +119,23 @@ def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
     assert sorted(locked) == sorted(writable - {MARK})
 
 
+@pytest.mark.parametrize(
+    ("name", "uses_of_the_mark", "kept"),
+    [("n" * 40, 6, 5_800 + 2 * 300), ("e" * 40, 7, 5_800 + 2 * 300 + 900 + 800)],
+    ids=["one end", "two ends, in a VPC"],
+)
 def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
-    policies: dict[str, Policies],
+    policies: dict[str, Policies], name: str, uses_of_the_mark: int, kept: int
 ) -> None:
-    own = copy.deepcopy(policies["n" * 40][0])  # everything that makes it long
+    own = copy.deepcopy(policies[name][0])  # everything that makes it long
     for statement in own["Statement"]:
         if statement["Sid"] == "WriteTheTagsOfTheRules":
             statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"] = []
-        if statement["Sid"] == "TerminateMarkedUntaggedInstances":
+        if statement["Sid"].endswith("MarkedUntaggedInstances"):
             statement["Condition"]["Null"] = {}
     longer = len("aws-iso-b:ap-southeast-7") - len("aws:eu-west-1")
     arns = json.dumps(own).count("arn:aws:")
 
-    own_keys = 6 * len(f'"{MARK}",') + len(f'"{EXEMPTION}",')
+    own_keys = uses_of_the_mark * len(f'"{MARK}",') + len(f'"{EXEMPTION}",')
 
-    assert characters(own) + arns * longer - own_keys <= 5_800 + 2 * 300  # two keys are given
+    assert characters(own) + arns * longer - own_keys <= kept  # two keys are given

@@ -227,7 +227,7 @@ run "accepts_the_neighbours_that_are_right" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.memory_size == 512 && aws_cloudwatch_log_group.this.retention_in_days == 0
+    condition     = aws_lambda_function.this.memory_size == 512 && aws_cloudwatch_log_group.this[0].retention_in_days == 0
     error_message = "The function is not as it was asked for."
   }
 }

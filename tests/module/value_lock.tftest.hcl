@@ -485,3 +485,71 @@ run "refuses_a_writable_key_that_becomes_one" {
 
   expect_failures = [var.writable_tag_keys]
 }
+
+run "twenty_one_fit_where_one_vpc_is_ended_otherwise_and_the_function_is_in_a_vpc" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(21) : format("key-%08d", number)]
+    creator           = { details = "event_time" }
+    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  assert {
+    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 42
+    error_message = "A lock is missing."
+  }
+}
+
+run "refuses_twenty_two" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(22) : format("key-%08d", number)]
+    creator           = { details = "event_time" }
+    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  expect_failures = [aws_iam_role_policy.this]
+}
+
+run "four_of_the_longest_fit_there" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(4) : format("%0127d", number)]
+    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  assert {
+    condition     = sum([for policy in aws_iam_policy.value_lock : length(jsondecode(policy.policy).Statement)]) == 4
+    error_message = "A lock is missing."
+  }
+}
+
+run "refuses_five" {
+  command = plan
+
+  variables {
+    untagged_action   = "terminate"
+    rules             = {}
+    writable_tag_keys = [for number in range(5) : format("%0127d", number)]
+    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  expect_failures = [aws_iam_role_policy.this]
+}

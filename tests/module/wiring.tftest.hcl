@@ -17,8 +17,8 @@ run "names_begin_with_the_name" {
       aws_dynamodb_table.state.name == "prod-state",
       aws_sns_topic.this[0].name == "prod-reports",
       aws_lambda_function.this.function_name == "prod",
-      aws_cloudwatch_log_group.this.name == "/aws/lambda/prod",
-      aws_iam_role.this.name == "prod-eu-west-1",
+      aws_cloudwatch_log_group.this[0].name == "/aws/lambda/prod",
+      aws_iam_role.this[0].name == "prod-eu-west-1",
       aws_cloudwatch_event_rule.schedule[0].name == "prod-schedule",
       aws_cloudwatch_metric_alarm.errors.alarm_name == "prod-errors",
     ])
@@ -131,9 +131,9 @@ run "the_role_and_the_log_are_as_the_organisation_wants_them" {
 
   assert {
     condition = alltrue([
-      aws_iam_role.this.name == "corp-tag-policy",
+      aws_iam_role.this[0].name == "corp-tag-policy",
       startswith(aws_iam_policy.value_lock["1"].name, "corp-tag-policy-"),
-      aws_cloudwatch_log_group.this.skip_destroy,
+      aws_cloudwatch_log_group.this[0].skip_destroy,
       aws_lambda_function.this.code_signing_config_arn == "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
       aws_lambda_function.this.reserved_concurrent_executions == -1,
     ])
@@ -381,7 +381,7 @@ run "a_key_encrypts_table_topic_and_log" {
     condition = alltrue([
       aws_dynamodb_table.this[0].server_side_encryption[0].kms_key_arn == var.kms_key_arn,
       aws_sns_topic.this[0].kms_master_key_id == var.kms_key_arn,
-      aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn,
+      aws_cloudwatch_log_group.this[0].kms_key_id == var.kms_key_arn,
     ])
     error_message = "Something is not encrypted with the key."
   }
@@ -410,7 +410,7 @@ run "the_function_is_built_as_asked" {
       aws_lambda_function.this.timeout == 300,
       aws_lambda_function.this.reserved_concurrent_executions == 1,
       aws_lambda_function.this.logging_config[0].application_log_level == "DEBUG",
-      aws_cloudwatch_log_group.this.retention_in_days == 365,
+      aws_cloudwatch_log_group.this[0].retention_in_days == 365,
     ])
     error_message = "The function is not built as asked."
   }
@@ -461,7 +461,7 @@ run "the_role_is_bounded_and_has_its_path_and_all_have_the_tags" {
   }
 
   assert {
-    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && aws_iam_role.this.path == "/governance/"
+    condition     = aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && aws_iam_role.this[0].path == "/governance/"
     error_message = "The role has no boundary, or not its path."
   }
 
@@ -469,8 +469,8 @@ run "the_role_is_bounded_and_has_its_path_and_all_have_the_tags" {
     condition = alltrue([for tags in [
       aws_dynamodb_table.this[0].tags,
       aws_sns_topic.this[0].tags,
-      aws_iam_role.this.tags,
-      aws_cloudwatch_log_group.this.tags,
+      aws_iam_role.this[0].tags,
+      aws_cloudwatch_log_group.this[0].tags,
       aws_lambda_function.this.tags,
       aws_cloudwatch_event_rule.schedule[0].tags,
       aws_cloudwatch_metric_alarm.errors.tags,
@@ -847,7 +847,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   assert {
     condition = alltrue([
       for key in ["Sweeps", "Seconds"] :
-      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.engine = \"tag-policy\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) }"
     ])
     error_message = "A sweep is a run about everything that was to act, and that had rules."
   }
@@ -855,7 +855,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   assert {
     condition = alltrue([
       for key, of in { SweepFailed = "$.summary.outcomes.failed", HeldBack = "$.summary.held_back" } :
-      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || (${of} > 0)) }"
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.engine = \"tag-policy\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) && ($.summary.scope = \"all\") && ($.summary.acts IS TRUE) && (($.summary.complete IS TRUE) || (${of} > 0)) }"
     ])
     error_message = "A sweep that saw a part may ring an alarm, and may not end one."
   }
@@ -863,7 +863,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   assert {
     condition = alltrue([
       for key in ["Instances", "Compliant", "Exempt", "Violations"] :
-      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.engine = \"tag-policy\") && ($.summary.mode = \"enforce\") && ($.summary.complete IS TRUE) && ($.summary.scope = \"all\") }"
     ])
     error_message = "Only a complete run about everything knows how compliant a VPC is, whether or not it was to act."
   }
@@ -871,7 +871,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   assert {
     condition = alltrue([
       for filter in values(aws_cloudwatch_log_metric_filter.by_vpc) :
-      filter.pattern == "{ ($.message = \"summary of a VPC\") && ($.vpc.mode = \"enforce\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
+      filter.pattern == "{ ($.message = \"summary of a VPC\") && ($.vpc.engine = \"tag-policy\") && ($.vpc.mode = \"enforce\") && ($.vpc.complete IS TRUE) && ($.vpc.scope = \"all\") }"
     ])
     error_message = "The metrics of a VPC are not those of complete runs about everything."
   }
@@ -879,7 +879,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   assert {
     condition = alltrue([
       for key in ["Tagged", "Terminated", "Stopped", "Marked", "Notified", "Left", "Deferred", "Failed", "RuleErrors"] :
-      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) }"
+      aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.engine = \"tag-policy\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) }"
     ])
     error_message = "What was done is counted of every run, events included."
   }
@@ -912,4 +912,105 @@ run "no_saved_query_compares_sentences" {
     ])
     error_message = "A query or a metric does not ask for what it says."
   }
+}
+
+run "the_organisations_role_and_log_group_are_used_and_none_is_made" {
+  command = plan
+
+  variables {
+    role     = { arn = "arn:aws:iam::123456789012:role/org/tag-policy" }
+    function = { log_group_name = "/org/tag-policy" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/org/tag-policy" && output.role_name == "tag-policy"
+    error_message = "The function has another role."
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this) + length(aws_iam_role_policy.this) + length(aws_iam_policy.value_lock) + length(aws_iam_role_policy_attachment.value_lock) == 0
+    error_message = "A role or a policy is made."
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_log_group.this) == 0
+      && aws_lambda_function.this.logging_config[0].log_group == "/org/tag-policy"
+      && alltrue([for found in aws_cloudwatch_log_metric_filter.this : found.log_group_name == "/org/tag-policy"])
+    )
+    error_message = "The log group is not used, or another one is made."
+  }
+}
+
+run "the_function_may_be_in_a_vpc" {
+  command = plan
+
+  variables {
+    function = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-0a1b2c3d4e5f67890"])
+    error_message = "The function is in no VPC."
+  }
+}
+
+run "refuses_a_function_without_security_groups" {
+  command = plan
+
+  variables {
+    function = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"] } }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_a_misspelt_vpc_config" {
+  command = plan
+
+  variables {
+    function = { vpc_config = { subnets = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_how_long_a_log_is_kept_beside_a_log_group_that_is_there" {
+  command = plan
+
+  variables {
+    function = { log_group_name = "/org/tag-policy", log_retention_days = 90 }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_an_arn_for_the_log_group" {
+  command = plan
+
+  variables {
+    function = { log_group_name = "arn:aws:logs:eu-west-1:123456789012:log-group:org" }
+  }
+
+  expect_failures = [var.function]
+}
+
+run "refuses_a_boundary_beside_a_role_that_is_there" {
+  command = plan
+
+  variables {
+    role = { arn = "arn:aws:iam::123456789012:role/tag-policy", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "refuses_the_name_of_a_role_for_its_arn" {
+  command = plan
+
+  variables {
+    role = { arn = "tag-policy" }
+  }
+
+  expect_failures = [var.role]
 }

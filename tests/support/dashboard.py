@@ -15,6 +15,7 @@ Metric = tuple[str, str, frozenset[tuple[str, str]]]
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
 _SEARCH = re.compile(
     r'SEARCH\(\'\{"(?P<namespace>[^"]+)",(?P<keys>("\w+",?)+)\} MetricName="(?P<name>\w+)"'
+    r'( Engine="[\w-]+")?'
 )
 
 

@@ -202,6 +202,12 @@ def _string_not_like(wanted: Iterable[str], given: Sequence[str] | None) -> bool
     return not _string_like(wanted, given)  # true of what is not there, as in IAM
 
 
+def _arn_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
+    if any("*" in arn or "?" in arn for arn in wanted):
+        raise NotImplementedError("wildcards in an ARN")
+    return _string_equals(wanted, given)
+
+
 def _for_all_values_string_equals(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
     return all(value in wanted for value in given or ())  # true of no values at all, as in IAM
 
@@ -217,6 +223,7 @@ def _null(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
 
 _OPERATORS: Mapping[str, Callable[[list[str], Sequence[str] | None], bool]] = {
     "StringEquals": _string_equals,
+    "ArnEquals": _arn_equals,
     "StringLike": _string_like,
     "StringNotLike": _string_not_like,
     "ForAllValues:StringEquals": _for_all_values_string_equals,

@@ -90,6 +90,16 @@ _EVERYTHING: dict[str, Any] = {
     },
 }
 
+_BOTH_ENDS_IN_A_VPC: dict[str, Any] = {
+    "vpc_overrides": {"vpc-0a1b2c3d4e5f67890": {"untagged_action": "stop"}},
+    "function": {
+        "vpc_config": {
+            "subnet_ids": ["subnet-0a1b2c3d4e5f67890"],
+            "security_group_ids": ["sg-0a1b2c3d4e5f67890"],
+        }
+    },
+}
+
 # More shapes, for questions about the policies alone.
 #
 # The longest ones are what nobody deploys: everything that makes a policy long, and as many tag
@@ -109,6 +119,15 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
             "kms_key_arn": _KEY.replace("1234abcd", "5678abcd"),
         },
     },
+    "in-vpc": {
+        "untagged_action": "notify",
+        "function": {
+            "vpc_config": {
+                "subnet_ids": ["subnet-0a1b2c3d4e5f67890"],
+                "security_group_ids": ["sg-0a1b2c3d4e5f67890"],
+            }
+        },
+    },
     "fullest": {
         "untagged_action": "notify",
         "rules": {},
@@ -116,6 +135,16 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     },
     "n" * 40: _EVERYTHING
     | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
+    "e" * 40: _EVERYTHING
+    | _BOTH_ENDS_IN_A_VPC
+    | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(21)]},
+    "v" * 40: _EVERYTHING
+    | _BOTH_ENDS_IN_A_VPC
+    | {
+        "creator": {"details": "off"},
+        "rules": {},
+        "writable_tag_keys": [f"{number:0127}" for number in range(4)],
+    },
     "m" * 40: _EVERYTHING
     | {
         "creator": {"details": "off"},

@@ -132,9 +132,34 @@ def _ending(engine: str, action: str, *, warned: bool) -> Iterator[Case]:
         yield case(about, {MARK: good}, resource=resource)
 
 
+def _either_end() -> Iterator[Case]:
+    """Yield that each end needs its own mark, where one VPC's instances are stopped."""
+    for action, call in ENDS.items():
+        for marked in ENDS:
+            for reason in (ANNOUNCED, NO_GRACE):
+                tags = {MARK: mark("two-ends", marked, reason)}
+                about = f"{action}, marked to {marked}: {reason}"
+                request = Request(call, INSTANCE, on(tags))
+                yield Case(about, "two-ends", request, action == marked)
+            for key in ("ProjectCode", "CreatedBy", "Expires", "Name", EXEMPTION):
+                tagged = on({MARK: mark("two-ends", action, ANNOUNCED), key: ""})
+                yield Case(
+                    f"{action}, and {key}", "two-ends", Request(call, INSTANCE, tagged), False
+                )
+        yield Case(f"{action}, no mark", "two-ends", Request(call, INSTANCE, {}), False)
+        own = on({MARK: mark("two-ends", action, ANNOUNCED)})
+        for about, resource in NOT_OURS.items():
+            yield Case(f"{action} {about}", "two-ends", Request(call, resource, own), False)
+        yield Case(
+            "ec2:RebootInstances", "two-ends", Request("ec2:RebootInstances", INSTANCE, own), False
+        )
+
+
 ENDING = [
     *_ending("terminate", "terminate", warned=False),
     *_ending("stop", "stop", warned=False),
+    *_ending("one-enforced", "stop", warned=False),
+    *_either_end(),
     *_ending("warned", "terminate", warned=True),
 ]
 
@@ -281,6 +306,22 @@ def _others() -> Iterator[Case]:
     yield _case("terminate", "cloudtrail:StopLogging", "*", False)
     yield _case("terminate", "iam:PassRole", "*", False)
     yield _case("terminate", "iam:DetachRolePolicy", "*", False)
+
+    itself = {"lambda:SourceFunctionArn": [f"arn:aws:lambda:{_OURS}:function:in-vpc"]}
+    for action in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    ):
+        by_lambda = Request(f"ec2:{action}", "*")
+        yield Case(f"Lambda: {action}", "in-vpc", by_lambda, True)
+        by_itself = Request(f"ec2:{action}", "*", itself)
+        yield Case(f"{action} by the function", "in-vpc", by_itself, False)
+        yield Case(f"Lambda: {action}", "notify", by_lambda, False)
+    yield _case("in-vpc", "ec2:RunInstances", "*", False)
 
     topic = f"arn:aws:sns:{_OURS}:terminate-reports"
     yield _case("terminate", "sns:Publish", topic, True)

@@ -89,5 +89,9 @@ def test_config_is_told_and_nothing_is_touched(
 
 def metrics(aws: EmbeddedAws) -> set[str]:
     """Return the names of the metrics that this engine has by now."""
-    own = "TagPolicy/tag-policy-config"
-    return {name for namespace, name, _ in aws.metrics() if namespace == own}
+    of_engine = ("Engine", "tag-policy-config")
+    return {
+        name
+        for namespace, name, dimensions in aws.metrics()
+        if namespace == "TagPolicy" and of_engine in dimensions
+    }

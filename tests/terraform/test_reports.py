@@ -24,7 +24,8 @@ from tests.support.terraform import ROOT
 from tests.terraform.conftest import second_plan
 
 REPORTS = terraform("reports", scope="session", replay=False)
-NAMESPACE = "TagPolicy/tag-policy-reports"
+NAMESPACE = "TagPolicy"
+OF_ENGINE = {"Name": "Engine", "Value": "tag-policy-reports"}
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +168,7 @@ def test_every_metric_filter_matches_lines_that_the_function_logs(
         data = list(data_of(found, events))
         assert data, f"{found['filterName']} matches nothing"
         assert {namespace for namespace, _ in data} == {NAMESPACE}
+        assert all(OF_ENGINE in datum["Dimensions"] for _, datum in data)
     of = {found["filterName"]: [d["Value"] for _, d in data_of(found, events)] for found in filters}
     assert of["tag-policy-reports-Terminated"] == [1.0]
     assert of["tag-policy-reports-Tagged"] == [3.0]

@@ -16,7 +16,9 @@ from tests.support.filter_pattern import matches, parse, select
 
 TERRAFORM = (Path(__file__).parents[2] / "metrics.tf").read_text(encoding="utf-8")
 PATTERNS = {
-    name: json.loads(f'"{pattern}"').replace("${local.mode}", "enforce")
+    name: json.loads(f'"{pattern}"')
+    .replace("${local.mode}", "enforce")
+    .replace("${var.name}", "tag-policy")
     for name, pattern in re.findall(r'^ +(\w+) += "(\{ .* \})"$', TERRAFORM, re.MULTILINE)
 }
 METRICS = {
@@ -88,3 +90,9 @@ def test_only_a_whole_run_about_everything_says_how_many_there_are(
         (of_vpc,) = summaries_by_vpc(report(by_vpc={"vpc-abc123c1": Tally()}, **of_run))
         line = json.dumps({"message": "summary of a VPC", "vpc": of_vpc})
         assert (matches(parse(PATTERNS["vpc"]), line) is None) is bool(of_run)
+
+
+def test_what_another_engine_logs_into_the_same_group_is_in_no_metric() -> None:
+    for metric in METRICS:
+        assert datum(metric) is not None, metric
+        assert datum(metric, engine="tag-policy-2") is None, metric

@@ -211,6 +211,7 @@ _WORTH_A_LOOK = [result for result, wording in WORDING.items() if wording.worth_
 def summary(report: Report) -> dict[str, Any]:
     """Return what the function returns and logs; ``outcomes`` counts findings, not instances."""
     return {
+        "engine": report.engine,
         "mode": str(report.mode),
         "trigger": str(report.trigger),
         "scope": str(report.scope),
@@ -234,6 +235,7 @@ def summaries_by_vpc(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "vpc_id": vpc_id,
+            "engine": report.engine,
             "mode": str(report.mode),
             "trigger": str(report.trigger),
             "scope": str(report.scope),

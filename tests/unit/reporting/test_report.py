@@ -19,6 +19,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
     counted = summary(report(instances=1000, compliant=490, violations=1010, outcomes=ONE_OF_EACH))
 
     assert counted == {
+        "engine": "tag-policy",
         "mode": "enforce",
         "trigger": "schedule",
         "scope": "all",
