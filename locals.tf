@@ -18,7 +18,7 @@ locals {
     function   = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
     log_group  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group_name}"
     state      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
-    rules      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
+    rules      = local.gives_table_arn ? var.rules_table.arn : "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
     topic      = local.creates_topic ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}" : var.topic.arn
     instances  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
     alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"
@@ -47,10 +47,11 @@ locals {
 
   # Whether a table, a topic or a bucket is given is known at plan, because it is whether an object
   # has a name in it; what the name is may be known only after apply. (can() would wait for that.)
-  creates_table  = !contains(keys(var.rules_table), "name")
-  creates_topic  = !contains(keys(var.topic), "arn")
-  keeps_reports  = length(keys(var.report_bucket)) > 0
-  creates_bucket = tobool(coalesce(try(var.report_bucket.create, null), false))
+  gives_table_arn = contains(keys(var.rules_table), "arn")
+  creates_table   = !contains(keys(var.rules_table), "name") && !local.gives_table_arn
+  creates_topic   = !contains(keys(var.topic), "arn")
+  keeps_reports   = length(keys(var.report_bucket)) > 0
+  creates_bucket  = tobool(coalesce(try(var.report_bucket.create, null), false))
 
   creator = {
     format             = coalesce(try(var.creator.format, null), "name")

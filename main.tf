@@ -38,7 +38,7 @@ locals {
 
   environment = merge(
     {
-      TAG_POLICY_RULES_TABLE     = local.rules_table_name
+      TAG_POLICY_RULES_TABLE     = local.gives_table_arn ? var.rules_table.arn : local.rules_table_name
       TAG_POLICY_STATE_TABLE     = local.state_table_name
       TAG_POLICY_TOPIC_ARN       = local.arns.topic
       TAG_POLICY_VPCS            = local.vpcs
@@ -196,6 +196,12 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = local.creates_topic || try(split(":", var.topic.arn)[3] == local.region, true)
       error_message = "topic.arn is of another region than the engine, which is in ${local.region}; alarms and the function can publish to a topic of their own region only. Give one of ${local.region}."
+    }
+
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-cross-account-access.html
+    precondition {
+      condition     = !local.gives_table_arn || try(split(":", var.rules_table.arn)[3] == local.region, true)
+      error_message = "rules_table.arn is of another region than the engine, which is in ${local.region}; DynamoDB is asked in the engine's own region only. Give a table, or a replica of a global table, of ${local.region}."
     }
 
     precondition {

@@ -1,8 +1,12 @@
 # The rules table and its seeded items.
 
 locals {
-  rules_owner      = coalesce(try(var.rules_table.owner, null), "terraform")
-  rules_table_name = local.creates_table ? "${var.name}-rules" : var.rules_table.name
+  rules_owner = coalesce(try(var.rules_table.owner, null), "terraform")
+  rules_table_name = (
+    local.creates_table ? "${var.name}-rules"
+    : local.gives_table_arn ? element(split("/", var.rules_table.arn), 1)
+    : var.rules_table.name
+  )
 
   seeded_items = local.creates_table ? {
     for id, rule in local.rules : id => jsonencode(merge(

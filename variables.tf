@@ -225,6 +225,7 @@ variable "rules_table" {
 
     - `owner` (string, `"terraform"`): with `terraform`, Terraform restores an item that someone edited. With `table`, Terraform seeds each item once, and edits in the table stay.
     - `name` (string): an existing table in this account and region, such as another instantiation's output `rules_table_name`. Then no table is made and no item is seeded.
+    - `arn` (string), instead of `name`: the ARN of an existing table in this region, of another account, too, where one table holds the rules of an organisation. That table's policy has to let the engine's role `dynamodb:Scan` it.
     - `kms_key_arn` (string): the key that encrypts the existing table, where it has one of its own.
     - `deletion_protection` (bool, `false`): whether DynamoDB refuses to delete the table that is made; for rules that people edit.
   EOT
@@ -233,8 +234,8 @@ variable "rules_table" {
   nullable    = false
 
   validation {
-    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "kms_key_arn", "deletion_protection"])) == 0
-    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "kms_key_arn", "deletion_protection"]))}. It takes owner, name, kms_key_arn, deletion_protection; such as rules_table = { owner = \"table\" }."
+    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "arn", "kms_key_arn", "deletion_protection"])) == 0
+    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "arn", "kms_key_arn", "deletion_protection"]))}. It takes owner, name, arn, kms_key_arn, deletion_protection; such as rules_table = { owner = \"table\" }."
   }
 
   validation {
@@ -248,8 +249,18 @@ variable "rules_table" {
   }
 
   validation {
-    condition     = !can(var.rules_table.kms_key_arn) || try(can(var.rules_table.name) && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.rules_table.kms_key_arn)), false)
-    error_message = "rules_table.kms_key_arn goes with rules_table.name, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the table that is made is encrypted with kms_key_arn."
+    condition     = !can(var.rules_table.arn) || can(regex("^arn:[^:]+:dynamodb:[^:]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$", var.rules_table.arn))
+    error_message = "rules_table.arn must be the ARN of a DynamoDB table, such as \"arn:aws:dynamodb:eu-west-1:123456789012:table/tag-policy-rules\"; leave it out where the module is to make the table."
+  }
+
+  validation {
+    condition     = !(can(var.rules_table.name) && can(var.rules_table.arn))
+    error_message = "rules_table has a name and an arn; one of them says which table: rules_table = { name = \"tag-policy-rules\" }."
+  }
+
+  validation {
+    condition     = !can(var.rules_table.kms_key_arn) || try((can(var.rules_table.name) || can(var.rules_table.arn)) && can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", var.rules_table.kms_key_arn)), false)
+    error_message = "rules_table.kms_key_arn goes with rules_table.name or rules_table.arn, and must be the ARN of a key, such as \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"; the table that is made is encrypted with kms_key_arn."
   }
 
   validation {
@@ -259,7 +270,7 @@ variable "rules_table" {
 }
 
 variable "writable_tag_keys" {
-  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table.name`, or `rules_table.owner = \"table\"`."
+  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table.name` or `arn`, or `rules_table.owner = \"table\"`."
   type        = set(string)
   default     = []
   nullable    = false

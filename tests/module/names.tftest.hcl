@@ -314,3 +314,39 @@ run "refuses_an_override_with_another_untagged_action" {
 
   expect_failures = [var.vpc_overrides]
 }
+
+run "refuses_a_table_by_name_and_by_arn" {
+  command = plan
+
+  variables {
+    rules             = {}
+    writable_tag_keys = ["Owner"]
+    rules_table       = { name = "shared", arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shared" }
+  }
+
+  expect_failures = [var.rules_table]
+}
+
+run "refuses_a_name_for_the_arn_of_a_table" {
+  command = plan
+
+  variables {
+    rules             = {}
+    writable_tag_keys = ["Owner"]
+    rules_table       = { arn = "shared" }
+  }
+
+  expect_failures = [var.rules_table]
+}
+
+run "refuses_a_table_of_another_region" {
+  command = plan
+
+  variables {
+    rules             = {}
+    writable_tag_keys = ["Owner"]
+    rules_table       = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/shared" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}

@@ -1014,3 +1014,23 @@ run "refuses_the_name_of_a_role_for_its_arn" {
 
   expect_failures = [var.role]
 }
+
+run "a_table_of_another_account_is_named_by_its_arn" {
+  command = plan
+
+  variables {
+    rules             = {}
+    writable_tag_keys = ["Owner"]
+    rules_table       = { arn = "arn:aws:dynamodb:eu-west-1:999999999999:table/org-rules" }
+  }
+
+  assert {
+    condition = (
+      length(aws_dynamodb_table.this) == 0
+      && aws_lambda_function.this.environment[0].variables["TAG_POLICY_RULES_TABLE"] == "arn:aws:dynamodb:eu-west-1:999999999999:table/org-rules"
+      && output.rules_table_arn == "arn:aws:dynamodb:eu-west-1:999999999999:table/org-rules"
+      && output.rules_table_name == "org-rules"
+    )
+    error_message = "The function does not read that table."
+  }
+}

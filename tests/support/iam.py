@@ -42,7 +42,9 @@ def requests_of(call: Call) -> Iterator[Request]:
     parameters = call.parameters
     match action:
         case "dynamodb:Scan":
-            yield Request(action, f"arn:aws:dynamodb:{arn}:table/{parameters['TableName']}")
+            table = parameters["TableName"]
+            is_arn = table.startswith("arn:")
+            yield Request(action, table if is_arn else f"arn:aws:dynamodb:{arn}:table/{table}")
         case "dynamodb:BatchGetItem" | "dynamodb:BatchWriteItem":
             for table in parameters["RequestItems"]:
                 yield Request(action, f"arn:aws:dynamodb:{arn}:table/{table}")

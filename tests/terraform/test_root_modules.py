@@ -234,7 +234,7 @@ module "tag_policy" {
   event_triggers    = { state_change = true, tag_change = true }
 
   rules_table = {
-    name        = aws_dynamodb_table.rules.name
+    arn         = aws_dynamodb_table.rules.arn
     kms_key_arn = aws_kms_key.of_the_table.arn
   }
 
