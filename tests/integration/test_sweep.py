@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tag_policy.resources import instance as inventory
 from tag_policy.triggers.request import EventError
@@ -256,3 +257,10 @@ def test_an_sdk_that_cannot_ask_for_hidden_instances_does_not_and_says_so(
     assert shown in email.text
     assert "Note:     instances that AWS services manage may be hidden" in email.text
     assert "instances that AWS services manage may be hidden" in caplog.text
+
+
+def test_the_embedded_sns_takes_no_topic_of_another_region_as_aws_does(engine: Engine) -> None:
+    foreign = engine.topic_arn.replace("eu-west-1", "us-east-1")
+
+    with pytest.raises(ClientError, match="InvalidParameter"):
+        engine.client("sns").publish(TopicArn=foreign, Message="hello")

@@ -90,6 +90,35 @@ def test_terraform_restores_what_it_owns_and_keeps_what_the_table_owns_and_lets_
         module.destroy()
 
 
+def test_an_id_that_is_in_the_table_already_is_an_error_that_names_the_rule_and_loses_nothing(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    module = aws.root_module(_OWNERS, rules_owner="table")
+    module.apply()
+    table = module.outputs["table"]
+    try:
+        by_hand = {"TagKey": "Owner", "Action": "Update", "Default": "ops"}
+        aws.client("dynamodb").put_item(
+            TableName=table,
+            Item={"RuleId": {"N": "4"}} | {name: {"S": value} for name, value in by_hand.items()},
+        )
+        main = module.folder / "main.tf"
+        text = main.read_text()
+        rule = '    4 = { tag_key = "Team", action = "Update", default = "none" }\n'
+        main.write_text(text.replace("  rules = {\n", f"  rules = {{\n{rule}"))
+
+        with pytest.raises(TerraformError) as caught:
+            module.apply()
+
+        assert 'aws_dynamodb_table_item.table_owned["4"]' in str(caught.value)
+        assert "ConditionalCheckFailedException" in str(caught.value)
+        assert rules_in(aws, table)["4"] == by_hand
+        main.write_text(text)
+    finally:
+        module.destroy()
+
+
 _PACKAGE = (
     _PROVIDER
     + """
