@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -128,3 +129,66 @@ def test_full_calls_go_out_while_the_rest_is_being_listed(
     assert calls[:last_page].count("CreateTags") >= 2
     assert calls.count("DescribeInstances") == 7
     assert calls.count("CreateTags") == 4
+
+
+def with_room_for(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Have a run hold no more than some instances at a time."""
+    monkeypatch.setattr("tag_policy.runs.engine.MOST_HELD", most)
+
+
+def test_what_a_run_cannot_hold_is_left_for_the_next_and_the_oldest_come_first(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_room_for(monkeypatch, 2)
+    instances = [engine.launch({"Name": "web"}) for _ in range(5)]
+    for days, instance in zip((3, 5, 1, 4, 2), instances, strict=True):
+        engine.backdate(instance, timedelta(days=days))
+    have_creators, complete = [], []
+    for _ in range(3):
+        complete.append(engine.run()["complete"])
+        assert not untidy(engine, instances), "what needs no look-up is written at once"
+        have_creators.append([i for i in instances if "CreatedBy" in engine.tags(i)])
+
+    by_age = [instances[at] for at in (1, 3, 0, 4, 2)]
+    assert [sorted(some) for some in have_creators] == [
+        sorted(by_age[:2]),
+        sorted(by_age[:4]),
+        sorted(by_age),
+    ]
+    assert complete == [False, False, True]
+    assert "instances wait for their creators" in engine.emails()[0].text
+    written = Counter(
+        (instance, tag["Key"])
+        for call in engine.calls
+        if call.action == "CreateTags"
+        for instance in call.parameters["Resources"]
+        for tag in call.parameters["Tags"]
+    )
+    assert set(written.values()) == {1}, "nothing is written twice"
+
+
+def test_where_more_are_due_than_a_run_can_hold_none_is_ended(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_room_for(monkeypatch, 2)
+    instances = [engine.launch() for _ in range(3)]
+
+    summary = engine.run()
+
+    assert [engine.state(instance) for instance in instances] == ["running"] * 3
+    assert (summary["outcomes"]["deferred"], summary["complete"]) == (3, False)
+
+
+def test_what_a_run_cannot_announce_the_next_one_does(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.environment = {**engine.environment, "TAG_POLICY_GRACE_PERIOD": "24h"}
+    with_room_for(monkeypatch, 2)
+    instances = [engine.launch() for _ in range(3)]
+
+    marked = []
+    for _ in range(2):
+        engine.run()
+        marked.append(sum("tag-policy:due" in engine.tags(i) for i in instances))
+
+    assert marked == [2, 3]

@@ -44,7 +44,7 @@ def test_the_engines_share_nothing_but_the_topic(engines: dict[str, dict[str, An
 
     made = {name for name, value in production.items() if value}
     shared = {name for name in made if production[name] == sandbox[name]}
-    assert shared == {"ignore_tags", "topic_arn", "topic_name"}
+    assert shared == {"ignore_tags", "metrics_namespace", "topic_arn", "topic_name"}
 
 
 def test_each_has_the_rules_of_the_landing_zone(

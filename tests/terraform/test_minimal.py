@@ -215,6 +215,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
         "notified": 0,
         "marked": 0,
         "left": 1,
+        "audited": 0,
         "unmarked": 1,
         "deferred": 0,
         "failed": 1,

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 
 from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance
@@ -75,11 +75,17 @@ def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> It
             tag_key=rule.tag_key,
             value=kind.fills(rule, now),
             fallback=rule.default if kind.is_creator else "",
-            absent_keys=None if present else frozenset({rule.tag_key}),
+            absent_keys=None if present else _only(rule.tag_key),
             owner=owner,
         )
         guarded = guarded_spelling(instance.tags, rule.tag_key)
         yield _refused_by_lock(finding, guarded) if guarded else finding
+
+
+@cache
+def _only(tag_key: str) -> frozenset[str]:
+    """Return the set of one key, the same each time: a run may hold it for 100,000 instances."""
+    return frozenset({tag_key})
 
 
 def _refused_by_lock(finding: Finding, guarded: str) -> Finding:

@@ -18,7 +18,7 @@ from tag_policy.model.assignment import Mode, Scope
 from tag_policy.model.finding import Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.launch import Answer
-from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.outcome import PART, Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import Rule
 from tag_policy.reporting import publish
@@ -36,10 +36,20 @@ from tag_policy.rules.limits import is_destructive, within_limits
 from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
+from tag_policy.runs.holding import Oldest
 from tag_policy.runs.memory import MEMORY_ERRORS, Memory
 from tag_policy.runs.repeats import Repeats
 
 log = logging.getLogger(__name__)
+
+MOST_HELD = 75_000
+"""Instances that wait for their creators, and findings that are announced or limited, that a run
+holds at a time: what fits into the 256 MB that the function has by default (docs/scale.md)."""
+
+_MORE_THAN_IT_HOLDS = (
+    f"more than {MOST_HELD:,} instances wait for their creators, or are to be announced or ended, "
+    "and a run holds no more; the next run goes on with the rest"
+)
 
 TIME_WAS_UP = "the time of this run was up; the next run goes on with what is left"
 
@@ -280,13 +290,17 @@ class Engine:
         """Act on what is found, an instance at a time, and note what comes of each finding.
 
         Tags whose values are known are written while the rest is still being found. What waits for
-        a creator, is to be announced, or is limited, is kept until everything is known. ``known``
+        a creator, is to be announced, or is limited, is kept until everything is known, up to
+        ``MOST_HELD`` instances of each kind: of those that wait, the oldest, which leave CloudTrail
+        first. The rest is left for the next run. ``known``
         are the answers that are there already, by the id of the instance; ``noted`` is told of each
         outcome.
         """
         out_of_time = self.context.until_margin()
         remediation = self._remediation(out_of_time)
+        waiting = Oldest[Sequence[Finding]](MOST_HELD)
         held: list[Finding] = []
+        too_many = False
         taken_back: dict[str, str] = {}
 
         def note(outcomes: Iterable[Outcome]) -> None:
@@ -298,28 +312,49 @@ class Engine:
                 if noted is not None:
                     noted(outcome)
 
+        def take(findings: Iterable[Finding]) -> None:
+            to_do, audited = self._without_what_is_audited(findings)
+            note(audited)
+            note(remediation.take(to_do))
+
         for some in found:
             findings = list(self._without_those_that_wait(some))
-            if any(map(_has_to_be_held, findings)):
+            if any(map(waits_for_creator, findings)):
+                newest = waiting.push(findings[0].instance.created_at, findings)
+                if newest is not None:
+                    too_many = True
+                    take(f for f in newest if not waits_for_creator(f))
+                    note(_not_asked(newest))
+            elif not any(map(_has_to_be_held, findings)):
+                take(findings)
+            elif len(held) < MOST_HELD:
                 held += findings
             else:
-                to_do, audited = self._without_what_is_audited(findings)
-                note(audited)
-                note(remediation.take(to_do))
-        answers = {**known, **self._look_up_creators(held, known)}
-        ready, deferred = with_creators(held, answers, self.context.settings)
-        ready, audited = self._without_what_is_audited(ready)
+                too_many = True
+                self.end_nothing(_MORE_THAN_IT_HOLDS)
+                note(_not_held(findings))
+        answers = {**known, **self._look_up_creators(waiting, known)}
+        for of_one in waiting.emptied():
+            instance_id = of_one[0].instance.instance_id
+            answer = {instance_id: answers[instance_id]}
+            with_values, deferred = with_creators(of_one, answer, self.context.settings)
+            note(deferred)
+            take(with_values)
+        if too_many:
+            self.problem(_MORE_THAN_IT_HOLDS)
+        ready, audited = self._without_what_is_audited(held)
         note(audited)
+        held.clear()
         ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
         ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
-        left = (*deferred, *not_known, *not_announced)
+        left = (*not_known, *not_announced)
         ready, over_limit = within_limits(
             ready, looked_at, self.context.settings, self.may_not_end, left
         )
         note((*left, *over_limit))
-        for _, of_one in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
-            note(remediation.take(of_one))
+        for _, theirs in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
+            note(remediation.take(theirs))
         note(remediation.finish())
         self._announcements.taken_back(taken_back)
         if out_of_time.passed:
@@ -423,9 +458,10 @@ class Engine:
                 yield finding
 
     def _look_up_creators(
-        self, findings: Iterable[Finding], known: Mapping[str, Answer]
+        self, waiting: Iterable[Sequence[Finding]], known: Mapping[str, Answer]
     ) -> Mapping[str, Answer]:
         """Ask CloudTrail who launched the instances whose findings wait for it."""
+        findings = itertools.chain.from_iterable(waiting)
         instances = [i for i in instances_to_look_up(findings) if i.instance_id not in known]
         if not instances:
             return {}
@@ -469,4 +505,16 @@ class Engine:
 
 
 def _has_to_be_held(finding: Finding) -> bool:
-    return waits_for_creator(finding) or is_destructive(finding) or finding.remedy is Remedy.MARK
+    return is_destructive(finding) or finding.remedy is Remedy.MARK
+
+
+def _not_asked(findings: Iterable[Finding]) -> Iterator[Outcome]:
+    for finding in findings:
+        if waits_for_creator(finding):
+            yield Outcome(finding, Result.DEFERRED, _MORE_THAN_IT_HOLDS)
+
+
+def _not_held(findings: Iterable[Finding]) -> Iterator[Outcome]:
+    for finding in findings:
+        code = PART if is_destructive(finding) else ""
+        yield Outcome(finding, Result.DEFERRED, _MORE_THAN_IT_HOLDS, code)
