@@ -7,6 +7,7 @@ from parliament import analyze_policy_string
 
 from tests.support.embedded_aws import EmbeddedAws
 from tests.support.policies import render
+from tests.support.role_cases import BY_LAMBDA_IN_A_VPC
 
 # What parliament finds and we mean: the issue, and what it is about.
 EXPECTED = {
@@ -25,14 +26,7 @@ EXPECTED = {
             "UNKNOWN_CONDITION_FOR_ACTION",
             f"Unknown condition lambda:SourceFunctionArn for action ec2:{action}",
         )
-        for action in (
-            "AssignPrivateIpAddresses",
-            "CreateNetworkInterface",
-            "DeleteNetworkInterface",
-            "DescribeNetworkInterfaces",
-            "DescribeSubnets",
-            "UnassignPrivateIpAddresses",
-        )
+        for action in BY_LAMBDA_IN_A_VPC
     ),
 }
 

@@ -40,6 +40,24 @@ SUBJECTS: dict[str, set[str] | None] = {
 DUE = "aws:ResourceTag/tag-policy:due"
 EXEMPT = "aws:ResourceTag/tag-policy:exempt"
 
+OF_ENDING = [
+    "removed",
+    "any action",
+    "any resource",
+    "without Null aws:ResourceTag/CreatedBy",
+    "negated Null aws:ResourceTag/CreatedBy",
+    "without Null aws:ResourceTag/Expires",
+    "negated Null aws:ResourceTag/Expires",
+    "without Null aws:ResourceTag/Name",
+    "negated Null aws:ResourceTag/Name",
+    "without Null aws:ResourceTag/ProjectCode",
+    "negated Null aws:ResourceTag/ProjectCode",
+    f"without StringLike {DUE}",
+    f"anything StringLike {DUE}",
+    f"any end StringLike {DUE}",
+]
+"""The edits of a statement that ends instances."""
+
 # Every edit that ``edits`` makes of those statements, so that what is new in a policy is seen here.
 EDITS: dict[tuple[str, str], list[str]] = {
     ("terminate", "ReadTheRules"): ["removed", "any action", "any resource"],
@@ -78,22 +96,7 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "without Null aws:TagKeys",
         "negated Null aws:TagKeys",
     ],
-    ("terminate", "TerminateMarkedUntaggedInstances"): [
-        "removed",
-        "any action",
-        "any resource",
-        "without Null aws:ResourceTag/CreatedBy",
-        "negated Null aws:ResourceTag/CreatedBy",
-        "without Null aws:ResourceTag/Expires",
-        "negated Null aws:ResourceTag/Expires",
-        "without Null aws:ResourceTag/Name",
-        "negated Null aws:ResourceTag/Name",
-        "without Null aws:ResourceTag/ProjectCode",
-        "negated Null aws:ResourceTag/ProjectCode",
-        f"without StringLike {DUE}",
-        f"anything StringLike {DUE}",
-        f"any end StringLike {DUE}",
-    ],
+    ("terminate", "TerminateMarkedUntaggedInstances"): OF_ENDING,
     ("terminate", "NeverEndAnExemptInstance"): [
         "removed",
         "no resource of ours",
@@ -126,22 +129,7 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "without StringLike aws:ResourceTag/ProjectCode",
         "anything StringLike aws:ResourceTag/ProjectCode",
     ],
-    ("stop", "StopMarkedUntaggedInstances"): [
-        "removed",
-        "any action",
-        "any resource",
-        "without Null aws:ResourceTag/CreatedBy",
-        "negated Null aws:ResourceTag/CreatedBy",
-        "without Null aws:ResourceTag/Expires",
-        "negated Null aws:ResourceTag/Expires",
-        "without Null aws:ResourceTag/Name",
-        "negated Null aws:ResourceTag/Name",
-        "without Null aws:ResourceTag/ProjectCode",
-        "negated Null aws:ResourceTag/ProjectCode",
-        f"without StringLike {DUE}",
-        f"anything StringLike {DUE}",
-        f"any end StringLike {DUE}",
-    ],
+    ("stop", "StopMarkedUntaggedInstances"): OF_ENDING,
     ("stop", "LeaveWordsAndMarksOfOthers"): [
         "removed",
         "no resource of ours",
@@ -162,25 +150,8 @@ EDITS: dict[tuple[str, str], list[str]] = {
         f"without Null {EXEMPT}",
         f"negated Null {EXEMPT}",
     ],
-    **{
-        ("two-ends", f"{end}MarkedUntaggedInstances"): [
-            "removed",
-            "any action",
-            "any resource",
-            "without Null aws:ResourceTag/CreatedBy",
-            "negated Null aws:ResourceTag/CreatedBy",
-            "without Null aws:ResourceTag/Expires",
-            "negated Null aws:ResourceTag/Expires",
-            "without Null aws:ResourceTag/Name",
-            "negated Null aws:ResourceTag/Name",
-            "without Null aws:ResourceTag/ProjectCode",
-            "negated Null aws:ResourceTag/ProjectCode",
-            f"without StringLike {DUE}",
-            f"anything StringLike {DUE}",
-            f"any end StringLike {DUE}",
-        ]
-        for end in ("Stop", "Terminate")
-    },
+    ("two-ends", "StopMarkedUntaggedInstances"): OF_ENDING,
+    ("two-ends", "TerminateMarkedUntaggedInstances"): OF_ENDING,
     ("in-vpc", "LetLambdaPutTheFunctionIntoTheVpc"): ["removed", "any action"],
     ("in-vpc", "ButNotTheFunctionItself"): [
         "removed",
@@ -197,22 +168,7 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "without Null aws:TagKeys",
         "negated Null aws:TagKeys",
     ],
-    ("warned", "TerminateMarkedUntaggedInstances"): [
-        "removed",
-        "any action",
-        "any resource",
-        "without Null aws:ResourceTag/CreatedBy",
-        "negated Null aws:ResourceTag/CreatedBy",
-        "without Null aws:ResourceTag/Expires",
-        "negated Null aws:ResourceTag/Expires",
-        "without Null aws:ResourceTag/Name",
-        "negated Null aws:ResourceTag/Name",
-        "without Null aws:ResourceTag/ProjectCode",
-        "negated Null aws:ResourceTag/ProjectCode",
-        f"without StringLike {DUE}",
-        f"anything StringLike {DUE}",
-        f"any end StringLike {DUE}",
-    ],
+    ("warned", "TerminateMarkedUntaggedInstances"): OF_ENDING,
     ("event-id", "lock CreatedBy:event-id"): [
         "removed",
         "no resource of ours",

@@ -128,6 +128,32 @@ def test_an_audit_by_hand_says_of_all_alike_what_would_be_done(
     assert "only an audit in" not in engine.emails()[-1].text
 
 
+def test_what_would_not_be_touched_anyway_is_told_as_such(
+    engine: Engine, audited: fleet.Vpc
+) -> None:
+    override(engine, audited, mode="audit", untagged_action="notify")
+    launch_in(engine, audited)
+
+    summary = engine.run()
+
+    assert (summary["outcomes"]["notified"], summary["outcomes"]["audited"]) == (1, 0)
+
+
+def test_what_was_announced_is_taken_back_where_nothing_is_ended_any_more(engine: Engine) -> None:
+    vpc = fleet.create_vpc(engine)
+    engine.environment = {**engine.environment, "TAG_POLICY_GRACE_PERIOD": "24h"}
+    override(engine, vpc)
+    here = launch_in(engine, vpc)
+    engine.run()
+    assert "tag-policy:due" in engine.tags(here)
+
+    override(engine, vpc, untagged_action="notify")
+    summary = engine.run()
+
+    assert engine.tags(here) == {}
+    assert summary["outcomes"]["unmarked"] == 1
+
+
 def test_an_event_of_an_audited_vpc_changes_nothing_and_is_dealt_with(make_engine: Any) -> None:
     engine: Engine = make_engine("events")
     vpc = fleet.create_vpc(engine)
@@ -155,6 +181,18 @@ def test_of_an_engine_that_audits_one_vpc_may_be_enforced(make_engine: Any) -> N
     assert engine.tags(tagged)["ProjectCode"] == "Proj007"
     assert summary["outcomes"]["failed"] == 0
     assert summary["mode"] == "enforce"
+
+
+def test_to_ask_for_enforcement_by_hand_enforces_no_vpc_that_is_audited(make_engine: Any) -> None:
+    engine: Engine = make_engine("one-enforced")
+    vpc = fleet.create_vpc(engine)
+    override(engine, vpc, mode="enforce", untagged_action="stop")
+    left, not_tagged = engine.launch(), engine.launch({"Name": "a"})
+
+    engine.run({"mode": "enforce"})
+
+    assert (engine.state(left), engine.tags(left)) == ("running", {})
+    assert engine.tags(not_tagged) == {"Name": "a"}
 
 
 def test_each_vpc_has_its_own_untagged_action(make_engine: Any) -> None:

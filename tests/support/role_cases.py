@@ -279,6 +279,17 @@ def _taking_back() -> Iterator[Case]:
 TAKING_BACK = list(_taking_back())
 
 
+BY_LAMBDA_IN_A_VPC = (
+    "AssignPrivateIpAddresses",
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "DescribeNetworkInterfaces",
+    "DescribeSubnets",
+    "UnassignPrivateIpAddresses",
+)
+"""What Lambda does in EC2 with the role of a function that is in a VPC."""
+
+
 # Everything else: each thing that is done, and its neighbours.
 
 
@@ -308,14 +319,7 @@ def _others() -> Iterator[Case]:
     yield _case("terminate", "iam:DetachRolePolicy", "*", False)
 
     itself = {"lambda:SourceFunctionArn": [f"arn:aws:lambda:{_OURS}:function:in-vpc"]}
-    for action in (
-        "AssignPrivateIpAddresses",
-        "CreateNetworkInterface",
-        "DeleteNetworkInterface",
-        "DescribeNetworkInterfaces",
-        "DescribeSubnets",
-        "UnassignPrivateIpAddresses",
-    ):
+    for action in BY_LAMBDA_IN_A_VPC:
         by_lambda = Request(f"ec2:{action}", "*")
         yield Case(f"Lambda: {action}", "in-vpc", by_lambda, True)
         by_itself = Request(f"ec2:{action}", "*", itself)

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -55,10 +55,12 @@ def vpc(embedded_aws: EmbeddedAws) -> fleet.Vpc:
 
 def edit(aws: EmbeddedAws, table: str) -> None:
     item = {"TagKey": "ProjectCode", "Action": "Update", "Default": "Edited", "Required": "Y"}
-    aws.client("dynamodb").put_item(
-        TableName=table,
-        Item={"RuleId": {"N": "1"}} | {name: {"S": value} for name, value in item.items()},
-    )
+    write_by_hand(aws, table, 1, item)
+
+
+def write_by_hand(aws: EmbeddedAws, table: str, rule_id: int, item: Mapping[str, str]) -> None:
+    texts = {name: {"S": value} for name, value in item.items()}
+    aws.client("dynamodb").put_item(TableName=table, Item={"RuleId": {"N": str(rule_id)}} | texts)
 
 
 def test_terraform_restores_what_it_owns_and_keeps_what_the_table_owns_and_lets_go_of_it(
@@ -99,10 +101,7 @@ def test_an_id_that_is_in_the_table_already_is_an_error_that_names_the_rule_and_
     table = module.outputs["table"]
     try:
         by_hand = {"TagKey": "Owner", "Action": "Update", "Default": "ops"}
-        aws.client("dynamodb").put_item(
-            TableName=table,
-            Item={"RuleId": {"N": "4"}} | {name: {"S": value} for name, value in by_hand.items()},
-        )
+        write_by_hand(aws, table, 4, by_hand)
         main = module.folder / "main.tf"
         text = main.read_text()
         rule = '    4 = { tag_key = "Team", action = "Update", default = "none" }\n'

@@ -47,9 +47,8 @@ class Evaluator:
             return Verdict((unreadable_exemption(instance.ref, key, value or ""),), exempt=True)
         if exemption.exempts:
             return Verdict(exempt=True)
-        if self.settings.untagged_action_in(
-            instance.ref.vpc_id
-        ) is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(instance.tags):
+        action = self.settings.untagged_action_in(instance.ref.vpc_id)
+        if action is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(instance.tags):
             return Verdict(tuple(self.untagged.findings(instance)))
         untidy = _untidy_tags(instance, self.rules, self.now)
         return Verdict((*untidy, *self.untagged.marks_to_remove(instance)))
