@@ -143,9 +143,11 @@ def test_what_a_run_cannot_hold_is_left_for_the_next_and_the_oldest_come_first(
     instances = [engine.launch({"Name": "web"}) for _ in range(5)]
     for days, instance in zip((3, 5, 1, 4, 2), instances, strict=True):
         engine.backdate(instance, timedelta(days=days))
-    have_creators, complete = [], []
+    have_creators, complete, deferred = [], [], []
     for _ in range(3):
-        complete.append(engine.run()["complete"])
+        summary = engine.run()
+        complete.append(summary["complete"])
+        deferred.append(summary["outcomes"]["deferred"])
         assert not untidy(engine, instances), "what needs no look-up is written at once"
         have_creators.append([i for i in instances if "CreatedBy" in engine.tags(i)])
 
@@ -156,6 +158,7 @@ def test_what_a_run_cannot_hold_is_left_for_the_next_and_the_oldest_come_first(
         sorted(by_age),
     ]
     assert complete == [False, False, True]
+    assert deferred == [3, 1, 0], "each that has to wait is told"
     assert "instances wait for their creators" in engine.emails()[0].text
     written = Counter(
         (instance, tag["Key"])
