@@ -180,6 +180,7 @@ def test_where_more_are_due_than_a_run_can_hold_none_is_ended(
 
     assert [engine.state(instance) for instance in instances] == ["running"] * 3
     assert (summary["outcomes"]["deferred"], summary["complete"]) == (3, False)
+    assert engine.emails()[0].text.count(" - Part: ") == 3, "held or not, for the same reason"
 
 
 def test_what_a_run_cannot_announce_the_next_one_does(
