@@ -18,6 +18,7 @@ from moto.sqs.models import Message, sqs_backends
 
 from tag_policy import handler
 from tag_policy.aws import clients as aws_clients
+from tag_policy.aws import threads
 from tag_policy.aws.clients import Clients
 from tag_policy.reporting.publish import RunError
 from tag_policy.settings import Settings
@@ -34,6 +35,7 @@ from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
 from tests.support.policies import VARIANTS, Policies, Rendered, render
+from tests.support.workers import InTurn
 
 DEFAULT_ITEMS = {
     1: {"TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
@@ -363,8 +365,9 @@ def policies(rendered: Rendered) -> dict[str, Policies]:
 
 @pytest.fixture(autouse=True)
 def _in_process_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Moto in process, empty for each test."""
+    """Moto in process, empty for each test; it is asked by one thread."""
     extensions.install()
+    monkeypatch.setattr(threads, "Workers", InTurn)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     with mock_aws():
         yield

@@ -67,9 +67,8 @@ def test_a_narrowed_run_ends_nothing_even_below_every_limit(
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of five instances, asked for one after the other."""
+    """Pages of five instances."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 5)
-    monkeypatch.setattr(listing, "one_ahead", iter)
 
 
 @pytest.mark.usefixtures("small_pages")

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
+from tag_policy.aws import threads
 from tag_policy.handler import RunError
 from tag_policy.resources import instance as listing
 from tests.integration.conftest import Engine, FakeContext, prepare
@@ -25,6 +26,7 @@ from tests.support.ledger import Ledger
 from tests.support.past import born_at
 from tests.support.policies import Policies, Rendered, as_configured
 from tests.support.witness import ENDS, Run, Witness, goes_on_looking
+from tests.support.workers import InTurn
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 EXEMPT = "tag-policy:exempt"
@@ -87,9 +89,9 @@ class World:
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         # Of thousands of histories nobody reads the log.
         patch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-        # Pages of two, one after the other: the same history makes the same calls.
+        # Pages of two, and one call after the other: the same history makes the same calls.
         patch.setattr(listing, "PAGE_SIZE", 2)
-        patch.setattr(listing, "one_ahead", iter)
+        patch.setattr(threads, "Workers", InTurn)
         self._stack.enter_context(mock_aws())
         extensions.install()
         self.variant = variant

@@ -1,11 +1,12 @@
 """What acts on instances, put together as a run does, on an EC2 of plain Python."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from tag_policy.aws.pace import PacedCalls
+from tag_policy.aws.threads import Workers
 from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome, Result
@@ -13,7 +14,7 @@ from tag_policy.model.rule import Rule
 from tag_policy.resources.ending import Ending
 from tag_policy.resources.instance import to_instance
 from tag_policy.resources.marks import Marks
-from tag_policy.resources.remediation import Remediation
+from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
 from tag_policy.resources.remedy_queue import Call, Queue, tags_of
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.writing import Writing
@@ -22,6 +23,7 @@ from tag_policy.settings import Settings
 from tests.support.builders import ENGINE, NOW, PROJECT_CODE, settings
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import VPC, Asked, Description, Fleet
+from tests.support.workers import InTurn
 
 A_MINUTE_AGO = NOW - timedelta(minutes=1)
 
@@ -35,6 +37,7 @@ class World:
     rules: Sequence[Rule] = (PROJECT_CODE,)
     mode: Mode = Mode.ENFORCE
     time_is_up: Callable[[], bool] = lambda: False
+    workers: Workers = field(default_factory=lambda: InTurn(SIDE_BY_SIDE))
 
     def __post_init__(self) -> None:
         self.clock = SimulatedClock(NOW)
@@ -43,12 +46,13 @@ class World:
         self.second_look = SecondLook(
             self.fleet.client("look"), lambda: [VPC], self.evaluate, "tag-policy:exempt", self.paced
         )
-        once = self.fleet.client("once")
+        once = self.once = self.fleet.client("once")
         self.queue = Queue()
         self.ending = Ending(lambda: once, self.second_look, self.paced, self.queue, self.clock)
-        self.writing = Writing(lambda: once, self.second_look, self.paced, self.queue)
+        self.writing = Writing(self.second_look, self.paced, self.queue)
         self.marks = Marks(lambda: once, self.second_look, self.paced)
         self.remediation = Remediation(
+            self.workers,
             self.mode,
             lambda: once,
             self.second_look,
@@ -68,6 +72,10 @@ class World:
         findings = {i: self.findings(i, seen_at) for i in instance_ids}
         (some, *_) = findings.values()
         return Call(some[0].remedy, tags_of(some), findings, seen_at)
+
+    def write(self, call: Call) -> Iterator[Outcome]:
+        """Make a call, and yield what came of it."""
+        return self.writing.settle(self.writing.attempt(call, self.once))
 
 
 def world(*descriptions: Description, page_size: int = 1000, **changes: Any) -> World:

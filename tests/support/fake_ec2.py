@@ -73,6 +73,7 @@ class Fleet:
         self.members = {"Filters", "IncludeManagedResources"}
         self.unconfirmed: set[str] = set()
         self.spot_requests: set[str] = set()
+        self.pages_first = False  # whether pages are made of all instances, and filtered then
 
     def client(self, name: str = "ec2") -> Any:
         """Return a client of this EC2."""
@@ -129,14 +130,14 @@ class FakeEC2:
         """Answer a page of the instances that pass all filters, two a reservation."""
 
         def act() -> dict[str, Any]:
-            found = [
-                one
-                for one in self._fleet.descriptions.values()
-                if all(_passes(one, f["Name"], f["Values"]) for f in request["Filters"])
-            ]
+            def passes(one: Description) -> bool:
+                return all(_passes(one, f["Name"], f["Values"]) for f in request["Filters"])
+
+            first = self._fleet.pages_first
+            found = [one for one in self._fleet.descriptions.values() if first or passes(one)]
             size = min(self._fleet.page_size, request["MaxResults"])
             start = int(request.get("NextToken", "0"))
-            page = found[start : start + size]
+            page = [one for one in found[start : start + size] if passes(one)]
             answer: dict[str, Any] = {
                 "Reservations": [{"Instances": page[at : at + 2]} for at in range(0, len(page), 2)]
             }

@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from threading import Lock
+from typing import Self, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -41,6 +43,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 """
 
+_SHARE = 0.8
+"""Of the limits of an account, which all who work in it share, what a run makes use of."""
+
 Answer = TypeVar("Answer")
 
 
@@ -50,22 +55,34 @@ def is_throttled(error: ClientError) -> bool:
 
 
 class Pace:
-    """Spaces calls out: ``shortest`` apart at least, and longer after AWS has throttled one."""
+    """Spaces calls out: ``shortest`` apart at least, and longer after AWS has throttled one.
 
-    def __init__(self, clock: Clock, shortest: timedelta = timedelta()) -> None:
+    May be asked by several threads, which have their turn one after the other.
+    """
+
+    def __init__(
+        self, clock: Clock, shortest: timedelta = timedelta(), bucket: "Bucket | None" = None
+    ) -> None:
         self._clock = clock
         self._shortest = shortest
+        self._bucket = bucket
         self._pause = shortest
         self._not_before: datetime | None = None
+        self._turn = Lock()
+        self._in_a_row = 0
+        self.throttled = 0
 
     def wait(self) -> None:
         """Wait for the turn of the next call."""
-        now = self._clock.now()
-        wait = (self._not_before or now) - now
-        if wait > timedelta():
-            # Never longer than a pause, even where the clock of the machine was set back.
-            self._clock.sleep(min(wait, self._pause).total_seconds())
-        self._not_before = self._clock.now() + self._pause
+        with self._turn:
+            now = self._clock.now()
+            wait = (self._not_before or now) - now
+            if wait > timedelta():
+                # Never longer than a pause, even where the clock of the machine was set back.
+                self._clock.sleep(min(wait, self._pause).total_seconds())
+            self._not_before = self._clock.now() + self._pause
+            if self._bucket is not None:
+                self._bucket.take()
 
     def slower(self) -> None:
         """Make longer pauses from now on, and one at once."""
@@ -76,6 +93,75 @@ class Pace:
         """Make shorter pauses again, little by little."""
         shorter = self._pause * 0.8
         self._pause = self._shortest if shorter < _FIRST_PAUSE / 4 else max(self._shortest, shorter)
+
+    def was_answered(self) -> None:
+        """Take note that AWS has answered a call."""
+        self._in_a_row = 0
+        self.faster()
+
+    def was_throttled(self, before: int) -> bool:
+        """Take note that AWS has throttled a call; tell whether another attempt is of any use.
+
+        ``before`` is what ``throttled`` was when the call was made. Calls that were under way
+        together, and are throttled together, count as one: they say the same of the pace.
+        """
+        if before == self.throttled:
+            self.throttled += 1
+            self._in_a_row += 1
+            if self._in_a_row < _MOST_THROTTLED:
+                self.slower()
+        return self._in_a_row < _MOST_THROTTLED
+
+
+class Bucket:
+    """A bucket of tokens, one a call: ``size`` of them at once, and then ``per_second``.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+    """
+
+    def __init__(self, clock: Clock, size: float, per_second: float) -> None:
+        self._clock = clock
+        self._size = size
+        self._per_second = per_second
+        self._tokens = size
+        self._filled_at = clock.now()
+
+    def take(self) -> None:
+        """Take a token, and wait for it where there is none."""
+        self._fill()
+        if self._tokens < 1:
+            self._clock.sleep((1 - self._tokens) / self._per_second)
+            self._fill()
+        self._tokens -= 1
+
+    def _fill(self) -> None:
+        now = self._clock.now()
+        seconds = max(0.0, (now - self._filled_at).total_seconds())  # a clock may be set back
+        self._tokens = min(self._size, self._tokens + seconds * self._per_second)
+        self._filled_at = now
+
+
+@dataclass(frozen=True)
+class Paces:
+    """The paces of what is asked, and of what is changed, at one service, for all of a run."""
+
+    reads: Pace
+    changes: Pace
+
+    @classmethod
+    def unlimited(cls, clock: Clock) -> Self:
+        """Return paces without a limit but the one that AWS shows by throttling."""
+        return cls(Pace(clock), Pace(clock))
+
+    @classmethod
+    def of_ec2(cls, clock: Clock) -> Self:
+        """Return the paces of EC2, which leave others in the account a fifth of its limits.
+
+        A DescribeInstances with filters or pages has a bucket of 100 tokens and gets 20 a second;
+        CreateTags and DeleteTags have 100 and get 10.
+        """
+        reads, changes = (Bucket(clock, 100 * _SHARE, each * _SHARE) for each in (20, 10))
+        return cls(Pace(clock, bucket=reads), Pace(clock, bucket=changes))
 
 
 class ThrottledError(TagPolicyError):
@@ -89,33 +175,33 @@ class PacedCalls:
     by the time that it could be repeated, somebody may have changed that.
     """
 
-    def __init__(self, clock: Clock, out_of_time: Callable[[], bool]) -> None:
+    def __init__(
+        self, clock: Clock, out_of_time: Callable[[], bool], paces: Paces | None = None
+    ) -> None:
         self._clock = clock
-        self._pace = Pace(clock)
         self._out_of_time = out_of_time
-        self._throttled = 0
-        self._throttled_once = 0
+        self._paces = paces or Paces.unlimited(clock)
 
     def now(self) -> datetime:
         """Return the time."""
         return self._clock.now()
 
     def wait(self) -> None:
-        """Wait for the turn of the next call."""
-        self._pace.wait()
+        """Wait for the turn of the next call that changes something."""
+        self._paces.changes.wait()
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
         """Make a call and return its answer; raises what it raises, throttling last of all."""
+        pace = self._paces.reads
         while True:
-            self._pace.wait()
+            pace.wait()
+            before = pace.throttled
             try:
                 answer = call()
             except ClientError as error:
-                self._throttled += is_throttled(error)
-                self._refused(error, self._throttled)
+                self._refused(error, pace, before)
             else:
-                self._throttled = 0
-                self._pace.faster()
+                pace.was_answered()
                 return answer
 
     def once(self, call: Callable[[], Answer]) -> Answer:
@@ -125,18 +211,17 @@ class PacedCalls:
         the call raises otherwise: throttling, too, where there were too many such calls in a row,
         whatever calls of another kind were answered between them, or no time is left.
         """
+        pace = self._paces.changes
+        before = pace.throttled
         try:
             answer = call()
         except ClientError as error:
-            self._throttled_once += is_throttled(error)
-            self._refused(error, self._throttled_once)
+            self._refused(error, pace, before)
             raise ThrottledError(str(error)) from error
-        self._throttled_once = 0
-        self._pace.faster()
+        pace.was_answered()
         return answer
 
-    def _refused(self, error: ClientError, throttled: int) -> None:
+    def _refused(self, error: ClientError, pace: Pace, before: int) -> None:
         """Make longer pauses after a call was throttled; raise the error if that is of no use."""
-        if not is_throttled(error) or throttled >= _MOST_THROTTLED or self._out_of_time():
+        if not is_throttled(error) or self._out_of_time() or not pace.was_throttled(before):
             raise error
-        self._pace.slower()

@@ -1,7 +1,9 @@
 """EC2 pages to instances, one by one; the whole VPC is never in memory."""
 
+import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.aws.prefetch import one_ahead
+from tag_policy.aws.threads import one_ahead, side_by_side
 from tag_policy.model.instance import Instance, InstanceRef
 
 if TYPE_CHECKING:
@@ -77,40 +79,73 @@ def instances_of_vpcs(
     paced: PacedCalls,
     is_late: Callable[[], bool],
     is_over: Callable[[], bool],
-    parts: Sequence[str] = ID_DIGITS,
+    digits: Sequence[str] = ID_DIGITS,
 ) -> Iterator[Instance]:
     """Yield the live instances of the VPCs, each once, as their pages arrive.
 
-    EC2 lists them in an order of its own, much the same each time. Where there are so many that
-    ``is_late`` comes true before the end, the last of them would never have their turn in any run;
-    so from there on they are listed by the digit that their ids end in, in the order of ``parts``,
-    which each run draws anew, until ``is_over``.
+    Only a page says where the next one begins. So what is more than a page is listed in parts, side
+    by side: by the digits that their ids end in. Should EC2 make pages first and filter then, a
+    part would take as many of them as the whole; that is seen by a page that is half empty and not
+    the last one, and the listing goes on as it began, each page while the one before it is used.
+
+    The parts are drawn anew by each run, by its order of ``digits``; for EC2 lists in an order of
+    its own, much the same each time, and where a run has no time for all, the last would never have
+    their turn. So from when ``is_late`` comes true it is by parts in any case, until ``is_over``.
     """
     live = _filter("instance-state-name", LIVE_STATES)
     in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
     # Of an instance that is listed twice, the first look counts: it must not be counted, or ended,
     # twice.
     listed = set[int]()
-    for page in one_ahead(_pages(ec2, in_vpcs, paced)):
-        yield from _not_yet(listed, _ours(page, vpc_ids))
-        if not page.is_last and is_late():
-            break
-    else:
-        return
-    ends = (_filter("instance-id", [f"i-*{digit}"]) for digit in parts)
-    for page in one_ahead(_pages(ec2, [[*one, end] for end in ends for one in in_vpcs], paced)):
-        yield from _not_yet(listed, _ours(page, vpc_ids))
+
+    def new(page: _Page) -> Iterator[Instance]:
+        for instance in _ours(page, vpc_ids):
+            number = _number(instance)
+            if number not in listed:
+                listed.add(number)
+                yield instance
+
+    def part(some_digits: Sequence[str]) -> Iterator[_Page]:
+        ends = _filter("instance-id", [f"i-*{digit}" for digit in some_digits])
+        return _pages(ec2, [[*one, ends] for one in in_vpcs], paced)
+
+    with closing(one_ahead(_pages(ec2, in_vpcs, paced))) as pages:
+        try_parts = True
+        for page in pages:
+            yield from new(page)
+            if page.is_last:
+                return
+            if page.goes_on and try_parts:
+                try_parts = False
+                parts = [part(pair) for pair in chunks(digits, 2)]
+                if (yield from _in_parts(parts, new, is_over)):
+                    return
+            if is_late():
+                break
+    for page in itertools.chain.from_iterable(one_ahead(part(digit)) for digit in digits):
+        yield from new(page)
         if is_over():
             return
 
 
-def _not_yet(listed: set[int], instances: Iterable[Instance]) -> Iterator[Instance]:
-    """Yield the instances that are not listed yet, and list them."""
-    for instance in instances:
-        number = _number(instance)
-        if number not in listed:
-            listed.add(number)
-            yield instance
+def _in_parts(
+    parts: Sequence[Iterable["_Page"]],
+    new: Callable[["_Page"], Iterator[Instance]],
+    is_over: Callable[[], bool],
+) -> Generator[Instance, None, bool]:
+    """Yield the instances of parts that are listed side by side; return whether that is to be all.
+
+    Not so where a page is half empty and others follow it: then each part takes as many pages as
+    the whole.
+    """
+    with closing(side_by_side(parts, len(parts))) as pages:
+        for page in pages:
+            yield from new(page)
+            if is_over():
+                return True
+            if page.goes_on and len(page.descriptions) < PAGE_SIZE / 2:
+                return False
+    return True
 
 
 def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
@@ -221,6 +256,8 @@ def _pages_by_id(
 class _Page:
     """A page of ``DescribeInstances``; ``is_last`` when no other follows in any listing.
 
+    ``goes_on`` when another follows in its own listing.
+
     ``asked_at`` is when EC2 was asked for it, ``answered_at`` when it had answered: what it tells
     may be as old as the one, and as new as the other.
     """
@@ -229,6 +266,7 @@ class _Page:
     asked_at: datetime
     answered_at: datetime
     is_last: bool
+    goes_on: bool
 
 
 def _pages(
@@ -252,6 +290,7 @@ def _pages(
                 asked_at,
                 paced.now(),
                 is_last=not token and number == len(listings),
+                goes_on=bool(token),
             )
             if not token:
                 break

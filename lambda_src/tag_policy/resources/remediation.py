@@ -6,17 +6,23 @@ comes before the look, and a call that AWS throttles goes back to the queue, to 
 Only tags are written on a look that is some seconds old, where IAM refuses to overwrite a value
 (see iam.tf).
 
+Calls that write or delete tags are made side by side, while instances are still being listed. What
+ends an instance is not: it is called by the run itself, with nothing else under way, after whatever
+is gentler. Until AWS has granted a tag to somebody, one call about it is made at a time.
+
 A call that AWS refuses is split, by tag and then by instance, so that one bad tag or instance never
 stops another's remedy; the parts wait until every other call has had its turn. What is refused to
 all alike is found out in a few calls, and not asked for again in the run.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.pace import PacedCalls
+from tag_policy.aws.threads import Workers
 from tag_policy.model.assignment import Mode
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
@@ -39,6 +45,16 @@ from tag_policy.resources.writing import Writing
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
+_Settle = Callable[[Any], Iterator[Outcome]]
+"""What takes the result of a piece of work, and yields the outcomes."""
+
+SIDE_BY_SIDE = 8
+"""Calls that are under way at a time.
+
+A CreateTags of 200 instances takes AWS more than half a second, and its limit is refilled by ten a
+second: more at a time would only wait for that (docs/benchmark.md).
+"""
+
 
 class Remediation:
     """Applies the remedies of a run, and yields an outcome for every finding as it comes about.
@@ -46,12 +62,13 @@ class Remediation:
     ``out_of_time`` is asked before every call; what is left then is deferred. In audit mode no call
     is made, and the outcomes are those that the enforcing run would try for. AWS's errors become
     outcomes and are not raised. ``ec2_once`` gives a client that makes a single attempt at each
-    call; it is asked for one when there is something to change. ``marks`` is for what was
-    announced, when people have been told.
+    call; it is asked for one when there is something to change. ``workers`` make calls side by
+    side. ``marks`` is for what was announced, when people have been told.
     """
 
     def __init__(
         self,
+        workers: Workers,
         mode: Mode,
         ec2_once: Callable[[], "EC2Client"],
         second_look: SecondLook,
@@ -59,14 +76,19 @@ class Remediation:
         out_of_time: Callable[[], bool],
         clock: Clock,
     ) -> None:
+        self._workers = workers
         self._mode = mode
+        self._ec2_once = ec2_once
+        self._second_look = second_look
         self._out_of_time = out_of_time
         self._queue = Queue()
-        self._writing = Writing(ec2_once, second_look, paced, self._queue)
+        self._writing = Writing(second_look, paced, self._queue)
         self._ending = Ending(ec2_once, second_look, paced, self._queue, clock)
         self.marks = Marks(ec2_once, second_look, paced)
         self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
         self._endings: list[Call] = []
+        self._under_way: dict[Future[Any], tuple[Remedy, _Settle]] = {}
+        self._is_probing = False  # whether what is under way may be refused to all alike
 
     def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
         """Take all that was found about one instance, and make the call that is full by that.
@@ -97,41 +119,124 @@ class Remediation:
                 if remedy in ENDING_OF_REMEDY:
                     self._endings.append(call)
                 else:
-                    yield from self._make(call)
+                    while not self._may_start(call, any_remedy=True):
+                        yield from self._settle_next()
+                    yield from self._start(call)
 
     def finish(self) -> Iterator[Outcome]:
         """Make the calls that are left, gentlest first, and then the parts of refused ones."""
         calls = sorted([*self._endings, *self._filling.values()], key=lambda call: call.order)
         self._filling.clear()
         self._endings.clear()
-        self._queue.later.extendleft(reversed(calls))
-        while self._queue.later:
-            yield from self._make(self._queue.later.popleft())
+        later = self._queue.later
+        later.extendleft(reversed(calls))
+        while later or self._under_way:
+            if later and self._may_start(later[0]):
+                yield from self._start(later.popleft())
+            else:
+                yield from self._settle_next()
+
+    def settled(self) -> Iterator[Outcome]:
+        """Wait for the calls that are under way; what is still in the queue is left there."""
+        while self._under_way:
+            yield from self._settle_next()
+
+    def _may_start(self, call: Call, *, any_remedy: bool = False) -> bool:
+        """Tell whether a call may be made now, beside those that are under way.
+
+        At the end of a run those under way are of the same remedy, so that the gentler is done.
+        """
+        if not self._under_way:
+            return True
+        remedies = {remedy for remedy, _ in self._under_way.values()}
+        return (
+            len(self._under_way) < SIDE_BY_SIDE
+            and not _is_alone(call)
+            and (any_remedy or remedies == {call.remedy})
+            and self._queue.is_granted(call)
+            and not self._is_probing
+        )
+
+    def _start(self, call: Call) -> Iterator[Outcome]:
+        """Have a call made, unless the time is up, or it is known by now to be refused."""
+        if _is_alone(call):
+            yield from self._make(call)
+            return
+        call, outcomes = self._to_make(call)
+        yield from outcomes
+        if not call.findings:
+            return
+        self._is_probing = not self._queue.is_granted(call)
+        ec2_once = self._ec2_once()  # before any look: making it takes a second
+        alike = [call, *self._next_alike(call)]
+        if len(alike) > 1:
+            work = self._workers.start(lambda: self._writing.look(alike))
+            self._under_way[work] = call.remedy, self._writing.looked
+        else:
+            attempt = self._workers.start(lambda: self._writing.attempt(call, ec2_once))
+            self._under_way[attempt] = call.remedy, self._writing.settle
+
+    def _next_alike(self, call: Call) -> Iterator[Call]:
+        """Take those of the following calls from the queue for which one look will do."""
+        number = len(call.findings)
+        later = self._queue.later
+        while self._has_to_be_looked_at(call) and later:
+            number += len(later[0].findings)
+            alike = later[0].whats == call.whats and self._has_to_be_looked_at(later[0])
+            if not alike or number > BATCH_SIZE:
+                return
+            yield later.popleft()
+
+    def _has_to_be_looked_at(self, call: Call) -> bool:
+        """Tell whether a call writes tags, and waits for its first look at the instances."""
+        is_new = call.remedy is Remedy.TAG and not call.tried and not call.looks
+        return is_new and not self._second_look.is_fresh(call.seen_at)
+
+    def _settle_next(self) -> Iterator[Outcome]:
+        """Wait for one of those under way, and settle what came of it."""
+        work = self._workers.first_of(self._under_way)
+        _, settle = self._under_way.pop(work)
+        self._is_probing = False
+        yield from settle(work.result())
+        yield from self._make_those_at_once()
+
+    def _make_those_at_once(self) -> Iterator[Outcome]:
+        while self._queue.at_once:
+            yield from self._make_now(self._queue.at_once.popleft())
 
     def _make(self, call: Call) -> Iterator[Outcome]:
         """Make one call, and those parts of it that are to be made at once."""
-        yield from self._make_one(call)
-        while self._queue.at_once:
-            yield from self._make_one(self._queue.at_once.popleft())
+        yield from self._make_now(call)
+        yield from self._make_those_at_once()
 
-    def _make_one(self, call: Call) -> Iterator[Outcome]:
-        """Make one call, unless the time is up, or it is known by now to be refused."""
-        is_end = call.remedy in ENDING_OF_REMEDY and not call.tags
-        if self._out_of_time():
-            yield from (
-                self._ending.refused(call, OUT_OF_TIME) if is_end else call.refused(OUT_OF_TIME)
-            )
-            return
-        call, refused = self._queue.without_what_is_given_up(call)
-        yield from refused
+    def _make_now(self, call: Call) -> Iterator[Outcome]:
+        """Make one call, and wait for its answer."""
+        call, outcomes = self._to_make(call)
+        yield from outcomes
         if not call.findings:
             return
-        match call.remedy:
-            case Remedy.TAG | Remedy.MARK | Remedy.UNMARK:
-                yield from self._writing.write(call)
-            case Remedy.STOP | Remedy.TERMINATE:
-                yield from self._ending.end(call) if is_end else self._writing.write(call)
-            case Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
-                raise AssertionError(f"nothing is called for a remedy of {call.remedy}")
-            case _ as unreachable:
-                assert_never(unreachable)
+        if _is_alone(call) and not call.tags:
+            yield from self._ending.end(call)
+        else:
+            yield from self._writing.settle(self._writing.attempt(call, self._ec2_once()))
+
+    def _to_make(self, call: Call) -> tuple[Call, list[Outcome]]:
+        """Return what is left of a call to be made, and what becomes of the rest of it."""
+        if self._out_of_time():
+            is_end = call.remedy in ENDING_OF_REMEDY and not call.tags
+            refused = self._ending.refused if is_end else Call.refused
+            return call.of(()), list(refused(call, OUT_OF_TIME))
+        return self._queue.without_what_is_given_up(call)
+
+
+def _is_alone(call: Call) -> bool:
+    """Tell whether a call is made with nothing else under way: it ends, or leads to that."""
+    match call.remedy:
+        case Remedy.TAG | Remedy.MARK | Remedy.UNMARK:
+            return False
+        case Remedy.STOP | Remedy.TERMINATE:
+            return True
+        case Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
+            raise AssertionError(f"nothing is called for a remedy of {call.remedy}")
+        case _ as unreachable:
+            assert_never(unreachable)

@@ -135,6 +135,10 @@ class Queue:
         """Remember that AWS grants what a call is about: it is not refused to all alike."""
         self._worked |= call.whats
 
+    def is_granted(self, call: Call) -> bool:
+        """Tell whether AWS has granted all that a call is about to somebody."""
+        return call.whats <= self._worked
+
     def without_what_is_given_up(self, call: Call) -> tuple[Call, list[Outcome]]:
         """Return what is left of a call without what is known to be refused, and that, refused."""
         refusals = {
@@ -173,7 +177,7 @@ class Queue:
             for position, finding in enumerate(some):
                 findings = {i: [found[position]] for i, found in call.findings.items()}
                 parts.append(replace(call, findings=findings, tags=tags_of([finding])))
-        elif call.whats <= self._worked or is_about_one(error):
+        elif self.is_granted(call) or is_about_one(error):
             middle = len(ids) // 2
             self.later.extend([call.of(ids[:middle]), call.of(ids[middle:])])
         else:

@@ -81,16 +81,6 @@ def _identity(finding: Finding) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _QuickLook:
-    """Which of some instances may have changed, as far as EC2 told when it was asked for it."""
-
-    instance_ids: frozenset[str]
-    keys: frozenset[str]
-    changed: frozenset[str]
-    asked_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class _HaveEnded:
     """Which instances of the region have ended, as far as EC2 told when it was asked for it."""
 
@@ -99,7 +89,7 @@ class _HaveEnded:
 
 
 class SecondLook:
-    """Looks at instances again, for one run.
+    """Looks at instances again, for one run; several threads may look at a time.
 
     ``vpc_ids`` says which VPCs are looked after, and may ask AWS anew; ``evaluate`` judges an
     instance as the run does; ``exempt_tag_key`` is the tag whose appearance changes everything.
@@ -118,7 +108,6 @@ class SecondLook:
         self._evaluate = evaluate
         self._exempt_tag_key = exempt_tag_key
         self._paced = paced
-        self._quick: _QuickLook | None = None
         self._have_ended: _HaveEnded | None = None
 
     def is_fresh(self, seen_at: datetime) -> bool:
@@ -140,62 +129,39 @@ class SecondLook:
         verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
         return Seen(found, verdicts, asked_at)
 
-    def unchanged(
-        self, findings: Mapping[str, Sequence[Finding]], also: Callable[[], Iterable[str]]
-    ) -> list[str]:
+    def unchanged(self, findings: Mapping[str, Sequence[Finding]]) -> tuple[list[str], datetime]:
         """Return the ids of those instances of which everything that was found is still so.
 
-        ``findings`` are given by the id of the instance. ``also`` gives more instances about whom
-        the same will be asked in the next moments, so that one quick look serves all. Raises
-        botocore's errors.
+        ``findings`` are given by the id of the instance. The time is when EC2 was asked for the
+        first of what the answer rests on. Raises botocore's errors.
         """
-        suspects = self._suspects(findings, also)
-        seen = self.whole(sorted(suspects)) if suspects else None
-        return [
-            instance_id
-            for instance_id, some in findings.items()
-            if instance_id not in suspects or (seen is not None and seen.still(instance_id, some))
-        ]
-
-    def _suspects(
-        self, findings: Mapping[str, Sequence[Finding]], also: Callable[[], Iterable[str]]
-    ) -> set[str]:
-        """Return the instances that a quick look cannot clear."""
+        asked_at = self._paced.now()
         rest_on_more = {
             instance_id
             for instance_id, some in findings.items()
             if any(finding.absent_keys is None for finding in some)
         }
-        keys = frozenset(
-            key for some in findings.values() for f in some for key in f.absent_keys or ()
-        )
-        cleared = findings.keys() - rest_on_more
-        if not cleared:
-            return rest_on_more
-        return rest_on_more | (self._changed(cleared, keys, also) & cleared)
-
-    def _changed(
-        self, ids: Collection[str], keys: frozenset[str], also: Callable[[], Iterable[str]]
-    ) -> frozenset[str]:
-        look = self._quick
-        if (
-            look is None
-            or look.keys != keys
-            or not look.instance_ids >= set(ids)
-            or not self.is_fresh(look.asked_at)
-        ):
-            look = self._quick = self._look_quickly(list(dict.fromkeys([*ids, *also()])), keys)
-        return look.changed
-
-    def _look_quickly(self, ids: Sequence[str], keys: frozenset[str]) -> _QuickLook:
-        asked_at = self._paced.now()
-        have_ended = self._ended_lately()
-        have_a_key = touched(self.ec2, ids, {*keys, self._exempt_tag_key}, self._paced)
-        changed = have_ended.instance_ids.union(have_a_key)
-        return _QuickLook(frozenset(ids), keys, changed, min(asked_at, have_ended.asked_at))
+        suspects = rest_on_more
+        if cleared := findings.keys() - rest_on_more:
+            keys = {key for some in findings.values() for f in some for key in f.absent_keys or ()}
+            have_ended = self._ended_lately()
+            asked_at = min(asked_at, have_ended.asked_at)
+            keys |= {self._exempt_tag_key}
+            have_a_key = touched(self.ec2, sorted(cleared), keys, self._paced)
+            suspects = rest_on_more | (cleared & have_ended.instance_ids.union(have_a_key))
+        seen = self.whole(sorted(suspects)) if suspects else None
+        unchanged = [
+            instance_id
+            for instance_id, some in findings.items()
+            if instance_id not in suspects or (seen is not None and seen.still(instance_id, some))
+        ]
+        return unchanged, asked_at
 
     def _ended_lately(self) -> _HaveEnded:
-        """Return what has ended: asked for once, for the looks of some seconds."""
+        """Return what has ended: asked for once, for the looks of some seconds.
+
+        Threads that need it at once may each ask; no lock is held while AWS answers.
+        """
         have_ended = self._have_ended
         if have_ended is None or not self.is_fresh(have_ended.asked_at):
             asked_at = self._paced.now()

@@ -1,7 +1,11 @@
-"""Writing and deleting tags: one attempt each, on a look that is fresh enough."""
+"""Writing and deleting tags: one attempt each, on a look that is fresh enough.
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+An attempt is made by a thread, while others are under way. It decides nothing: what comes of it is
+settled by the run, in its one thread.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tag_policy.aws.clients import AWS_ERRORS
@@ -11,12 +15,27 @@ from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome
 from tag_policy.model.remedy import Remedy
-from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, LONG_AGO, Call, Queue, tags_of
+from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, Call, Queue, tags_of
 from tag_policy.resources.second_look import SecondLook, Seen
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ec2.type_defs import TagTypeDef
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a call: ``unchanged`` are the instances that it was made for.
+
+    ``error`` is what it ended with, and ``seen`` what EC2 shows after that, where it can be asked.
+    ``not_looked`` is why there was not even a look, so that nothing was called.
+    """
+
+    call: Call
+    unchanged: Sequence[str] = ()
+    error: Exception | None = None
+    seen: Seen | None = None
+    not_looked: Exception | None = None
 
 
 class Writing:
@@ -25,60 +44,98 @@ class Writing:
     AWS's errors become outcomes and are not raised.
     """
 
-    def __init__(
-        self,
-        ec2_once: Callable[[], "EC2Client"],
-        second_look: SecondLook,
-        paced: PacedCalls,
-        queue: Queue,
-    ) -> None:
-        self._ec2_once = ec2_once
+    def __init__(self, second_look: SecondLook, paced: PacedCalls, queue: Queue) -> None:
         self._second_look = second_look
         self._paced = paced
         self._queue = queue
 
-    def write(self, call: Call) -> Iterator[Outcome]:
-        """Write or delete the tags of a call; what is to be ended goes on from there."""
-        ec2 = self._ec2_once()  # before the look: making it takes a second
+    def attempt(self, call: Call, ec2_once: "EC2Client") -> Attempt:
+        """Wait for the pace, look, and make a call for those who are as they were found.
+
+        ``ec2_once`` makes one attempt. Touches nothing that the run works with, so that several
+        threads may be in here.
+        """
         self._paced.wait()
         try:
             unchanged = self._unchanged(call)
         except AWS_ERRORS as error:
-            yield from call.refused(refusal_of(error))  # not looked at, so not touched
-            return
-        changed = call.findings.keys() - unchanged
-        yield from call.of(sorted(changed)).refused(CHANGED)
-        call = call.of(unchanged)
-        if not call.findings:
-            return
+            return Attempt(call, not_looked=error)
+        if not unchanged:
+            return Attempt(call)
+        rest = call.of(unchanged)
         try:
-            self._paced.once(lambda: _send(ec2, call))
-        except ThrottledError:
-            # However fresh the look was: whoever waits for the pace has time to write a value.
-            self._queue.later.append(replace(call, tried=True, seen_at=LONG_AGO))
+            self._paced.once(lambda: _send(ec2_once, rest))
+        except ThrottledError as error:
+            return Attempt(call, unchanged, error)
         except AWS_ERRORS as error:
-            yield from self._after_error(replace(call, tried=True), error)
-        else:
-            self._queue.worked(call)
-            yield from self._written(call)
+            try:
+                seen = self._second_look.whole(unchanged)
+            except AWS_ERRORS:
+                return Attempt(call, unchanged, error)
+            return Attempt(call, unchanged, error, seen)
+        return Attempt(call, unchanged)
+
+    def look(self, calls: Sequence[Call]) -> Sequence[Attempt]:
+        """Look once for several calls that write tags of the same keys, and make none of them.
+
+        Those that are found unchanged are as fresh, then, as after a look of their own.
+        """
+        findings: dict[str, Sequence[Finding]] = {}
+        for call in calls:
+            findings |= call.findings
+        try:
+            ids, asked_at = self._second_look.unchanged(findings)
+        except AWS_ERRORS as error:
+            return [Attempt(call, not_looked=error) for call in calls]
+        unchanged = set(ids)
+        return [
+            Attempt(
+                replace(call, seen_at=asked_at, looks=call.looks + 1),
+                [i for i in call.findings if i in unchanged],
+            )
+            for call in calls
+        ]
+
+    def looked(self, attempts: Sequence[Attempt]) -> Iterator[Outcome]:
+        """Queue the calls of which a look has found that they may be made, before all others."""
+        for attempt in reversed(attempts):
+            yield from self._without_the_changed(attempt)
+            if attempt.unchanged:
+                self._queue.later.appendleft(attempt.call.of(attempt.unchanged))
+
+    def settle(self, attempt: Attempt) -> Iterator[Outcome]:
+        """Yield what came of a call, and queue what is to be done about the rest of it."""
+        yield from self._without_the_changed(attempt)
+        if not attempt.unchanged:
+            return
+        call = attempt.call.of(attempt.unchanged)
+        match attempt.error:
+            case None:
+                self._queue.worked(call)
+                yield from self._written(call)
+            case ThrottledError():
+                # However fresh the look was: whoever waits for the pace has time to write a value.
+                self._queue.later.append(replace(call, tried=True, seen_at=LONG_AGO))
+            case error:
+                yield from self._after_error(replace(call, tried=True), error, attempt.seen)
+
+    def _without_the_changed(self, attempt: Attempt) -> Iterator[Outcome]:
+        if attempt.not_looked is not None:
+            # Not looked at, so not touched.
+            yield from attempt.call.refused(refusal_of(attempt.not_looked))
+            return
+        changed = attempt.call.findings.keys() - set(attempt.unchanged)
+        yield from attempt.call.of(sorted(changed)).refused(CHANGED)
 
     def _unchanged(self, call: Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
         if call.remedy is Remedy.TAG and self._second_look.is_fresh(call.seen_at):
             return list(call.findings)
         if call.remedy is Remedy.TAG and not call.tried:
-            return self._second_look.unchanged(call.findings, lambda: self._next_alike(call))
+            unchanged, _ = self._second_look.unchanged(call.findings)
+            return unchanged
         seen = self._second_look.whole(list(call.findings))
         return [i for i, findings in call.findings.items() if seen.still(i, findings)]
-
-    def _next_alike(self, call: Call) -> Iterator[str]:
-        """Yield the instances of the calls that follow and write tags of the same keys."""
-        number = len(call.findings)
-        for following in self._queue.later:
-            number += len(following.findings)
-            if following.whats != call.whats or number > BATCH_SIZE:
-                return
-            yield from following.findings
 
     def _written(self, call: Call) -> Iterator[Outcome]:
         if call.remedy in ENDING_OF_REMEDY:
@@ -86,16 +143,14 @@ class Writing:
         else:
             yield from call.done()
 
-    def _after_error(self, call: Call, error: Exception) -> Iterator[Outcome]:
-        """Look what became of a call that failed, and go on with what is still to be done.
+    def _after_error(self, call: Call, error: Exception, seen: Seen | None) -> Iterator[Outcome]:
+        """Tell what became of a call that failed, and go on with what is still to be done.
 
         An answer that was lost may have been a good one. What was refused may have been refused
         because of one instance that somebody has tagged by now.
         """
         refusal = refusal_of(error)
-        try:
-            seen = self._second_look.whole(list(call.findings))
-        except AWS_ERRORS:
+        if seen is None:
             yield from call.refused(refusal)
             return
         if passes(error):

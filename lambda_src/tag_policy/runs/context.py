@@ -9,7 +9,7 @@ from tag_policy.aws.clients import Clients
 from tag_policy.aws.clock import Clock
 from tag_policy.aws.deadline import Context, Deadline, seconds_left
 from tag_policy.aws.function_arn import FunctionArn
-from tag_policy.aws.pace import PacedCalls
+from tag_policy.aws.pace import PacedCalls, Paces
 from tag_policy.model.assignment import Assignment
 from tag_policy.model.target import Target
 from tag_policy.settings import Settings
@@ -41,6 +41,7 @@ class RunContext:
     request_id: str
     margin: float
     _invocation: Context
+    _ec2_paces: Paces
 
     @classmethod
     def begin(
@@ -70,6 +71,7 @@ class RunContext:
             request_id=invocation.aws_request_id,
             margin=min(margin, seconds_left(invocation) / 3),
             _invocation=invocation,
+            _ec2_paces=Paces.of_ec2(clock),
         )
 
     def until_margin(self) -> Deadline:
@@ -97,3 +99,7 @@ class RunContext:
     def paced(self, out_of_time: Callable[[], bool]) -> PacedCalls:
         """Return what makes calls at the pace that AWS bears, for as long as there is time."""
         return PacedCalls(self.clock, out_of_time)
+
+    def ec2_calls(self, out_of_time: Callable[[], bool]) -> PacedCalls:
+        """Return what makes calls to EC2: all calls of a run keep one pace together."""
+        return PacedCalls(self.clock, out_of_time, self._ec2_paces)

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from tag_policy.aws import threads
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.creators.answers import instances_to_look_up, waits_for_creator, with_creators
@@ -27,7 +28,7 @@ from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
 from tag_policy.reporting.sns_message import as_record
 from tag_policy.resources.instance import persistent_spot_requests
-from tag_policy.resources.remediation import Remediation
+from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.vpc import find_vpcs
 from tag_policy.rules import table
@@ -297,10 +298,6 @@ class Engine:
         outcome.
         """
         out_of_time = self.context.until_margin()
-        remediation = self._remediation(out_of_time)
-        waiting = Oldest[Sequence[Finding]](MOST_HELD)
-        held: list[Finding] = []
-        too_many = False
         taken_back: dict[str, str] = {}
 
         def note(outcomes: Iterable[Outcome]) -> None:
@@ -311,6 +308,29 @@ class Engine:
                     taken_back[finding.instance.instance_id] = finding.value or ""
                 if noted is not None:
                     noted(outcome)
+
+        with threads.Workers(SIDE_BY_SIDE) as workers:
+            remediation = self._remediation(workers, out_of_time)
+            try:
+                self._act(found, known, remediation, note)
+            finally:
+                # Also where the run breaks off: people are told of what was under way.
+                note(remediation.settled())
+        self._announcements.taken_back(taken_back)
+        if out_of_time.passed:
+            self.problem(TIME_WAS_UP)
+
+    def _act(
+        self,
+        found: Iterable[Sequence[Finding]],
+        known: Mapping[str, Answer],
+        remediation: Remediation,
+        note: Callable[[Iterable[Outcome]], None],
+    ) -> None:
+        """Take what is found, as ``remedy`` says, until nothing is left to do about it."""
+        waiting = Oldest[Sequence[Finding]](MOST_HELD)
+        held: list[Finding] = []
+        too_many = False
 
         def take(findings: Iterable[Finding]) -> None:
             to_do, audited = self._without_what_is_audited(findings)
@@ -345,7 +365,7 @@ class Engine:
         ready, audited = self._without_what_is_audited(held)
         note(audited)
         held.clear()
-        ready, not_known = self._with_those_that_are_replaced(ready, out_of_time)
+        ready, not_known = self._with_those_that_are_replaced(ready)
         ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
         looked_at = total(self.tallies.values()).instances
         left = (*not_known, *not_announced)
@@ -356,9 +376,6 @@ class Engine:
         for _, theirs in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
             note(remediation.take(theirs))
         note(remediation.finish())
-        self._announcements.taken_back(taken_back)
-        if out_of_time.passed:
-            self.problem(TIME_WAS_UP)
 
     def _only_audits(self, vpc_id: str) -> bool:
         """Tell whether a run that enforces only says of a VPC what it would do."""
@@ -384,7 +401,7 @@ class Engine:
         return to_do, audited
 
     def _with_those_that_are_replaced(
-        self, findings: Sequence[Finding], out_of_time: Callable[[], bool]
+        self, findings: Sequence[Finding]
     ) -> tuple[list[Finding], list[Outcome]]:
         """Protect what a persistent Spot request would launch anew, in every run, for ever.
 
@@ -400,7 +417,7 @@ class Engine:
             return list(findings), []
         persistent: set[str] | None = None
         try:
-            paced = self.context.paced(out_of_time)
+            paced = self.context.ec2_calls(self.context.until_margin())
             persistent = persistent_spot_requests(self.context.clients.ec2, concerned, paced)
         except AWS_ERRORS as error:
             self.problem(f"Spot requests could not be asked for: {error}")
@@ -418,9 +435,9 @@ class Engine:
                 ready.append(protected_by_spot(finding) if request in persistent else finding)
         return ready, not_known
 
-    def _remediation(self, out_of_time: Callable[[], bool]) -> Remediation:
+    def _remediation(self, workers: threads.Workers, out_of_time: Callable[[], bool]) -> Remediation:
         context = self.context
-        paced = context.paced(out_of_time)
+        paced = context.ec2_calls(out_of_time)
         second_look = SecondLook(
             context.clients.ec2,
             lambda: self._vpcs_by_now(paced),
@@ -429,6 +446,7 @@ class Engine:
             paced,
         )
         remediation = Remediation(
+            workers,
             context.assignment.mode,
             lambda: context.clients.ec2_once,
             second_look,

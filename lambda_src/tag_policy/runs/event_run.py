@@ -116,7 +116,7 @@ def _live(
         engine.context.clients.ec2,
         instance_ids,
         engine.context.assignment.vpc_ids,
-        engine.context.paced(out_of_time),
+        engine.context.ec2_calls(out_of_time),
     ):
         shown.add(instance_id)
         if instance is not None:

@@ -66,7 +66,7 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Fin
             "hides them: the SDK of this runtime cannot ask for them"
         )
     parts = _drawn(ID_DIGITS, context.request_id)
-    instances = instances_of_vpcs(ec2, vpc_ids, context.paced(listing), is_late, listing, parts)
+    instances = instances_of_vpcs(ec2, vpc_ids, context.ec2_calls(listing), is_late, listing, parts)
     yield from engine.judge(instances, listing, judged)
     if listing.passed:
         engine.has_seen_a_part()
@@ -92,7 +92,7 @@ def _find_missing(engine: Engine) -> None:
     """Remember which of the VPCs that are configured do not exist."""
     context = engine.context
     try:
-        paced = context.paced(context.until_margin())
+        paced = context.ec2_calls(context.until_margin())
         ec2, vpc_ids = context.clients.ec2, context.assignment.vpc_ids
         for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
             engine.problem(f"{vpc_id} does not exist in this account and region")

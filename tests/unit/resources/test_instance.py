@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from tag_policy.aws import threads
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.resources import instance
 from tag_policy.resources.instance import (
     FILTER_VALUES,
     ID_DIGITS,
@@ -26,6 +29,7 @@ from tag_policy.resources.instance import (
 from tests.support.builders import NOW
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import VPC, Asked, Fleet, described, number, refusal
+from tests.support.workers import InTurn
 
 A, B, C = number(1), number(2), number(3)
 OTHER_VPC = "vpc-0def"
@@ -89,7 +93,18 @@ def test_an_operation_without_parameters_can_ask_for_nothing() -> None:
     assert not asks_for_managed(client)
 
 
-def test_the_live_instances_of_the_vpcs_are_listed_page_by_page() -> None:
+@pytest.fixture(autouse=True)
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call after the other, so that it is known which comes first."""
+    monkeypatch.setattr(threads, "Workers", InTurn)
+
+
+def ends(fleet: Fleet) -> list[list[str] | None]:
+    """Return of each call in which digits the ids were to end."""
+    return [filters(one.request).get("instance-id") for one in fleet.asked]
+
+
+def test_what_fits_into_a_page_is_one_call() -> None:
     fleet = Fleet(
         described(A),
         described(B, state="terminated"),
@@ -98,16 +113,80 @@ def test_the_live_instances_of_the_vpcs_are_listed_page_by_page() -> None:
         described(number(5), state="pending"),
         described(number(6), state="stopping"),
         described(number(7), VpcId="vpc-elsewhere"),
-        page_size=2,
     )
 
     assert listed(fleet, [VPC, OTHER_VPC]) == [A, C, number(4), number(5), number(6)]
 
-    assert [filters(one.request) for one in fleet.asked] == [
-        {"vpc-id": [VPC, OTHER_VPC], "instance-state-name": LIVE}
-    ] * 3
-    assert [one.request.get("NextToken") for one in fleet.asked] == [None, "2", "4"]
-    assert {one.request["MaxResults"] for one in fleet.asked} == {1000}
+    (asked,) = fleet.asked
+    assert filters(asked.request) == {
+        "vpc-id": [VPC, OTHER_VPC],
+        "instance-state-name": LIVE,
+    }
+    assert asked.request["MaxResults"] == 1000
+
+
+def test_what_is_more_than_a_page_is_listed_in_parts_by_two_digits_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(instance, "PAGE_SIZE", 2)
+    fleet = Fleet(*(described(f"i-{at:016x}{digit}") for at, digit in enumerate("aabbbcd0")))
+
+    found = listed(fleet, digits="cab0d1")
+
+    assert sorted(found) == sorted(fleet.descriptions)
+    parts = [["i-*c", "i-*a"], ["i-*b", "i-*0"], ["i-*d", "i-*1"]]
+    assert ends(fleet)[:2] == [None, None], "the first page, and one ahead"
+    assert sorted(filter(None, ends(fleet))) == sorted([*parts, *parts[:2]])
+
+
+def test_all_parts_are_asked_for_before_any_of_them_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(instance, "PAGE_SIZE", 2)
+    fleet = Fleet(*(described(f"i-{at:016x}{digit}") for at, digit in enumerate(ID_DIGITS)))
+    found = instances_of_vpcs(fleet.client(), [VPC], paced(), never, never)
+
+    ids = [next(found).ref.instance_id for _ in range(3)]
+
+    assert ids[:2] == list(fleet.descriptions)[:2]
+    assert len(list(filter(None, ends(fleet)))) >= 8
+
+
+def test_where_pages_are_made_first_and_filtered_then_the_listing_goes_on_as_it_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then each part would take as many calls as the whole."""
+    monkeypatch.setattr(instance, "PAGE_SIZE", 20)
+    fleet = Fleet(*(described(number(at)) for at in range(200)), page_size=20)
+    fleet.pages_first = True
+
+    assert sorted(listed(fleet)) == sorted(fleet.descriptions)
+
+    assert ends(fleet).count(None) == 10
+    assert len(list(filter(None, ends(fleet)))) <= 9
+
+
+def test_a_part_that_fails_fails_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "PAGE_SIZE", 2)
+    fleet = Fleet(*(described(number(at)) for at in range(20)))
+
+    def fail(asked: Asked) -> None:
+        if filters(asked.request).get("instance-id") == ["i-*e", "i-*f"]:
+            raise refusal("InternalError")
+
+    fleet.before = fail
+
+    with pytest.raises(ClientError, match="InternalError"):
+        listed(fleet)
+
+
+def test_no_further_part_is_listed_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "PAGE_SIZE", 1)
+    fleet = Fleet(*(described(number(at)) for at in range(200)))
+
+    listed(fleet, is_over=lambda: True)
+
+    assert len(fleet.asked) <= 2 + 8 + 1
 
 
 def test_vpcs_are_listed_two_hundred_at_a_time() -> None:
@@ -146,7 +225,9 @@ class Answers:
 def test_an_instance_that_is_listed_twice_counts_once_as_it_was_seen_first() -> None:
     answers = Answers(
         [described(A, {"Name": "first"}), described(B)],
+        [],
         [described(A, {"Name": "second"}), described(C)],
+        *[[]] * 7,
         tokens=["more"],
     )
 
@@ -160,7 +241,7 @@ def test_a_page_with_the_token_of_the_same_page_cannot_be_read() -> None:
     answers = Answers([described(A)], [described(B)], tokens=["more", "more"])
 
     with pytest.raises(ResponseParserError) as error:
-        list(instances_of_vpcs(cast("Any", answers), [VPC], paced(), never, never))
+        ended(cast("Any", answers), paced())
 
     assert str(error.value) == "EC2 answers a page with the token of the same page"
 
@@ -168,9 +249,7 @@ def test_a_page_with_the_token_of_the_same_page_cannot_be_read() -> None:
 def test_an_empty_page_with_a_token_is_not_the_last() -> None:
     answers = Answers([], [described(A)], tokens=["more", ""])
 
-    found = instances_of_vpcs(cast("Any", answers), [VPC], paced(), never, never)
-
-    assert [one.ref.instance_id for one in found] == [A]
+    assert ended(cast("Any", answers), paced()) == {A}
     assert [one.get("NextToken") for one in answers.asked] == [None, "more"]
 
 
@@ -184,7 +263,7 @@ def test_a_run_that_is_late_goes_on_by_the_last_digit_of_the_ids_in_the_order_it
     fleet = many("a", "b", "b", "c", "a")
     late = iter([False, True])
 
-    found = listed(fleet, is_late=lambda: next(late), parts="cab")
+    found = listed(fleet, is_late=lambda: next(late), digits="cab")
 
     assert [one[-1] for one in found] == ["a", "b", "c", "a", "b"]
     by_digit = [filters(one.request)["instance-id"] for one in fleet.asked[-5:]]
@@ -205,11 +284,11 @@ def test_a_run_that_is_late_lists_all_digits_where_nothing_else_is_said() -> Non
 
 def test_a_run_that_is_late_goes_on_until_its_time_is_over() -> None:
     fleet = many("a", "b", "c", "d")
-    over = iter([False, True])
+    over = iter([False, False, True])
 
-    found = listed(fleet, is_late=lambda: True, is_over=lambda: next(over), parts="dcb")
+    found = listed(fleet, is_late=lambda: True, is_over=lambda: next(over), digits="dcb")
 
-    assert [one[-1] for one in found] == ["a", "d", "c"]
+    assert [one[-1] for one in found] == ["a", "c", "d"], "c is of the part that was tried"
 
 
 def test_a_run_that_is_late_on_the_last_page_has_seen_everything() -> None:
@@ -217,7 +296,7 @@ def test_a_run_that_is_late_on_the_last_page_has_seen_everything() -> None:
     late = iter([False, True])
 
     assert len(listed(fleet, is_late=lambda: next(late))) == 2
-    assert len(fleet.asked) == 2
+    assert ["i-*0"] not in ends(fleet)
 
 
 def test_the_last_page_is_that_of_the_last_listing() -> None:
@@ -225,7 +304,7 @@ def test_the_last_page_is_that_of_the_last_listing() -> None:
     vpc_ids = [f"vpc-{at}" for at in range(FILTER_VALUES + 1)]
     fleet = Fleet(described(A, VpcId=vpc_ids[0]), described(B, VpcId=vpc_ids[-1]))
 
-    assert listed(fleet, vpc_ids, is_late=lambda: True, parts="12") == [A, B]
+    assert listed(fleet, vpc_ids, is_late=lambda: True, digits="12") == [A, B]
 
     by_digit = [filters(one.request).get("instance-id") for one in fleet.asked]
     assert by_digit[-4:] == [["i-*1"], ["i-*1"], ["i-*2"], ["i-*2"]]

@@ -11,10 +11,12 @@ from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.resources.remediation import SIDE_BY_SIDE
 from tag_policy.resources.remedy_queue import BATCH_SIZE
 from tests.support.acting import A_MINUTE_AGO, World, failing, told, world
 from tests.support.builders import CREATED_BY, NOW, PROJECT_CODE, mark, ref, settings
 from tests.support.fake_ec2 import Asked, Description, described, number, refusal
+from tests.support.workers import Late
 
 DUE = "tag-policy:due"
 A, B, C = number(1), number(2), number(3)
@@ -76,10 +78,11 @@ def test_a_call_is_made_as_soon_as_it_is_full() -> None:
     made = world(*(untidy(one) for one in ids))
 
     assert take(made, *ids[:-2]) == []
-    assert len(take(made, ids[-2])) == BATCH_SIZE
-    assert take(made, ids[-1]) == []
+    assert changes(made) == []
+    assert take(made, *ids[-2:]) == [], "nobody waits for the answer"
+    assert changes(made) == ["create_tags"]
 
-    assert told(made.remediation.finish()) == [(ids[-1], Result.TAGGED, "")]
+    assert told(made.remediation.finish()) == [(one, Result.TAGGED, "") for one in ids]
 
 
 def test_what_is_to_be_ended_waits_for_the_end_even_where_its_call_is_full() -> None:
@@ -305,3 +308,184 @@ def test_marks_are_completed_by_the_same_client() -> None:
 
     assert [after.result for _, after in pairs] == [Result.MARKED]
     assert [one.client for one in made.fleet.asked] == ["look", "once"]
+
+
+# Side by side
+
+
+def with_values(made: World, *instance_ids: str, key: str = "ProjectCode") -> None:
+    """Take what is found about some instances, each of which gets a value of its own."""
+    for one in instance_ids:
+        (finding,) = made.findings(one)
+        absent = frozenset({key})
+        finding = replace(finding, tag_key=key, value=f"of {one}", absent_keys=absent)
+        assert list(made.remediation.take([finding])) == []
+
+
+def looks(made: World) -> list[list[str]]:
+    """Return whom the quick looks were at."""
+    filters = [one["Filters"] for one in made.fleet.requests("describe_instances")]
+    return [some[0]["Values"] for some in filters if len(some) == 2]
+
+
+def test_one_look_serves_the_calls_that_write_the_same_keys() -> None:
+    made = world(*(untidy(one) for one in (A, B, C)))
+    with_values(made, A, B, C)
+
+    outcomes = told(made.remediation.finish())
+
+    assert sorted(outcomes) == [(one, Result.TAGGED, "") for one in (A, B, C)]
+    assert looks(made) == [[A, B, C]]
+    assert changes(made) == ["create_tags"] * 3
+
+
+def test_who_has_changed_by_the_look_that_serves_several_is_left_and_the_others_are_not() -> None:
+    made = world(*(untidy(one) for one in (A, B, C)))
+    with_values(made, A, B, C)
+    made.fleet.set(B, {"ProjectCode": "P"})
+
+    outcomes = told(made.remediation.finish())
+
+    assert sorted(outcomes) == [
+        (A, Result.TAGGED, ""),
+        (B, Result.DEFERRED, ""),
+        (C, Result.TAGGED, ""),
+    ]
+    assert made.fleet.tags(B)["ProjectCode"] == "P"
+
+
+def test_a_look_serves_no_more_instances_than_a_filter_takes_and_no_other_keys() -> None:
+    ids = [number(at) for at in range(BATCH_SIZE + 1)]
+    made = world(*(untidy(one) for one in ids), untidy(number(0xFFF)))
+    with_values(made, *ids)
+    with_values(made, number(0xFFF), key="Team")
+
+    assert len(list(made.remediation.finish())) == len(ids) + 1
+
+    assert [len(some) for some in looks(made)] == [BATCH_SIZE, 1, 1]
+
+
+def test_a_look_that_serves_several_and_is_too_old_by_then_is_taken_anew_by_each() -> None:
+    made = world(*(untidy(one) for one in (A, B)))
+    with_values(made, A, B)
+
+    def answer_slowly(asked: Asked) -> None:
+        made.clock.slept += 11 * SECOND
+        if asked.operation == "create_tags":
+            made.fleet.set(B, {"ProjectCode": "by its owner"})
+
+    made.fleet.after = answer_slowly
+
+    assert sorted(told(made.remediation.finish())) == [
+        (A, Result.TAGGED, ""),
+        (B, Result.DEFERRED, ""),
+    ]
+    assert looks(made) == [[A, B], [A], [B]]
+
+
+def test_a_look_that_serves_several_and_fails_leaves_them_all() -> None:
+    made = world(*(untidy(one) for one in (A, B)))
+    with_values(made, A, B)
+    made.fleet.before = failing("describe_instances", refusal("UnauthorizedOperation"))
+
+    assert sorted(told(made.remediation.finish())) == [
+        (one, Result.FAILED, "UnauthorizedOperation") for one in (A, B)
+    ]
+    assert changes(made) == []
+
+
+def test_until_a_tag_is_granted_one_call_about_it_is_made_at_a_time() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(30)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+    made.fleet.before = failing("create_tags", refusal("UnauthorizedOperation"))
+    with_values(made, *ids)
+
+    outcomes = list(made.remediation.finish())
+
+    assert {one.result for one in outcomes} == {Result.FAILED}
+    assert len(outcomes) == 30
+    assert workers.most == 1
+    assert len(changes(made)) == 3
+
+
+def test_what_is_granted_is_written_side_by_side_eight_at_a_time() -> None:
+    workers = Late(newest_first=True)
+    ids = [number(at) for at in range(30)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+    with_values(made, *ids)
+
+    outcomes = list(made.remediation.finish())
+
+    assert {one.result for one in outcomes} == {Result.TAGGED}
+    assert {made.fleet.tags(one)["ProjectCode"] for one in ids} == {f"of {one}" for one in ids}
+    assert workers.most == SIDE_BY_SIDE == 8
+
+
+def test_full_calls_are_made_while_more_is_found_and_all_are_told() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(10 * BATCH_SIZE)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+
+    outcomes = take(made, *ids)
+    assert 0 < len(outcomes) < len(ids)
+    outcomes += made.remediation.finish()
+
+    assert sorted(told(outcomes)) == [(one, Result.TAGGED, "") for one in ids]
+    assert workers.most == SIDE_BY_SIDE
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_what_ends_an_instance_is_called_with_nothing_else_under_way(newest_first: bool) -> None:
+    workers = Late(newest_first=newest_first)
+    tidy = [number(at) for at in range(20)]
+    due = [number(at) for at in range(100, 103)]
+    made = world(
+        *(untidy(one) for one in tidy),
+        *(described(one, {DUE: str(mark(NOW, None))}) for one in due),
+        workers=workers,
+    )
+    take(made, *due)
+    with_values(made, *tidy)
+    under_way: list[str] = []
+
+    def ended(asked: Asked) -> None:
+        if asked.operation == "terminate_instances":
+            under_way.extend(changes(made))
+            assert not workers.waiting
+
+    made.fleet.before = ended
+    outcomes = list(made.remediation.finish())
+
+    assert len(outcomes) == len(tidy) + len(due)
+    assert under_way == ["create_tags"] * len(tidy) + ["terminate_instances"]
+
+
+def test_a_gentler_remedy_is_done_before_the_next_one_begins() -> None:
+    workers = Late(newest_first=True)
+    grace = settings(grace_period="24h")
+    tidy, untagged = [number(at) for at in range(12)], [number(at) for at in range(100, 112)]
+    made = world(
+        *(untidy(one) for one in tidy),
+        *(described(one) for one in untagged),
+        workers=workers,
+        settings=grace,
+    )
+    take(made, *untagged)
+    with_values(made, *tidy)
+
+    list(made.remediation.finish())
+
+    keys = [one["Tags"][0]["Key"] for one in made.fleet.requests("create_tags")]
+    assert keys == ["ProjectCode"] * 12 + [DUE] * keys.count(DUE)
+    assert keys.count(DUE) > 0
+
+
+def test_what_was_under_way_is_told_where_the_run_breaks_off() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(BATCH_SIZE)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+    assert take(made, *ids) == []
+
+    assert len(list(made.remediation.settled())) == BATCH_SIZE
+    assert list(made.remediation.settled()) == []

@@ -39,9 +39,9 @@ def untidy(instance_id: str, **tags: str) -> Description:
     return described(instance_id, {"Name": "web"} | tags)
 
 
-def unchanged(made: World, *instance_ids: str, also: Sequence[str] = ()) -> list[str]:
-    findings = {one: [missing(one)] for one in instance_ids}
-    return made.second_look.unchanged(findings, lambda: also)
+def unchanged(made: World, *instance_ids: str) -> list[str]:
+    ids, _ = made.second_look.unchanged({one: [missing(one)] for one in instance_ids})
+    return ids
 
 
 def missing(instance_id: str, key: str = "ProjectCode") -> Finding:
@@ -204,7 +204,7 @@ def test_a_finding_that_rests_on_more_than_absent_tags_is_looked_at_as_a_whole_a
     made = world(untidy(A, ProjectCode=""), untidy(B, ProjectCode="P"))
     rests_on_more = {one: [missing(one), replace(missing(one), absent_keys=None)] for one in (A, B)}
 
-    assert made.second_look.unchanged(rests_on_more, lambda: ()) == [A]
+    assert made.second_look.unchanged(rests_on_more) == ([A], NOW)
     assert made.fleet.operations() == ["describe_instances"]
     assert asked_for(made) == {"instance-id": [A, B]}
 
@@ -213,58 +213,9 @@ def test_only_what_rests_on_absent_tags_is_cleared_by_a_quick_look() -> None:
     made = world(untidy(A, ProjectCode=""), untidy(B))
     findings = {A: [replace(missing(A), absent_keys=None)], B: [missing(B)]}
 
-    assert made.second_look.unchanged(findings, lambda: ()) == [A, B]
+    assert made.second_look.unchanged(findings) == ([A, B], NOW)
     assert asked_for(made, 1)["instance-id"] == [B]
     assert asked_for(made, 2) == {"instance-id": [A]}
-
-
-def test_a_quick_look_is_at_those_who_come_next_too_and_serves_them() -> None:
-    made = world(untidy(A), untidy(B))
-
-    assert unchanged(made, A, also=[A, B]) == [A]
-    assert asked_for(made, 1)["instance-id"] == [A, B]
-    made.fleet.set(B, {"ProjectCode": "P"})
-    assert unchanged(made, B) == [B], "as it was some seconds ago"
-    assert made.fleet.operations() == QUICK
-
-
-def test_what_a_quick_look_has_shown_as_changed_of_those_who_come_next_is_remembered() -> None:
-    made = world(untidy(A), untidy(B, ProjectCode="P"))
-
-    assert unchanged(made, A, also=[B]) == [A]
-    assert unchanged(made, B) == []
-    assert made.fleet.operations() == [*QUICK, "describe_instances"]
-
-
-def test_another_instance_is_looked_at_anew() -> None:
-    made = world(untidy(A), untidy(B))
-    unchanged(made, A)
-
-    assert unchanged(made, A, B) == [A, B]
-    assert asked_for(made)["instance-id"] == [A, B]
-
-
-def test_for_other_tags_an_instance_is_looked_at_anew() -> None:
-    made = world(untidy(A, Owner="jane"))
-    unchanged(made, A)
-
-    assert made.second_look.unchanged({A: [missing(A, "Owner")]}, lambda: ()) == []
-
-
-def test_after_ten_seconds_a_quick_look_is_taken_anew_and_what_has_ended_is_asked_for_again() -> (
-    None
-):
-    made = world(untidy(A))
-    unchanged(made, A)
-
-    made.clock.slept += timedelta(seconds=9.9)
-    unchanged(made, A)
-    assert made.fleet.operations() == QUICK
-    made.clock.slept += timedelta(seconds=0.1)
-    made.fleet.descriptions[A]["State"] = {"Name": "terminated"}
-
-    assert unchanged(made, A) == []
-    assert made.fleet.operations() == [*QUICK, *QUICK, "describe_instances"]
 
 
 def test_what_has_ended_is_asked_for_once_for_the_quick_looks_of_some_seconds() -> None:
@@ -276,17 +227,25 @@ def test_what_has_ended_is_asked_for_once_for_the_quick_looks_of_some_seconds() 
     assert made.fleet.operations() == ["describe_instances"] * 3
 
 
+def test_what_has_ended_is_asked_for_again_after_ten_seconds() -> None:
+    made = world(untidy(A))
+    unchanged(made, A)
+
+    made.clock.slept += timedelta(seconds=9.9)
+    unchanged(made, A)
+    assert made.fleet.operations() == [*QUICK, "describe_instances"]
+    made.clock.slept += timedelta(seconds=0.1)
+    made.fleet.descriptions[A]["State"] = {"Name": "terminated"}
+
+    assert unchanged(made, A) == []
+
+
 def test_a_quick_look_is_as_old_as_the_older_of_what_it_rests_on() -> None:
     made = world(untidy(A), untidy(B))
-    unchanged(made, A)
+    assert made.second_look.unchanged({A: [missing(A)]}) == ([A], NOW)
     made.clock.slept += timedelta(seconds=6)
-    unchanged(made, B)
-    made.clock.slept += timedelta(seconds=5)
-    before = len(made.fleet.asked)
 
-    unchanged(made, B)
-
-    assert len(made.fleet.asked) == before + len(QUICK)
+    assert made.second_look.unchanged({B: [missing(B)]}) == ([B], NOW)
 
 
 def test_a_quick_look_that_takes_long_is_as_old_as_the_moment_at_which_it_was_asked_for() -> None:
@@ -296,9 +255,8 @@ def test_a_quick_look_that_takes_long_is_as_old_as_the_moment_at_which_it_was_as
         made.clock.slept += timedelta(seconds=6)
 
     made.fleet.after = answer_slowly
-    unchanged(made, A)
+
+    assert made.second_look.unchanged({A: [missing(A)]}) == ([A], NOW)
     made.fleet.after = lambda _: None
-
     unchanged(made, A)
-
     assert made.fleet.operations() == [*QUICK, *QUICK], "12 seconds later"

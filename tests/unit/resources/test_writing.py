@@ -50,7 +50,7 @@ def with_creator(call: Call, detail: bool = False) -> Call:
 def test_a_tag_is_written_after_a_quick_look() -> None:
     made = world(untidy(A), untidy(B))
 
-    outcomes = list(made.writing.write(made.call(A, B)))
+    outcomes = list(made.write(made.call(A, B)))
 
     assert told(outcomes) == [(A, Result.TAGGED, ""), (B, Result.TAGGED, "")]
     assert made.fleet.operations() == [*QUICK_LOOK, "create_tags"]
@@ -70,14 +70,14 @@ def test_a_tag_is_written_without_another_look_where_the_first_is_less_than_ten_
 
     call = made.call(A, seen_at=NOW - timedelta(seconds=ago))
 
-    assert told(made.writing.write(call)) == [(A, Result.TAGGED, "")]
+    assert told(made.write(call)) == [(A, Result.TAGGED, "")]
     assert made.fleet.operations() == [*looks, "create_tags"]
 
 
 def test_what_was_tried_before_is_looked_at_as_a_whole() -> None:
     made = world(untidy(A))
 
-    list(made.writing.write(replace(made.call(A), tried=True)))
+    list(made.write(replace(made.call(A), tried=True)))
 
     assert made.fleet.operations() == ["describe_instances", "create_tags"]
 
@@ -86,7 +86,7 @@ def test_however_fresh_the_look_was_a_mark_is_deleted_after_another_one() -> Non
     value = str(mark(NOW, None))
     made = world(described(A, {DUE: value, "ProjectCode": "P"}))
 
-    assert told(made.writing.write(made.call(A, seen_at=NOW))) == [(A, Result.UNMARKED, "")]
+    assert told(made.write(made.call(A, seen_at=NOW))) == [(A, Result.UNMARKED, "")]
 
     assert made.fleet.operations() == ["describe_instances", "delete_tags"]
     assert made.fleet.requests("delete_tags") == [
@@ -98,7 +98,7 @@ def test_however_fresh_the_look_was_a_mark_is_deleted_after_another_one() -> Non
 def test_a_mark_of_which_people_are_to_be_told_is_written_as_one_that_is_being_announced() -> None:
     made = world(described(A), settings=settings(grace_period="24h"))
 
-    assert told(made.writing.write(made.call(A, seen_at=NOW))) == [(A, Result.MARKED, "")]
+    assert told(made.write(made.call(A, seen_at=NOW))) == [(A, Result.MARKED, "")]
 
     assert made.fleet.operations() == ["describe_instances", "create_tags"]
     assert made.fleet.tags(A) == {DUE: mark(NOW + DAY, None).announcing}
@@ -108,7 +108,7 @@ def test_a_mark_of_which_people_are_to_be_told_is_written_as_one_that_is_being_a
 def test_a_mark_that_gave_way_to_another_is_nothing_that_the_end_goes_by() -> None:
     made = world(described(A, {DUE: str(mark(NOW, None, UntaggedAction.STOP))}))
 
-    list(made.writing.write(made.call(A)))
+    list(made.write(made.call(A)))
 
     assert made.fleet.tags(A) == {DUE: str(mark(NOW, None))}
     (following,) = made.queue.later
@@ -120,7 +120,7 @@ def test_what_is_to_be_ended_gets_its_mark_and_goes_back_to_the_queue_to_be_ende
     made = world(described(A))
     call = made.call(A)
 
-    assert list(made.writing.write(replace(call, tried=True))) == []
+    assert list(made.write(replace(call, tried=True))) == []
 
     assert made.fleet.tags(A) == {DUE: str(mark(NOW, None))}
     (following,) = made.queue.later
@@ -132,12 +132,12 @@ def test_what_is_to_be_ended_gets_its_mark_and_goes_back_to_the_queue_to_be_ende
 def test_the_wait_for_the_pace_comes_before_the_look() -> None:
     made = world(untidy(A))
     made.fleet.before = failing("create_tags", refusal("RequestLimitExceeded"), None)
-    list(made.writing.write(made.call(A)))
+    list(made.write(made.call(A)))
     slept = made.clock.slept
     seen: list[timedelta] = []
     made.fleet.before = lambda _: seen.append(made.clock.slept)
 
-    list(made.writing.write(made.queue.later.popleft()))
+    list(made.write(made.queue.later.popleft()))
 
     looked, wrote = seen
     assert looked > slept
@@ -148,7 +148,7 @@ def test_a_look_that_fails_writes_nothing() -> None:
     made = world(untidy(A))
     made.fleet.before = failing("describe_instances", DENIED)
 
-    (outcome,) = made.writing.write(made.call(A))
+    (outcome,) = made.write(made.call(A))
 
     assert told([outcome]) == [(A, Result.FAILED, "UnauthorizedOperation")]
     assert outcome.detail == "you may not"
@@ -161,7 +161,7 @@ def test_what_has_the_tag_by_now_is_left_and_the_others_are_written() -> None:
     made.fleet.set(A, {"ProjectCode": "somebody's"})
     made.fleet.set(B, {"ProjectCode": "somebody's"})
 
-    outcomes = list(made.writing.write(call))
+    outcomes = list(made.write(call))
 
     assert told(outcomes) == [
         (A, Result.DEFERRED, ""),
@@ -177,7 +177,7 @@ def test_where_all_have_changed_nothing_is_written() -> None:
     call = made.call(A)
     made.fleet.set(A, {"ProjectCode": "somebody's"})
 
-    assert told(made.writing.write(call)) == [(A, Result.DEFERRED, "")]
+    assert told(made.write(call)) == [(A, Result.DEFERRED, "")]
     assert "create_tags" not in made.fleet.operations()
 
 
@@ -188,41 +188,12 @@ def test_a_call_that_is_throttled_is_made_later_and_after_another_look_however_f
     made.fleet.before = failing("create_tags", refusal("RequestLimitExceeded"), None)
     call = made.call(A, seen_at=NOW)
 
-    assert list(made.writing.write(call)) == []
+    assert list(made.write(call)) == []
     assert list(made.queue.later) == [replace(call, tried=True, seen_at=LONG_AGO)]
 
     made.fleet.set(A, {"ProjectCode": "somebody's"})
-    assert told(made.writing.write(made.queue.later.popleft())) == [(A, Result.DEFERRED, "")]
+    assert told(made.write(made.queue.later.popleft())) == [(A, Result.DEFERRED, "")]
     assert written(made, A) == ["somebody's"]
-
-
-def test_one_quick_look_serves_the_calls_that_follow_and_write_the_same_keys() -> None:
-    made = world(*(untidy(one) for one in (A, B, C, D)))
-    other = replace(made.call(D), findings={D: [replace(made.findings(D)[0], tag_key="Other")]})
-    made.queue.later.extend([made.call(B), other, made.call(C)])
-
-    list(made.writing.write(made.call(A)))
-    first = len(made.fleet.asked)
-    list(made.writing.write(made.call(B)))
-    second = len(made.fleet.asked)
-    list(made.writing.write(made.call(C)))
-
-    assert first == len([*QUICK_LOOK, "create_tags"])
-    assert second == first + 1, "it was looked at with the first"
-    assert len(made.fleet.asked) == second + 2, "behind another, it was not; what ended is known"
-    looked_at = made.fleet.requests("describe_instances")[1]["Filters"][0]["Values"]
-    assert sorted(looked_at) == [A, B]
-
-
-def test_a_quick_look_is_at_no_more_instances_than_a_call_may_have() -> None:
-    ids = [number(at) for at in range(BATCH_SIZE + 1)]
-    made = world(*(untidy(one) for one in ids))
-    made.queue.later.extend([made.call(*ids[1:-1]), made.call(ids[-1])])
-
-    list(made.writing.write(made.call(ids[0])))
-
-    _, quick_look = made.fleet.requests("describe_instances")
-    assert sorted(quick_look["Filters"][0]["Values"]) == ids[:-1]
 
 
 def test_a_call_of_which_the_answer_was_lost_is_told_as_done_where_the_tags_are_there() -> None:
@@ -236,7 +207,7 @@ def test_a_call_of_which_the_answer_was_lost_is_told_as_done_where_the_tags_are_
 
     made.fleet.after = lose_the_answer
 
-    assert told(made.writing.write(call)) == [
+    assert told(made.write(call)) == [
         (A, Result.TAGGED, ""),
         (B, Result.DEFERRED, "ReadTimeoutError"),
     ]
@@ -247,7 +218,7 @@ def test_a_call_of_which_the_answer_was_lost_is_told_as_not_done_where_no_tag_is
     made = world(untidy(A), untidy(B))
     made.fleet.before = failing("create_tags", NO_ANSWER)
 
-    assert told(made.writing.write(made.call(B, A))) == [
+    assert told(made.write(made.call(B, A))) == [
         (A, Result.DEFERRED, "ReadTimeoutError"),
         (B, Result.DEFERRED, "ReadTimeoutError"),
     ]
@@ -264,7 +235,7 @@ def test_what_got_its_mark_by_a_call_of_which_the_answer_was_lost_goes_on_to_be_
 
     made.fleet.after = lose_the_answer
 
-    assert told(made.writing.write(made.call(A, B))) == [
+    assert told(made.write(made.call(A, B))) == [
         (B, Result.DEFERRED, "ReadTimeoutError"),
     ]
     assert [(list(one.findings), one.tags) for one in made.queue.later] == [([A], ())]
@@ -274,7 +245,7 @@ def test_what_got_no_mark_by_a_call_that_was_not_answered_is_not_ended() -> None
     made = world(described(A))
     made.fleet.before = failing("create_tags", NO_ANSWER)
 
-    assert told(made.writing.write(made.call(A))) == [(A, Result.DEFERRED, "ReadTimeoutError")]
+    assert told(made.write(made.call(A))) == [(A, Result.DEFERRED, "ReadTimeoutError")]
     assert not made.queue.later
 
 
@@ -290,7 +261,7 @@ def test_a_mark_is_told_as_deleted_where_it_is_gone_and_its_instance_is_there() 
 
     made.fleet.after = lose_the_answer
 
-    assert told(made.writing.write(made.call(A, B, C))) == [
+    assert told(made.write(made.call(A, B, C))) == [
         (A, Result.UNMARKED, ""),
         (B, Result.DEFERRED, "ReadTimeoutError"),
         (C, Result.DEFERRED, "ReadTimeoutError"),
@@ -302,7 +273,7 @@ def test_where_nobody_can_say_what_became_of_a_call_it_is_told_as_not_done() -> 
     made.fleet.after = failing("create_tags", NO_ANSWER)
     made.fleet.before = failing("describe_instances", None, None, DENIED)
 
-    assert told(made.writing.write(made.call(A))) == [(A, Result.DEFERRED, "ReadTimeoutError")]
+    assert told(made.write(made.call(A))) == [(A, Result.DEFERRED, "ReadTimeoutError")]
 
 
 def test_a_call_that_is_refused_to_many_is_split() -> None:
@@ -310,7 +281,7 @@ def test_a_call_that_is_refused_to_many_is_split() -> None:
     made.fleet.before = failing("create_tags", refusal("TagLimitExceeded"))
     call = made.call(A, B)
 
-    assert list(made.writing.write(call)) == []
+    assert list(made.write(call)) == []
     assert list(made.queue.later) == [
         replace(call.of([one]), tried=True, seen_at=NOW) for one in (A, B)
     ], "they were looked at right now"
@@ -320,7 +291,7 @@ def test_a_call_of_several_tags_that_is_refused_to_one_is_split_by_tag() -> None
     made = world(described(A, {"Name": "web"}), rules=(PROJECT_CODE, CREATED_BY))
     made.fleet.before = failing("create_tags", refusal("TagLimitExceeded"))
 
-    assert list(made.writing.write(with_creator(made.call(A)))) == []
+    assert list(made.write(with_creator(made.call(A)))) == []
     assert [one.tags for one in made.queue.later] == [
         (("ProjectCode", "Proj007"),),
         (("CreatedBy", "jane"),),
@@ -332,7 +303,7 @@ def test_a_tag_that_is_refused_to_one_is_told_as_failed_and_counted() -> None:
     made.fleet.before = failing("create_tags", DENIED)
 
     for one in (A, B, C):
-        (outcome,) = made.writing.write(made.call(one))
+        (outcome,) = made.write(made.call(one))
         assert told([outcome]) == [(one, Result.FAILED, "UnauthorizedOperation")]
         assert outcome.detail == "you may not"
 
@@ -342,11 +313,11 @@ def test_a_tag_that_is_refused_to_one_is_told_as_failed_and_counted() -> None:
 
 def test_a_tag_that_was_written_to_one_is_not_refused_to_all_alike() -> None:
     made = world(*(untidy(number(at)) for at in range(1, 6)))
-    list(made.writing.write(made.call(number(5))))
+    list(made.write(made.call(number(5))))
     made.fleet.before = failing("create_tags", DENIED)
 
     for one in (A, B, C):
-        list(made.writing.write(made.call(one)))
+        list(made.write(made.call(one)))
 
     assert made.queue.without_what_is_given_up(made.call(D))[1] == []
 
@@ -363,7 +334,7 @@ def test_what_has_changed_by_the_time_of_a_refusal_may_have_been_its_reason() ->
 
     made.fleet.before = refuse
 
-    outcomes = list(made.writing.write(call))
+    outcomes = list(made.write(call))
 
     assert told(outcomes) == [(A, Result.DEFERRED, ""), (B, Result.DEFERRED, "")]
     assert outcomes[0].detail == CHANGED.detail
@@ -380,7 +351,7 @@ def test_where_all_have_changed_by_the_time_of_a_refusal_nothing_is_left_to_do()
 
     made.fleet.before = refuse
 
-    assert told(made.writing.write(made.call(A))) == [(A, Result.DEFERRED, "")]
+    assert told(made.write(made.call(A))) == [(A, Result.DEFERRED, "")]
     assert not made.queue.later
 
 
@@ -395,10 +366,10 @@ def test_a_creator_is_written_without_its_detail_where_the_two_are_refused() -> 
     call = with_creator(made.call(A), detail=True)
     assert call.tags == (("By", "arn"), ("CreatedBy", "jane"))
 
-    assert list(made.writing.write(call)) == []
+    assert list(made.write(call)) == []
     (bare,) = made.queue.later
     assert bare.tags == (("CreatedBy", "jane"),)
-    (outcome,) = made.writing.write(made.queue.later.popleft())
+    (outcome,) = made.write(made.queue.later.popleft())
 
     assert told([outcome]) == [(A, Result.TAGGED, "TagLimitExceeded")]
     assert outcome.finding.reason == "required tag missing; By could not be written next to it"
@@ -411,7 +382,7 @@ def test_a_detail_that_is_refused_is_no_sign_that_the_creator_is_refused_to_all_
     made.fleet.before = failing("create_tags", DENIED)
 
     for one in (A, B, C):
-        assert list(made.writing.write(with_creator(made.call(one), detail=True))) == []
+        assert list(made.write(with_creator(made.call(one), detail=True))) == []
 
     assert made.queue.without_what_is_given_up(with_creator(made.call(D)))[1] == []
 
@@ -421,7 +392,7 @@ def test_a_tag_that_holds_blanks_when_it_is_looked_at_again_is_not_overwritten()
     call = made.call(A)
     made.fleet.set(A, {"ProjectCode": " "})
 
-    assert told(made.writing.write(replace(call, tried=True))) == [(A, Result.DEFERRED, "")]
+    assert told(made.write(replace(call, tried=True))) == [(A, Result.DEFERRED, "")]
     assert written(made, A) == [" "]
 
 
@@ -430,7 +401,7 @@ def test_a_finding_about_an_empty_tag_is_looked_at_as_a_whole() -> None:
     call = made.call(A)
     assert [one.code for one in call.findings[A]] == [Code.EMPTY]
 
-    assert told(made.writing.write(call)) == [(A, Result.TAGGED, "")]
+    assert told(made.write(call)) == [(A, Result.TAGGED, "")]
     assert made.fleet.operations() == ["describe_instances", "create_tags"]
 
 
@@ -439,5 +410,5 @@ def test_the_outcome_is_that_of_the_finding_as_it_was_found() -> None:
     (finding,) = made.findings(A)
     call = Call(finding.remedy, tags_of([finding]), {A: [finding]}, A_MINUTE_AGO)
 
-    assert list(made.writing.write(call)) == [Outcome(finding, Result.TAGGED)]
+    assert list(made.write(call)) == [Outcome(finding, Result.TAGGED)]
     assert isinstance(finding, Finding)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tag_policy.aws.prefetch import one_ahead
+from tag_policy.aws.threads import one_ahead
 
 
 def test_items_come_in_order() -> None:
@@ -43,7 +43,7 @@ def test_no_more_than_one_item_is_made_ahead() -> None:
     next(ahead)
     ahead.close()
 
-    assert made == [0, 1]
+    assert made in ([0], [0, 1])
 
 
 def test_an_error_is_raised_in_its_turn() -> None:
