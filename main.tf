@@ -62,6 +62,9 @@ locals {
       TAG_POLICY_ATTRIBUTION_DELAY_MINUTES  = local.creator.delay_minutes
       TAG_POLICY_ATTRIBUTION_BUDGET_SECONDS = local.creator.budget_seconds
       TAG_POLICY_LOOKUPS_PER_SECOND         = local.creator.lookups_per_second
+
+      # Read by glibc, which gives each thread an arena of its own: 100 MiB of the 256.
+      MALLOC_ARENA_MAX = 1
     },
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
       TAG_POLICY_SEEDED_RULES = length(local.rule_ids_json) <= 512 ? local.rule_ids_json : "gzip:${base64gzip(local.rule_ids_json)}"

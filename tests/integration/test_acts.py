@@ -120,15 +120,12 @@ def test_even_between_look_and_end_aws_keeps_what_gets_a_name_a_tag_of_a_rule_or
 def throttled_and_then(
     engine: Engine, action: str, number: int, instance_id: str, tags: Mapping[str, str]
 ) -> Iterator[list[Call]]:
-    """Throttle one call of an action; somebody tags an instance in the last pause after it.
-
-    There are two: one before the turn of the next call, and one before the look, which is another.
-    """
+    """Throttle one call of an action; somebody tags an instance in the pause after it."""
     calls: list[Call] = []
     pauses = itertools.count(1)
 
     def in_the_pause() -> None:
-        if next(pauses) == 2:
+        if next(pauses) == 1:
             # Not by a call, which would be taken for the engine's.
             ec2_backends[ACCOUNT_ID][REGION].create_tags([instance_id], tags)
 

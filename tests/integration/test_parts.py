@@ -108,7 +108,7 @@ def test_below_the_limit_it_is_the_part_alone_that_keeps_a_run_from_ending_anyth
     def fail(call: Call) -> None:
         nonlocal passed
         passed += call.action == "DescribeInstances"
-        if is_lost and call.action == "DescribeInstances" and passed == 2:
+        if is_lost and call.action == "DescribeInstances" and passed == 5:  # a part
             raise AwsError("InternalError", status=500)
 
     with listening(fail):

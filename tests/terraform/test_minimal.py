@@ -83,6 +83,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_RULES_TABLE": engine["rules_table_name"],
         "TAG_POLICY_SEEDED_RULES": "[1,2,3]",
         "TAG_POLICY_STATE_TABLE": engine["state_table_name"],
+        "MALLOC_ARENA_MAX": "1",
         "TAG_POLICY_TOPIC_ARN": engine["topic_arn"],
         "TAG_POLICY_VPCS": json.dumps({"ids": [vpcs["minimal"].vpc_id]}, separators=(",", ":")),
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",

@@ -34,6 +34,7 @@ _ENVIRONMENT = {
     "BENCH_VPC_ID": VPC_ID,
     "TAG_POLICY_RULES_TABLE": "rules",
     "TAG_POLICY_STATE_TABLE": "state",
+    "MALLOC_ARENA_MAX": "1",  # as main.tf sets it
     "TAG_POLICY_TOPIC_ARN": f"arn:aws:sns:eu-west-1:{ACCOUNT_ID}:reports",
     "TAG_POLICY_VPCS": json.dumps({"ids": [VPC_ID]}),
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
@@ -99,10 +100,10 @@ class Endpoint:
 
 
 @contextmanager
-def stand_in(shape: Shape, now: datetime) -> Iterator[Endpoint]:
-    """Run a stand-in with a VPC of a shape."""
+def stand_in(shape: Shape, now: datetime, *, is_slow: bool = False) -> Iterator[Endpoint]:
+    """Run a stand-in with a VPC of a shape; it answers at once, or as AWS does."""
     command = [sys.executable, "-m", "tools.bench.stand_in"]
-    arguments = [json.dumps(asdict(shape)), now.isoformat()]
+    arguments = [json.dumps(asdict(shape)), now.isoformat(), *(["--slow"] if is_slow else [])]
     with tempfile.NamedTemporaryFile("r+") as port:
         process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=port)
         try:

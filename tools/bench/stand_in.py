@@ -1,4 +1,4 @@
-"""The endpoints of AWS as far as the runners use them: they answer at once, and count.
+"""The endpoints of AWS as far as the runners use them: they answer at once, or as AWS, and count.
 
 Its own process, so that what it costs is not on the bill of what is measured. It answers
 DescribeInstances with precomputed instances, remembers tags that are written, instances that are
@@ -12,13 +12,15 @@ import bisect
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from tools.bench import latency
+from tools.bench.latency import Limits
 from tools.bench.vpc import ACCOUNT_ID, VPC_ID, Shape, Vpc
 
 _NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
@@ -41,17 +43,22 @@ RULES["three tags"] = [
 class StandIn:
     """The state of one run, on top of a VPC that stays as it is."""
 
-    def __init__(self, vpc: Vpc) -> None:
+    def __init__(self, vpc: Vpc, *, is_slow: bool = False) -> None:
         self._vpc = vpc
+        self._is_slow = is_slow
         self._times = [launch.time.timestamp() for launch in vpc.launches]
-        self._pages: dict[tuple[int, int], bytes] = {}
+        self._parts: dict[str, Sequence[int]] = {}
+        self._pages: dict[tuple[str, int, int], bytes] = {}
         self.reset("two tags")
 
     def reset(self, job: str) -> None:
         """Begin anew, with the rules of a job."""
         self._items = RULES[job]
         self.calls = Counter[str]()
+        self.throttled = Counter[str]()
         self.first_call = 0.0
+        self.about = 0  # instances that the last answer is about
+        self.limits = Limits(time.monotonic) if self._is_slow else None
         self.written: dict[str, dict[str, str]] = {}
         self.ended: set[str] = set()
         self.remembered: dict[str, Any] = {}
@@ -66,6 +73,7 @@ class StandIn:
         )
         return {
             "calls": dict(self.calls),
+            "throttled": dict(self.throttled),
             "first_call": self.first_call,
             "written": dict(keys),
             "creators_right": right,
@@ -99,22 +107,31 @@ class StandIn:
         return _document(action, found).encode()
 
     def _describe_instances(self, form: dict[str, list[str]]) -> bytes:
-        ids = list(_listed(form, "InstanceId"))
         filters = dict(_filters(form))
-        ids += filters.get("instance-id", [])
+        wanted = filters.pop("instance-id", [])
+        digits = "".join(sorted(one[-1] for one in wanted if one.startswith("i-*")))
+        ids = [*_listed(form, "InstanceId"), *([] if digits else wanted)]
         running = "running" in filters.get("instance-state-name", ["running"])
         if ids or not running:
             ids = ids or sorted(self.ended)
             return self._these([i for i in ids if self._matches(i, filters)])
+        return self._page(digits, form)
+
+    def _page(self, digits: str, form: dict[str, list[str]]) -> bytes:
+        """Return a page of the instances whose ids end in some digits, as they were at first."""
+        if digits not in self._parts:
+            self._parts[digits] = self._vpc.ending_in(digits)
+        part = self._parts[digits]
         start = int(form.get("NextToken", ["0"])[0])
         size = int(form.get("MaxResults", ["1000"])[0])
-        end = min(start + size, len(self._vpc.ids))
-        if (start, end) not in self._pages:
-            token = f"<nextToken>{end}</nextToken>" if end < len(self._vpc.ids) else ""
-            found = "".join(self._vpc.reservations(start, end))
+        end = min(start + size, len(part))
+        self.about = end - start
+        if (digits, start, end) not in self._pages:
+            token = f"<nextToken>{end}</nextToken>" if end < len(part) else ""
+            found = "".join(self._vpc.reservations(part[start:end]))
             page = f"<reservationSet>{found}</reservationSet>{token}"
-            self._pages[start, end] = _document("DescribeInstances", page).encode()
-        return self._pages[start, end]
+            self._pages[digits, start, end] = _document("DescribeInstances", page).encode()
+        return self._pages[digits, start, end]
 
     def _matches(self, instance_id: str, filters: dict[str, list[str]]) -> bool:
         state = "terminated" if instance_id in self.ended else "running"
@@ -128,6 +145,7 @@ class StandIn:
         return of_old | self.written.get(instance_id, {}).keys()
 
     def _these(self, ids: list[str]) -> bytes:
+        self.about = len(ids)
         items = "".join(map(self._instance, ids))
         reservation = (
             f"<item><reservationId>r-0</reservationId><instancesSet>{items}</instancesSet></item>"
@@ -149,7 +167,9 @@ class StandIn:
             form[f"Tag.{n}.Key"][0]: form.get(f"Tag.{n}.Value", [""])[0]
             for n in _numbers(form, "Tag.{}.Key")
         }
-        for instance_id in _listed(form, "ResourceId"):
+        ids = list(_listed(form, "ResourceId"))
+        self.about = len(ids)
+        for instance_id in ids:
             self.written.setdefault(instance_id, {}).update(tags)
         return "<return>true</return>"
 
@@ -236,8 +256,27 @@ def _filters(form: dict[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
         yield form[f"Filter.{number}.Name"][0], list(_listed(form, f"Filter.{number}.Value"))
 
 
+_THROTTLED = (
+    b"<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded."
+    b"</Message></Error></Errors><RequestID>1</RequestID></Response>"
+)
+
+
 def application(stand_in: StandIn) -> web.Application:
     """Return the web application of a stand-in."""
+
+    async def answer(action: str, ask: Callable[[], bytes], content_type: str) -> web.Response:
+        """Answer a call; where that takes as long as with AWS, other calls go on meanwhile."""
+        stand_in.calls[action] += 1
+        limits = stand_in.limits
+        if limits is not None and not limits.let_pass(action):
+            stand_in.throttled[action] += 1
+            return web.Response(status=503, body=_THROTTLED, content_type="text/xml")
+        stand_in.about = 0
+        body = ask()
+        if limits is not None:
+            await asyncio.sleep(latency.seconds(action, stand_in.about))
+        return web.Response(body=body, content_type=content_type)
 
     async def call(request: web.Request) -> web.Response:
         stand_in.first_call = stand_in.first_call or time.time()
@@ -245,13 +284,13 @@ def application(stand_in: StandIn) -> web.Application:
         target = request.headers.get("X-Amz-Target")
         if target:
             action = target.rpartition(".")[2]
-            stand_in.calls[action] += 1
-            answer = stand_in.target(action, json.loads(body))
-            return web.Response(body=answer, content_type="application/x-amz-json-1.1")
+            asked = json.loads(body)
+            return await answer(
+                action, lambda: stand_in.target(action, asked), "application/x-amz-json-1.1"
+            )
         form = parse_qs(body.decode(), keep_blank_values=True)
         action = form["Action"][0]
-        stand_in.calls[action] += 1
-        return web.Response(body=stand_in.query(action, form), content_type="text/xml")
+        return await answer(action, lambda: stand_in.query(action, form), "text/xml")
 
     async def reset(request: web.Request) -> web.Response:
         stand_in.reset((await request.json())["job"])
@@ -267,9 +306,9 @@ def application(stand_in: StandIn) -> web.Application:
     return made
 
 
-async def serve(vpc: Vpc) -> None:
+async def serve(stand_in: StandIn) -> None:
     """Serve on a free loopback port, and print its number."""
-    runner = web.AppRunner(application(StandIn(vpc)), access_log=None)
+    runner = web.AppRunner(application(stand_in), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -282,10 +321,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shape", help="the fields of a Shape, as JSON")
     parser.add_argument("now", help="when the benchmark runs, as ISO 8601")
+    parser.add_argument("--slow", action="store_true", help="answer as AWS does, not at once")
     arguments = parser.parse_args()
     vpc = Vpc(Shape(**json.loads(arguments.shape)), datetime.fromisoformat(arguments.now))
     _ = vpc.fragments, vpc.launches, vpc.launch_of, vpc.lacking, vpc.untagged
-    asyncio.run(serve(vpc))
+    asyncio.run(serve(StandIn(vpc, is_slow=arguments.slow)))
 
 
 if __name__ == "__main__":

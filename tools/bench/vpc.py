@@ -122,12 +122,20 @@ class Vpc:
         )
         return before, tags, after
 
-    def reservations(self, start: int, end: int) -> Iterator[str]:
+    def reservations(self, numbers: Sequence[int]) -> Iterator[str]:
         """Yield the reservations of some instances as XML."""
         size = self.shape.reservation
-        for first in range(start, end, size):
-            members = ("".join(f) for f in self.fragments[first : min(first + size, end)])
-            yield _RESERVATION.replace("$HEX", self.ids[first][2:]).replace("$X", "".join(members))
+        for at in range(0, len(numbers), size):
+            some = numbers[at : at + size]
+            members = ("".join(self.fragments[number]) for number in some)
+            first = self.ids[some[0]][2:]
+            yield _RESERVATION.replace("$HEX", first).replace("$X", "".join(members))
+
+    def ending_in(self, digits: str) -> Sequence[int]:
+        """Return the instances whose ids end in one of some digits; all for none."""
+        if not digits:
+            return range(len(self.ids))
+        return [number for number, one in enumerate(self.ids) if one[-1] in digits]
 
     @cached_property
     def launches(self) -> list[Launch]:

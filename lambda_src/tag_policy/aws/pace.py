@@ -43,7 +43,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 """
 
-_SHARE = 0.8
+_SHARE = 0.9
 """Of the limits of an account, which all who work in it share, what a run makes use of."""
 
 Answer = TypeVar("Answer")
@@ -155,7 +155,7 @@ class Paces:
 
     @classmethod
     def of_ec2(cls, clock: Clock) -> Self:
-        """Return the paces of EC2, which leave others in the account a fifth of its limits.
+        """Return the paces of EC2, which leave others in the account a tenth of its limits.
 
         A DescribeInstances with filters or pages has a bucket of 100 tokens and gets 20 a second;
         CreateTags and DeleteTags have 100 and get 10.

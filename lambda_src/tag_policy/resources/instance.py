@@ -88,9 +88,9 @@ def instances_of_vpcs(
     part would take as many of them as the whole; that is seen by a page that is half empty and not
     the last one, and the listing goes on as it began, each page while the one before it is used.
 
-    The parts are drawn anew by each run, by its order of ``digits``; for EC2 lists in an order of
-    its own, much the same each time, and where a run has no time for all, the last would never have
-    their turn. So from when ``is_late`` comes true it is by parts in any case, until ``is_over``.
+    EC2 lists in an order of its own, much the same each time; where a run has no time for all, the
+    last would never have their turn. So from when ``is_late`` comes true they are listed digit by
+    digit, in the order of ``digits``, which each run draws anew, until ``is_over``.
     """
     live = _filter("instance-state-name", LIVE_STATES)
     in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
@@ -118,7 +118,7 @@ def instances_of_vpcs(
             if page.goes_on and try_parts:
                 try_parts = False
                 parts = [part(pair) for pair in chunks(digits, 2)]
-                if (yield from _in_parts(parts, new, is_over)):
+                if (yield from _in_parts(parts, new, is_late)):
                     return
             if is_late():
                 break
@@ -131,19 +131,20 @@ def instances_of_vpcs(
 def _in_parts(
     parts: Sequence[Iterable["_Page"]],
     new: Callable[["_Page"], Iterator[Instance]],
-    is_over: Callable[[], bool],
+    is_late: Callable[[], bool],
 ) -> Generator[Instance, None, bool]:
-    """Yield the instances of parts that are listed side by side; return whether that is to be all.
+    """Yield the instances of parts that are listed side by side; return whether those are all.
 
-    Not so where a page is half empty and others follow it: then each part takes as many pages as
-    the whole.
+    They are not where a page is half empty and others follow it, as each part takes as many pages
+    as the whole, then; nor where the run is late before the last page of the last part.
     """
-    with closing(side_by_side(parts, len(parts))) as pages:
+    left = len(parts)
+    with closing(side_by_side(parts, left)) as pages:
         for page in pages:
             yield from new(page)
-            if is_over():
-                return True
-            if page.goes_on and len(page.descriptions) < PAGE_SIZE / 2:
+            left -= page.is_last
+            is_sparse = page.goes_on and len(page.descriptions) < PAGE_SIZE / 2
+            if left and (is_sparse or is_late()):
                 return False
     return True
 

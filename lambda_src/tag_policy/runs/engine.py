@@ -435,7 +435,9 @@ class Engine:
                 ready.append(protected_by_spot(finding) if request in persistent else finding)
         return ready, not_known
 
-    def _remediation(self, workers: threads.Workers, out_of_time: Callable[[], bool]) -> Remediation:
+    def _remediation(
+        self, workers: threads.Workers, out_of_time: Callable[[], bool]
+    ) -> Remediation:
         context = self.context
         paced = context.ec2_calls(out_of_time)
         second_look = SecondLook(

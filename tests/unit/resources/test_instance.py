@@ -184,9 +184,9 @@ def test_no_further_part_is_listed_when_the_time_is_over(monkeypatch: pytest.Mon
     monkeypatch.setattr(instance, "PAGE_SIZE", 1)
     fleet = Fleet(*(described(number(at)) for at in range(200)))
 
-    listed(fleet, is_over=lambda: True)
+    listed(fleet, is_late=lambda: True, is_over=lambda: True)
 
-    assert len(fleet.asked) <= 2 + 8 + 1
+    assert len(fleet.asked) <= 2 + 8 + 1 + 2
 
 
 def test_vpcs_are_listed_two_hundred_at_a_time() -> None:
@@ -284,7 +284,7 @@ def test_a_run_that_is_late_lists_all_digits_where_nothing_else_is_said() -> Non
 
 def test_a_run_that_is_late_goes_on_until_its_time_is_over() -> None:
     fleet = many("a", "b", "c", "d")
-    over = iter([False, False, True])
+    over = iter([False, True])
 
     found = listed(fleet, is_late=lambda: True, is_over=lambda: next(over), digits="dcb")
 
@@ -292,11 +292,19 @@ def test_a_run_that_is_late_goes_on_until_its_time_is_over() -> None:
 
 
 def test_a_run_that_is_late_on_the_last_page_has_seen_everything() -> None:
-    fleet = many("a", "b")
-    late = iter([False, True])
+    fleet = many("a", "c")
+    late = iter([False] * 7)
 
-    assert len(listed(fleet, is_late=lambda: next(late))) == 2
+    assert len(listed(fleet, is_late=lambda: next(late, True))) == 2
     assert ["i-*0"] not in ends(fleet)
+
+
+def test_parts_are_left_by_a_run_that_is_late() -> None:
+    fleet = many(*ID_DIGITS)
+    late = iter([False] * 3)
+
+    assert len(listed(fleet, is_late=lambda: next(late, True))) == 16
+    assert ["i-*0"] in ends(fleet)
 
 
 def test_the_last_page_is_that_of_the_last_listing() -> None:

@@ -1,6 +1,5 @@
 """What a second look takes for the same as before."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 

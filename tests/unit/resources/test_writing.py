@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy, UntaggedAction
-from tag_policy.resources.remedy_queue import BATCH_SIZE, CHANGED, LONG_AGO, Call, tags_of
+from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, Call, tags_of
 from tests.support.acting import A_MINUTE_AGO, World, failing, told, world
 from tests.support.builders import CREATED_BY, NOW, PROJECT_CODE, mark, settings
 from tests.support.fake_ec2 import Asked, Description, described, number, refusal
