@@ -22,6 +22,7 @@ OUT_OF_20_000 = {
     "an act between look and call": 1_000,
     "a lost answer": 500,
     "a refused message": 500,
+    "calls side by side": 1_000,
 }
 
 

@@ -48,7 +48,7 @@ WHO = st.integers(0, 5)
 
 ON_TAGS = st.builds(
     Deed,
-    number=st.integers(1, 16),
+    number=st.integers(1, 20),
     action=st.just(""),
     kind=st.sampled_from(["tag", "tag", "untag"]),
     who=WHO,
@@ -66,7 +66,7 @@ RIGHT_BEFORE = st.builds(
 )
 OTHERS = st.builds(
     Deed,
-    number=st.integers(1, 16),
+    number=st.integers(1, 20),
     action=st.just(""),
     kind=st.sampled_from(
         ["start", "stop", "terminate", "launch", "edit rules", "second engine", "second engine"]
@@ -77,13 +77,16 @@ DEEDS = st.lists(ON_TAGS | RIGHT_BEFORE | OTHERS, min_size=1, max_size=3)
 FAULTS = st.tuples(
     st.sampled_from(CALLS),
     st.sampled_from([*ERRORS, THROTTLED]),
-    st.integers(0, 3),
+    st.integers(0, 6),
     st.sampled_from([1, 1, 1, 99]),
 )
 LOST = st.tuples(
     st.sampled_from(["Publish", "Publish", "CreateTags", "CreateTags", "BatchWriteItem", *CHANGES]),
     st.sampled_from([1, 1, 1, 2]),
 )
+
+ORDERS = st.just(0) | st.integers(1, 10_000)
+"""In what order calls that are made side by side reach AWS; 0 is one after the other."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -156,9 +159,9 @@ class Histories(RuleBasedStateMachine):
 
     # What the engine does
 
-    @rule()
-    def sweep(self) -> None:
-        self.world.run()
+    @rule(order=ORDERS)
+    def sweep(self, order: int) -> None:
+        self.world.run(Plan(order=order))
 
     @precondition(lambda self: self.world.is_calm)
     @rule()
@@ -183,35 +186,41 @@ class Histories(RuleBasedStateMachine):
         self.world.wait(self.world.grace // timedelta(minutes=1) + 1)
         self.world.run(Plan(fault=(action, THROTTLED, 0, times), deeds=deeds))
 
-    @rule(deeds=DEEDS, lost=st.none() | LOST)
-    def sweep_while_people_act(self, deeds: list[Deed], lost: tuple[str, int] | None) -> None:
-        self.world.run(Plan(deeds=deeds, lost=lost))
+    @rule(deeds=DEEDS, lost=st.none() | LOST, order=ORDERS)
+    def sweep_while_people_act(
+        self, deeds: list[Deed], lost: tuple[str, int] | None, order: int
+    ) -> None:
+        self.world.run(Plan(deeds=deeds, lost=lost, order=order))
 
-    @rule(who=WHO, number=st.integers(1, 16))
+    @rule(who=WHO, number=st.integers(1, 20))
     def sweep_while_a_tag_is_replaced(self, who: int, number: int) -> None:
         gone = Deed(number, "", "untag", who, "Name")
         back = Deed(number + 1, "", "tag", who, "Name", "new")
         self.world.run(Plan(deeds=[gone, back]))
 
-    @rule(fault=FAULTS, deeds=st.lists(ON_TAGS, max_size=1))
-    def sweep_with_a_fault(self, fault: tuple[str, str, int, int], deeds: list[Deed]) -> None:
-        self.world.run(Plan(fault=fault, deeds=deeds))
+    @rule(fault=FAULTS, deeds=st.lists(ON_TAGS, max_size=1), order=ORDERS)
+    def sweep_with_a_fault(
+        self, fault: tuple[str, str, int, int], deeds: list[Deed], order: int
+    ) -> None:
+        self.world.run(Plan(fault=fault, deeds=deeds, order=order))
 
-    @rule(lost=LOST, deeds=st.lists(ON_TAGS, max_size=1))
-    def sweep_whose_answer_is_lost(self, lost: tuple[str, int], deeds: list[Deed]) -> None:
-        self.world.run(Plan(lost=lost, deeds=deeds))
+    @rule(lost=LOST, deeds=st.lists(ON_TAGS, max_size=1), order=ORDERS)
+    def sweep_whose_answer_is_lost(
+        self, lost: tuple[str, int], deeds: list[Deed], order: int
+    ) -> None:
+        self.world.run(Plan(lost=lost, deeds=deeds, order=order))
 
     @rule(how=st.integers(1, 2), deeds=st.lists(ON_TAGS, max_size=1))
     def sweep_whose_message_is_refused(self, how: int, deeds: list[Deed]) -> None:
         self.world.run(Plan(refuses_message=how, deeds=deeds))
 
-    @rule(calls=st.integers(1, 20))
-    def sweep_that_is_killed(self, calls: int) -> None:
-        self.world.run(Plan(kills_after=calls))
+    @rule(calls=st.integers(1, 24), order=ORDERS)
+    def sweep_that_is_killed(self, calls: int, order: int) -> None:
+        self.world.run(Plan(kills_after=calls, order=order))
 
-    @rule(calls=st.integers(1, 12))
-    def sweep_that_is_cut(self, calls: int) -> None:
-        self.world.run(Plan(cuts_at=calls))
+    @rule(calls=st.integers(1, 16), order=ORDERS)
+    def sweep_that_is_cut(self, calls: int, order: int) -> None:
+        self.world.run(Plan(cuts_at=calls, order=order))
 
     @rule(number=st.integers(1, 2), deeds=st.lists(ON_TAGS, max_size=1))
     def sweep_of_one_vpc(self, number: int, deeds: list[Deed]) -> None:

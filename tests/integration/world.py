@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +13,13 @@ from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from tag_policy.aws import threads
+from tag_policy.aws.threads import Workers
 from tag_policy.handler import RunError
 from tag_policy.resources import instance as listing
 from tests.integration.conftest import Engine, FakeContext, prepare
 from tests.support import extensions, fleet
 from tests.support.acts import Person, before
-from tests.support.calls import AwsError, Call, answering, listening
+from tests.support.calls import AwsError, Call, acting, answering, listening
 from tests.support.clock import SimulatedClock
 from tests.support.faults import KilledError
 from tests.support.iam import allows, requests_of
@@ -26,7 +27,7 @@ from tests.support.ledger import Ledger
 from tests.support.past import born_at
 from tests.support.policies import Policies, Rendered, as_configured
 from tests.support.witness import ENDS, Run, Witness, goes_on_looking
-from tests.support.workers import InTurn
+from tests.support.workers import Interleaving, InTurn
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 EXEMPT = "tag-policy:exempt"
@@ -61,7 +62,8 @@ class Plan:
     """A run, and what happens in the meantime; a number of 0 is never.
 
     ``fault`` are an action, an error code, how many calls are spared, and how many are hit.
-    ``lost`` are an action and which of its answers is lost.
+    ``lost`` are an action and which of its answers is lost. ``order`` is the seed of the order in
+    which calls that are made side by side reach AWS; with none, they are made one after the other.
     """
 
     deeds: Sequence[Deed] = ()
@@ -72,11 +74,12 @@ class Plan:
     cuts_at: int = 0
     narrowed: int = 0
     audit: bool = False
+    order: int = 0
 
     @property
     def is_calm(self) -> bool:
         """Whether nothing disturbs the run."""
-        return self == Plan()
+        return replace(self, order=0) == Plan()
 
 
 class World:
@@ -91,7 +94,10 @@ class World:
         patch.setattr(logging.root.manager, "disable", logging.CRITICAL)
         # Pages of two, and one call after the other: the same history makes the same calls.
         patch.setattr(listing, "PAGE_SIZE", 2)
-        patch.setattr(threads, "Workers", InTurn)
+        patch.setattr(listing, "DIGITS_A_PART", 8)
+        patch.setattr(threads, "Workers", self._workers)
+        self._interleaving: Interleaving | None = None
+        self._stack.enter_context(acting(self._next_turn))
         self._stack.enter_context(mock_aws())
         extensions.install()
         self.variant = variant
@@ -126,6 +132,15 @@ class World:
         """Be gone, and count what has happened."""
         counted.update(self.happened | {"histories"})
         self._stack.close()
+
+    def _workers(self, most: int) -> Workers:
+        if self._interleaving is None or not self._is_ours():
+            return InTurn(most)
+        return self._interleaving.workers(most)
+
+    def _next_turn(self, call: Call) -> None:
+        if self._interleaving is not None and self._is_ours():
+            self._interleaving.call(call)
 
     # Who is there, and how the engines are configured
 
@@ -260,11 +275,14 @@ class World:
         event |= {"mode": "audit"} if plan.audit else {}
         self._plan, self._counts = plan, Counter[str]()
         self._context = FakeContext(invoked_function_arn=self.engine.arn)
+        self._interleaving = Interleaving(plan.order) if plan.order else None
         with ExitStack() as acts:
             for deed in plan.deeds:
                 acts.enter_context(self._planned(deed))
             run, failed = self._run(self.engine, event, self._context, plan)
-        self._plan = None
+        if self._interleaving is not None and self._interleaving.most > 1:
+            self.happened.add("calls side by side")
+        self._plan = self._interleaving = None
         if not plan.is_calm:
             self.something_happens()
         else:
@@ -348,8 +366,6 @@ class World:
         if plan.fault is not None and plan.fault[0] == call.action:
             _, code, spared, number = plan.fault
             if spared < counts[call.action] <= spared + number:
-                if code != THROTTLED or number > 2:
-                    self.witness.breaks_off(call)
                 self.happened.add("a fault")
                 raise AwsError(code, status=ERRORS[code])
 
@@ -361,7 +377,6 @@ class World:
             self._counts[f"answers of {call.action}"] += 1
             if self._counts[f"answers of {call.action}"] == plan.lost[1]:
                 self.happened.add("a lost answer")
-                self.witness.breaks_off(call)
                 raise ReadTimeoutError(endpoint_url="the embedded AWS")
         return answer
 

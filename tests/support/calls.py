@@ -7,7 +7,7 @@ whether a call came from Terraform, from a test or from the deployed function.
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import datetime, timedelta
@@ -76,6 +76,10 @@ _actors: list[Listener] = []
 _listeners: list[Listener] = []
 _last_words: list[Callable[[Call, Answer], Answer]] = []
 _current = threading.local()
+
+_SIDE_BY_SIDE = {"DescribeInstances", "CreateTags", "DeleteTags"}
+_one_at_a_time = threading.Lock()
+"""The engine makes these calls side by side; moto's backends are plain dictionaries."""
 
 
 @contextmanager
@@ -223,7 +227,8 @@ def pass_by(response: BaseResponse, call: Call, original: Callable[..., Answer])
         return refusal(response, error)
     previous, _current.call = current_call(), call
     try:
-        answer = original(response)
+        with _one_at_a_time if call.action in _SIDE_BY_SIDE else nullcontext():
+            answer = original(response)
     finally:
         _current.call = previous
     if not getattr(_current, "telling", False):

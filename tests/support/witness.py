@@ -28,6 +28,7 @@ ENDS = {
 """The calls that end an instance, what marks call that, and the states that it leads to."""
 
 LIVE = ("pending", "running", "stopping", "stopped")
+_DIGITS = "0123456789abcdef"
 APART = timedelta(seconds=10)
 JUST_NOW = timedelta(seconds=5)
 
@@ -61,7 +62,8 @@ class Run:
     ``acted`` are the instances to which somebody did something in the meantime, ``looks`` when each
     instance was shown, and whether it was untagged then. ``told`` are its messages;
     ``shown_last`` is when it was shown by the looks since which there was no other call, whatever
-    became of that call, and ``shown_before`` the same as the last other call found it.
+    became of that call, and ``shown_before`` the same as the last other call found it. ``listed``
+    are the digits that ids end in of which the last page was shown.
     """
 
     engine: str
@@ -71,7 +73,7 @@ class Run:
     audit: bool = False
     exempt_before: frozenset[str] = frozenset()
     due_before: int = 0
-    listed: bool = False
+    listed: set[str] = field(default_factory=set)
     saw_a_part: bool = False
     acted: set[str] = field(default_factory=set)
     anybody_acted: bool = False
@@ -85,7 +87,12 @@ class Run:
     @property
     def may_end(self) -> bool:
         """Whether it has seen all, and was to act."""
-        return self.listed and not (self.narrowed or self.audit or self.saw_a_part)
+        return self.has_listed_all and not (self.narrowed or self.audit or self.saw_a_part)
+
+    @property
+    def has_listed_all(self) -> bool:
+        """Whether it was shown all instances, whatever digit their ids end in."""
+        return self.listed == set(_DIGITS)
 
 
 class Witness:
@@ -158,12 +165,7 @@ class Witness:
 
     def cut(self) -> None:
         """Take note that the time of the run is up."""
-        if self.run is not None and not self.run.listed:
-            self.run.saw_a_part = True
-
-    def breaks_off(self, call: Call) -> None:
-        """Take note that a call gets an error that is not only throttling."""
-        if self.run is not None and _is_listing(call):
+        if self.run is not None and not self.run.has_listed_all:
             self.run.saw_a_part = True
 
     # What EC2 knows
@@ -265,7 +267,7 @@ class Witness:
             run.looks.setdefault(instance_id, []).append((now, untagged))
             run.shown_last[instance_id] = now
         if _is_listing(call) and not _MORE.search(text):
-            run.listed = True
+            run.listed |= _digits(call)
         return answer
 
     def _see(self, call: Call) -> None:
@@ -428,3 +430,11 @@ def _is_listing(call: Call) -> bool:
         return False
     filters: Sequence[Mapping[str, Any]] = call.parameters.get("Filters", ())
     return any(one["Name"] == "vpc-id" for one in filters)
+
+
+def _digits(call: Call) -> set[str]:
+    """Return the digits that the ids of what is listed end in."""
+    for one in call.parameters.get("Filters", ()):
+        if one["Name"] == "instance-id":
+            return {pattern[-1] for pattern in one["Values"]}
+    return set(_DIGITS)

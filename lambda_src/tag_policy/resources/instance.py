@@ -61,6 +61,9 @@ _MANAGED_TOO = "IncludeManagedResources"
 ID_DIGITS = "0123456789abcdef"
 """What the id of an instance may end in."""
 
+DIGITS_A_PART = 2
+"""So there are eight parts: with more, the run has too much to do with what they answer."""
+
 
 def asks_for_managed(ec2: "EC2Client") -> bool:
     """Tell whether this SDK can ask for the instances that an account hides.
@@ -117,7 +120,7 @@ def instances_of_vpcs(
                 return
             if page.goes_on and try_parts:
                 try_parts = False
-                parts = [part(pair) for pair in chunks(digits, 2)]
+                parts = [part(some) for some in chunks(digits, DIGITS_A_PART)]
                 if (yield from _in_parts(parts, new, is_late)):
                     return
             if is_late():
