@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -98,10 +98,11 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         """Say nothing of each request."""
 
 
-def run_function(invocation: Invocation) -> Answer:
+def run_function(invocation: Invocation, begun: Callable[[int], object] = lambda _: None) -> Answer:
     """Run one invocation from a cold start to its answer, its crash or its timeout.
 
-    The process sees the environment that is given and nothing of this process's own.
+    The process sees the environment that is given and nothing of this process's own. ``begun`` is
+    told its id.
     """
     api = _RuntimeApi(invocation)
     threading.Thread(target=api.serve_forever, daemon=True).start()
@@ -124,6 +125,7 @@ def run_function(invocation: Invocation) -> Answer:
                 stderr=subprocess.STDOUT,
             )
             try:
+                begun(process.pid)
                 crash = _wait(process.pid, api, invocation)
             finally:
                 seconds, peak_bytes = time.monotonic() - began, _peak_bytes(process.pid)

@@ -7,14 +7,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.lambda_runtime import Invocation, Usage, run_function
+from tools.bench.share import Join, lambdas_share
 from tools.bench.vpc import ACCOUNT_ID, VPC_ID, Shape
 
 ROOT = Path(__file__).parents[2]
@@ -117,8 +119,22 @@ def stand_in(shape: Shape, now: datetime, *, is_slow: bool = False) -> Iterator[
             process.wait()
 
 
-def engine(endpoint: Endpoint, job: str) -> Run:
-    """Run the function as it is shipped, with AWS's runtime client, from a cold start."""
+def engine(
+    endpoint: Endpoint,
+    job: str,
+    memory_mb: int | None = None,
+    changes: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
+    """Run the function as it is shipped, with AWS's runtime client, from a cold start.
+
+    With ``memory_mb``, within what Lambda gives for that: raises NoShareError where the machine
+    does not allow it. ``changes`` are of the environment.
+    """
+    with lambdas_share(memory_mb) if memory_mb else nullcontext(lambda _: None) as join:
+        return _invoked(endpoint, job, join, changes)
+
+
+def _invoked(endpoint: Endpoint, job: str, join: Join, changes: Mapping[str, str]) -> Run:
     endpoint.reset(job)
     answer = run_function(
         Invocation(
@@ -126,6 +142,7 @@ def engine(endpoint: Endpoint, job: str) -> Run:
             handler="tag_policy.handler.lambda_handler",
             environment={
                 **_ENVIRONMENT,
+                **changes,
                 "AWS_ENDPOINT_URL": endpoint.url,
                 "AWS_LAMBDA_FUNCTION_NAME": "tag-policy",
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
@@ -139,7 +156,8 @@ def engine(endpoint: Endpoint, job: str) -> Run:
             function_arn=f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:tag-policy",
             request_id="00000000-0000-4000-8000-000000000000",
             timeout_seconds=TIMEOUT,
-        )
+        ),
+        join,
     )
     if answer.failed:
         raise BenchmarkError(f"the function failed: {answer.payload.decode()}")
