@@ -1,11 +1,14 @@
 """One run of one runner: how long it took, what it used, what it called, and what it did."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -81,8 +84,9 @@ class BenchmarkError(Exception):
 class Endpoint:
     """A stand-in that is running."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, is_slow: bool = False) -> None:
         self._port = port
+        self.is_slow = is_slow
         self.url = f"http://127.0.0.1:{port}"
 
     def reset(self, job: str) -> None:
@@ -113,10 +117,28 @@ def stand_in(shape: Shape, now: datetime, *, is_slow: bool = False) -> Iterator[
                 if process.poll() is not None:
                     raise BenchmarkError("the stand-in ended; its error is above")
                 time.sleep(0.1)
-            yield Endpoint(int(line))
+            yield Endpoint(int(line), is_slow=is_slow)
         finally:
             process.kill()
             process.wait()
+
+
+def without_limits(package: bytes) -> bytes:
+    """Return the function without the pace that it keeps for AWS's sake.
+
+    For endpoints that answer at once, and throttle nobody: what the limits of AWS add is computed
+    from the calls, for all runners alike.
+    """
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(changed, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == "tag_policy/aws/pace.py":
+                content, number = re.subn(rb"(?m)^_SHARE = .*$", b"_SHARE = 1e9", content)
+                if number != 1:
+                    raise BenchmarkError("aws/pace.py has no _SHARE any more")
+            new.writestr(entry, content)
+    return changed.getvalue()
 
 
 def engine(
@@ -130,15 +152,20 @@ def engine(
     With ``memory_mb``, within what Lambda gives for that: raises NoShareError where the machine
     does not allow it. ``changes`` are of the environment.
     """
+    package = PACKAGE.read_bytes()
+    if not endpoint.is_slow:
+        package = without_limits(package)
     with lambdas_share(memory_mb) if memory_mb else nullcontext(lambda _: None) as join:
-        return _invoked(endpoint, job, join, changes)
+        return _invoked(package, endpoint, job, join, changes)
 
 
-def _invoked(endpoint: Endpoint, job: str, join: Join, changes: Mapping[str, str]) -> Run:
+def _invoked(
+    package: bytes, endpoint: Endpoint, job: str, join: Join, changes: Mapping[str, str]
+) -> Run:
     endpoint.reset(job)
     answer = run_function(
         Invocation(
-            package=PACKAGE.read_bytes(),
+            package=package,
             handler="tag_policy.handler.lambda_handler",
             environment={
                 **_ENVIRONMENT,

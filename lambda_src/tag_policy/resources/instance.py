@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import ResponseParserError
@@ -43,6 +44,9 @@ Nobody else can write a tag that begins with ``aws:``.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 """
 
+_NO_MANAGERS: Mapping[str, str] = MappingProxyType({})
+"""What next to all instances have: thousands of them are held at a time."""
+
 _MEANS_MORE = re.compile(r"[*?\\]")
 """What does not stand for itself in the value of a filter.
 
@@ -62,7 +66,12 @@ ID_DIGITS = "0123456789abcdef"
 """What the id of an instance may end in."""
 
 DIGITS_A_PART = 2
-"""So there are eight parts: with more, the run has too much to do with what they answer."""
+"""So there are eight parts, which is as fast as EC2's limits of calls are (docs/benchmark.md)."""
+
+PART_PAGE_SIZE = 500
+"""Instances a page of a part: sixteen of these are held at a time. The first page has as many, as
+all that it shows is shown again where there are more.
+"""
 
 
 def asks_for_managed(ec2: "EC2Client") -> bool:
@@ -89,7 +98,8 @@ def instances_of_vpcs(
     Only a page says where the next one begins. So what is more than a page is listed in parts, side
     by side: by the digits that their ids end in. Should EC2 make pages first and filter then, a
     part would take as many of them as the whole; that is seen by a page that is half empty and not
-    the last one, and the listing goes on as it began, each page while the one before it is used.
+    the last one, and they are listed one after the other, each page while the one before it is
+    used.
 
     EC2 lists in an order of its own, much the same each time; where a run has no time for all, the
     last would never have their turn. So from when ``is_late`` comes true they are listed digit by
@@ -108,27 +118,31 @@ def instances_of_vpcs(
                 listed.add(number)
                 yield instance
 
-    def part(some_digits: Sequence[str]) -> Iterator[_Page]:
+    def part(some_digits: Sequence[str], size: int | None = None) -> Iterator[_Page]:
         ends = _filter("instance-id", [f"i-*{digit}" for digit in some_digits])
-        return _pages(ec2, [[*one, ends] for one in in_vpcs], paced)
+        return _pages(ec2, [[*one, ends] for one in in_vpcs], paced, size)
 
-    with closing(one_ahead(_pages(ec2, in_vpcs, paced))) as pages:
-        try_parts = True
-        for page in pages:
-            yield from new(page)
-            if page.is_last:
-                return
-            if page.goes_on and try_parts:
-                try_parts = False
-                parts = [part(some) for some in chunks(digits, DIGITS_A_PART)]
-                if (yield from _in_parts(parts, new, is_late)):
-                    return
-            if is_late():
-                break
+    first = next(_pages(ec2, in_vpcs, paced, _part_page_size()))
+    yield from new(first)
+    if first.is_last:
+        return
+    parts = [part(some, _part_page_size()) for some in chunks(digits, DIGITS_A_PART)]
+    if (yield from _in_parts(parts, new, is_late)):
+        return
+    for page in one_ahead(_pages(ec2, in_vpcs, paced)):
+        yield from new(page)
+        if page.is_last:
+            return
+        if is_late():
+            break
     for page in itertools.chain.from_iterable(one_ahead(part(digit)) for digit in digits):
         yield from new(page)
         if is_over():
             return
+
+
+def _part_page_size() -> int:
+    return min(PART_PAGE_SIZE, PAGE_SIZE)
 
 
 def _in_parts(
@@ -146,7 +160,7 @@ def _in_parts(
         for page in pages:
             yield from new(page)
             left -= page.is_last
-            is_sparse = page.goes_on and len(page.descriptions) < PAGE_SIZE / 2
+            is_sparse = page.goes_on and len(page.descriptions) < _part_page_size() / 2
             if left and (is_sparse or is_late()):
                 return False
     return True
@@ -274,14 +288,24 @@ class _Page:
 
 
 def _pages(
-    ec2: "EC2Client", listings: "Sequence[Sequence[FilterTypeDef]]", paced: PacedCalls
+    ec2: "EC2Client",
+    listings: "Sequence[Sequence[FilterTypeDef]]",
+    paced: PacedCalls,
+    size: int | None = None,
 ) -> Iterator[_Page]:
-    """Yield the pages of some listings, one after the other; each is given by its filters."""
+    """Yield the pages of some listings, one after the other; each is given by its filters.
+
+    ``size`` is how many instances a page may have, the most that EC2 gives where it is left out.
+    """
     managed_too = {_MANAGED_TOO: True} if asks_for_managed(ec2) else {}
     for number, filters in enumerate(listings, start=1):
         token = ""
         while True:
-            request: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE_SIZE, **managed_too}
+            request: dict[str, Any] = {
+                "Filters": filters,
+                "MaxResults": size or PAGE_SIZE,
+                **managed_too,
+            }
             if token:
                 request["NextToken"] = token
             asked_at = paced.now()
@@ -329,7 +353,7 @@ def to_instance(
     )
 
 
-def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> dict[str, str]:
+def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> Mapping[str, str]:
     """Return what an instance is part of, by service; ``operator`` is who manages it for its owner.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
@@ -338,7 +362,7 @@ def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> dict[s
     operator = description.get("Operator", {})
     if operator.get("Managed"):
         managers["operator"] = operator.get("Principal", "an AWS service")
-    return managers
+    return managers or _NO_MANAGERS
 
 
 def _created_at(description: "InstanceTypeDef") -> datetime:

@@ -43,7 +43,7 @@ from tag_policy.runs.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
-MOST_HELD = 75_000
+MOST_HELD = 100_000
 """Instances that wait for their creators, and findings that are announced or limited, that a run
 holds at a time: what fits into the 256 MB that the function has by default (docs/scale.md)."""
 
@@ -328,7 +328,7 @@ class Engine:
         note: Callable[[Iterable[Outcome]], None],
     ) -> None:
         """Take what is found, as ``remedy`` says, until nothing is left to do about it."""
-        waiting = Oldest[Sequence[Finding]](MOST_HELD)
+        waiting = Oldest(MOST_HELD)
         held: list[Finding] = []
         too_many = False
 
@@ -340,7 +340,7 @@ class Engine:
         for some in found:
             findings = list(self._without_those_that_wait(some))
             if any(map(waits_for_creator, findings)):
-                newest = waiting.push(findings[0].instance.created_at, findings)
+                newest = waiting.push(findings)
                 if newest is not None:
                     too_many = True
                     take(f for f in newest if not waits_for_creator(f))
