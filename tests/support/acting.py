@@ -49,7 +49,7 @@ class World:
         once = self.once = self.fleet.client("once")
         self.queue = Queue()
         self.ending = Ending(lambda: once, self.second_look, self.paced, self.queue, self.clock)
-        self.writing = Writing(self.second_look, self.paced, self.queue)
+        self.writing = Writing(self.second_look, self.paced, self.queue, lambda: self.time_is_up())
         self.marks = Marks(lambda: once, self.second_look, self.paced)
         self.remediation = Remediation(
             self.workers,

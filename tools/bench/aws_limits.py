@@ -49,6 +49,11 @@ def waiting_seconds(calls: Mapping[str, int]) -> float:
     return sum(waits)
 
 
+def floor_seconds(calls: Mapping[str, int]) -> float:
+    """Return how long the buckets alone make a run take that makes its calls side by side."""
+    return max(waiting_seconds({action: number}) for action, number in calls.items())
+
+
 def minutes(seconds: float, calls: Mapping[str, int]) -> float:
     """Return how long a run takes at least, given how long it took against the stand-in."""
     return (seconds + waiting_seconds(calls)) / 60

@@ -37,6 +37,7 @@ AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=10,
+    max_pool_connections=20,  # eight parts of a listing and eight looks may be under way
     retries={"mode": "standard", "total_max_attempts": 3},
     user_agent_extra=f"tag-policy-engine/{__version__}",
 )

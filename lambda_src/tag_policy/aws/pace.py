@@ -72,9 +72,14 @@ class Pace:
         self._in_a_row = 0
         self.throttled = 0
 
-    def wait(self) -> None:
-        """Wait for the turn of the next call."""
+    def wait(self, out_of_time: Callable[[], bool] = lambda: False) -> None:
+        """Wait for the turn of the next call; not any longer when the time is up.
+
+        Several threads may be in line then, each for ten seconds at worst.
+        """
         with self._turn:
+            if out_of_time():
+                return
             now = self._clock.now()
             wait = (self._not_before or now) - now
             if wait > timedelta():
@@ -187,14 +192,17 @@ class PacedCalls:
         return self._clock.now()
 
     def wait(self) -> None:
-        """Wait for the turn of the next call that changes something."""
-        self._paces.changes.wait()
+        """Wait for the turn of the next call that changes something.
+
+        Whether there is still time for it has to be asked then.
+        """
+        self._paces.changes.wait(self._out_of_time)
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
         """Make a call and return its answer; raises what it raises, throttling last of all."""
         pace = self._paces.reads
         while True:
-            pace.wait()
+            pace.wait(self._out_of_time)
             before = pace.throttled
             try:
                 answer = call()

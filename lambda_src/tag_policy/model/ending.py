@@ -30,11 +30,13 @@ ENDINGS = (
 )
 """Everything that ends an instance, gentlest first. Nothing else ends one.
 
-What follows elsewhere: the names in remedy.py and outcome.py; the call in resources/ending.py, the
-order in resources/remediation.py and the look in resources/second_look.py (mypy asks for these);
-what is said of it in reporting/wording.py; variables.tf, iam.tf, metrics.tf, dashboard.tf and
-queries.tf. One that EC2 shows in another field than the state: instance.py, resources/instance.py,
-and aws/fast/parser.py, which reads no more of an instance than is asked for.
+What follows elsewhere: the names in remedy.py and outcome.py, and in finding.py, where an instance
+may be so already; who is not to be ended so in rules/untagged.py; the call in resources/ending.py,
+the order in resources/remediation.py and the look in resources/second_look.py (mypy asks for
+these); what is said of it in reporting/wording.py; variables.tf, iam.tf, the room that two of them
+take in value_lock.tf, metrics.tf, dashboard.tf and queries.tf; settings.py and main.tf for one that
+needs to be told something. One that EC2 shows in another field than the state: instance.py,
+resources/instance.py, and aws/fast/parser.py, which reads no more of an instance than is asked for.
 """
 
 ENDING_OF_REMEDY = {ending.remedy: ending for ending in ENDINGS}

@@ -1,4 +1,9 @@
-"""An EC2 instance, as the engine knows it."""
+"""An EC2 instance, as the engine knows it.
+
+What another kind of resource would touch: ``InstanceRef`` here, which every finding has; a module
+beside resources/instance.py, and what goes by the ids of instances: resources/second_look.py,
+remedy_queue.py, writing.py; runs/sweep.py, reporting/sns_message.py, iam.tf.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """A rule, as the rules table states it.
 
 What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py, rules/evaluation.py,
-``variable "rules"`` in variables.tf and ``seeded_items`` in rules.tf, tests/rules.json, README.md.
+``variable "rules"`` in variables.tf, ``rules`` in locals.tf and ``seeded_items`` in rules.tf,
+tests/rules.json, README.md; ``Code`` in finding.py, where something new may be found by it.
 """
 
 from dataclasses import dataclass

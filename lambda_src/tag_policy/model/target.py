@@ -1,7 +1,8 @@
 """Where resources are judged.
 
-What makes one: handler.py. What another would touch: aws/clients.py, settings.py, iam.tf, main.tf,
-triggers.tf and variables.tf.
+What makes one: handler.py, and runs/context.py for the run. What another would touch:
+aws/clients.py, ``SERVICES`` in aws/fast/models.py, settings.py, iam.tf, main.tf, triggers.tf and
+variables.tf.
 """
 
 from dataclasses import dataclass

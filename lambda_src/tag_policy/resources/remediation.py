@@ -82,7 +82,7 @@ class Remediation:
         self._second_look = second_look
         self._out_of_time = out_of_time
         self._queue = Queue()
-        self._writing = Writing(second_look, paced, self._queue)
+        self._writing = Writing(second_look, paced, self._queue, out_of_time)
         self._ending = Ending(ec2_once, second_look, paced, self._queue, clock)
         self.marks = Marks(ec2_once, second_look, paced)
         self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
@@ -137,9 +137,9 @@ class Remediation:
                 yield from self._settle_next()
 
     def settled(self) -> Iterator[Outcome]:
-        """Wait for the calls that are under way; what is still in the queue is left there."""
+        """Wait for the calls that are under way, and make no other: the run has broken off."""
         while self._under_way:
-            yield from self._settle_next()
+            yield from self._settle_one()
 
     def _may_start(self, call: Call, *, any_remedy: bool = False) -> bool:
         """Tell whether a call may be made now, beside those that are under way.
@@ -193,12 +193,16 @@ class Remediation:
         return is_new and not self._second_look.is_fresh(call.seen_at)
 
     def _settle_next(self) -> Iterator[Outcome]:
+        """Settle one of those under way, and make what is to be made at once because of it."""
+        yield from self._settle_one()
+        yield from self._make_those_at_once()
+
+    def _settle_one(self) -> Iterator[Outcome]:
         """Wait for one of those under way, and settle what came of it."""
         work = self._workers.first_of(self._under_way)
         _, settle = self._under_way.pop(work)
         self._is_probing = False
         yield from settle(work.result())
-        yield from self._make_those_at_once()
 
     def _make_those_at_once(self) -> Iterator[Outcome]:
         while self._queue.at_once:

@@ -4,18 +4,18 @@ An attempt is made by a thread, while others are under way. It decides nothing: 
 settled by the run, in its one thread.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tag_policy.aws.clients import AWS_ERRORS
-from tag_policy.aws.errors import passes, refusal_of
+from tag_policy.aws.errors import Refusal, passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome
 from tag_policy.model.remedy import Remedy
-from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, Call, Queue, tags_of
+from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, OUT_OF_TIME, Call, Queue, tags_of
 from tag_policy.resources.second_look import SecondLook, Seen
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ class Attempt:
     """What came of a call: ``unchanged`` are the instances that it was made for.
 
     ``error`` is what it ended with, and ``seen`` what EC2 shows after that, where it can be asked.
-    ``not_looked`` is why there was not even a look, so that nothing was called.
+    ``not_made`` is why there was not even a look, so that nothing was called.
     """
 
     call: Call
     unchanged: Sequence[str] = ()
     error: Exception | None = None
     seen: Seen | None = None
-    not_looked: Exception | None = None
+    not_made: Refusal | None = None
 
 
 class Writing:
@@ -44,10 +44,17 @@ class Writing:
     AWS's errors become outcomes and are not raised.
     """
 
-    def __init__(self, second_look: SecondLook, paced: PacedCalls, queue: Queue) -> None:
+    def __init__(
+        self,
+        second_look: SecondLook,
+        paced: PacedCalls,
+        queue: Queue,
+        out_of_time: Callable[[], bool],
+    ) -> None:
         self._second_look = second_look
         self._paced = paced
         self._queue = queue
+        self._out_of_time = out_of_time
 
     def attempt(self, call: Call, ec2_once: "EC2Client") -> Attempt:
         """Wait for the pace, look, and make a call for those who are as they were found.
@@ -56,10 +63,12 @@ class Writing:
         threads may be in here.
         """
         self._paced.wait()
+        if self._out_of_time():
+            return Attempt(call, not_made=OUT_OF_TIME)
         try:
             unchanged = self._unchanged(call)
         except AWS_ERRORS as error:
-            return Attempt(call, not_looked=error)
+            return Attempt(call, not_made=refusal_of(error))  # not looked at, so not touched
         if not unchanged:
             return Attempt(call)
         rest = call.of(unchanged)
@@ -86,7 +95,7 @@ class Writing:
         try:
             ids, asked_at = self._second_look.unchanged(findings)
         except AWS_ERRORS as error:
-            return [Attempt(call, not_looked=error) for call in calls]
+            return [Attempt(call, not_made=refusal_of(error)) for call in calls]
         unchanged = set(ids)
         return [
             Attempt(
@@ -120,9 +129,8 @@ class Writing:
                 yield from self._after_error(replace(call, tried=True), error, attempt.seen)
 
     def _without_the_changed(self, attempt: Attempt) -> Iterator[Outcome]:
-        if attempt.not_looked is not None:
-            # Not looked at, so not touched.
-            yield from attempt.call.refused(refusal_of(attempt.not_looked))
+        if attempt.not_made is not None:
+            yield from attempt.call.refused(attempt.not_made)
             return
         changed = attempt.call.findings.keys() - set(attempt.unchanged)
         yield from attempt.call.of(sorted(changed)).refused(CHANGED)

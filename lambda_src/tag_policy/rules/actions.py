@@ -1,7 +1,8 @@
 """The actions of rules: what each takes as its default, and where a missing value comes from.
 
 What a new one touches: ``Action`` in model/rule.py, a row here, ``variable "rules"`` in
-variables.tf, tests/rules.json, README.md.
+variables.tf, tests/rules.json, README.md. A value that depends on the instance, or is read from
+elsewhere: rules/evaluation.py, which asks for it, and runs/engine.py, which reads it before.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """The pace of calls: as fast as AWS bears, and slower for a while after it did not."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -8,7 +9,7 @@ from itertools import chain, repeat
 import pytest
 from botocore.exceptions import ClientError
 
-from tag_policy.aws.pace import Pace, PacedCalls, ThrottledError
+from tag_policy.aws.pace import Bucket, Pace, PacedCalls, Paces, ThrottledError
 from tests.support.clock import SimulatedClock
 
 THROTTLED = ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "CreateTags")
@@ -139,3 +140,118 @@ def test_whatever_a_service_calls_its_throttling_the_call_is_made_again(code: st
     throttled = ClientError({"Error": {"Code": code}}, "Scan")
 
     assert PacedCalls(clock(), lambda: False)(answering(throttled, "done")) == "done"
+
+
+# Several threads
+
+
+def test_calls_that_are_throttled_together_count_as_one() -> None:
+    time = clock()
+    pace = Pace(time)
+
+    for _ in range(8):
+        assert pace.was_throttled(0)
+
+    assert pace.throttled == 1
+    pace.wait()
+    pace.wait()
+    assert time.slept == timedelta(seconds=0.5 + 0.5)
+
+
+def test_what_is_throttled_eight_times_in_a_row_is_of_no_use_whoever_asks() -> None:
+    pace = Pace(clock())
+
+    assert [pace.was_throttled(at) for at in range(8)] == [True] * 7 + [False]
+    pace.was_answered()
+    assert pace.was_throttled(8)
+
+
+def test_nobody_is_in_line_for_a_turn_when_the_time_is_up() -> None:
+    time = clock()
+    pace = Pace(time)
+    for at in range(7):
+        pace.was_throttled(at)
+
+    pace.wait(lambda: True)
+
+    assert time.slept == timedelta()
+
+
+def test_one_thread_at_a_time_waits_for_its_turn() -> None:
+    """Each has a turn of its own: nobody goes on in the pause of another."""
+    time = clock()
+    pace = Pace(time, timedelta(seconds=1))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: pace.wait(), range(8)))
+
+    assert time.slept == timedelta(seconds=7)
+
+
+# Buckets
+
+
+def test_a_bucket_gives_what_is_in_it_at_once_and_then_what_comes_back() -> None:
+    time = clock()
+    bucket = Bucket(time, size=5, per_second=2)
+
+    for _ in range(5):
+        bucket.take()
+    assert time.slept == timedelta()
+    for _ in range(4):
+        bucket.take()
+    assert time.slept == timedelta(seconds=2)
+
+
+def test_a_bucket_fills_while_nobody_takes_and_never_more_than_full() -> None:
+    time = clock()
+    bucket = Bucket(time, size=5, per_second=2)
+    for _ in range(5):
+        bucket.take()
+    time.sleep(1)
+    for _ in range(2):
+        bucket.take()
+    assert time.slept == timedelta(seconds=1)
+
+    time.sleep(1_000)
+    for _ in range(5):
+        bucket.take()
+    assert time.slept == timedelta(seconds=1_001)
+    bucket.take()
+    assert time.slept == timedelta(seconds=1_001.5)
+
+
+def test_a_clock_that_is_set_back_takes_nothing_out_of_a_bucket() -> None:
+    time = clock()
+    bucket = Bucket(time, size=2, per_second=1)
+    bucket.take()
+    time.slept -= timedelta(hours=1)
+
+    bucket.take()
+
+    assert time.slept == timedelta(hours=-1)
+
+
+def test_ec2_is_left_a_tenth_of_its_limits() -> None:
+    for name, per_second in (("reads", 18), ("changes", 9)):
+        time = clock()
+        pace = getattr(Paces.of_ec2(time), name)
+        for _ in range(90):
+            pace.wait()
+        assert time.slept == timedelta()
+        for _ in range(per_second):
+            pace.wait()
+        assert time.slept == pytest.approx(timedelta(seconds=1), abs=timedelta(milliseconds=1))
+
+
+def test_what_is_asked_does_not_wait_for_what_is_changed() -> None:
+    time = clock()
+    paced = PacedCalls(time, lambda: False)
+    with suppress(ThrottledError):
+        paced.once(answering(THROTTLED))
+
+    paced(lambda: "a look")
+
+    assert time.slept == timedelta()
+    paced.wait()
+    assert time.slept == timedelta(seconds=0.5)

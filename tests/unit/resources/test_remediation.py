@@ -489,3 +489,14 @@ def test_what_was_under_way_is_told_where_the_run_breaks_off() -> None:
 
     assert len(list(made.remediation.settled())) == BATCH_SIZE
     assert list(made.remediation.settled()) == []
+
+
+def test_no_further_call_is_made_where_the_run_has_broken_off() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(BATCH_SIZE)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+    made.fleet.before = failing("create_tags", refusal("UnauthorizedOperation"))
+    assert take(made, *ids) == []
+
+    assert list(made.remediation.settled()) == [], "it was to be tried one by one"
+    assert changes(made) == ["create_tags"]

@@ -412,3 +412,12 @@ def test_the_outcome_is_that_of_the_finding_as_it_was_found() -> None:
 
     assert list(made.write(call)) == [Outcome(finding, Result.TAGGED)]
     assert isinstance(finding, Finding)
+
+
+def test_a_call_whose_turn_comes_when_the_time_is_up_is_not_made() -> None:
+    made = world(untidy(A))
+    call = made.call(A)
+    made.time_is_up = lambda: True
+
+    assert told(made.write(call)) == [(A, Result.DEFERRED, "")]
+    assert made.fleet.asked == []
