@@ -5,6 +5,7 @@ ten seconds at any size.
 """
 
 import platform
+import re
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +121,7 @@ def row(size: int, job: Job, runs: Sequence[Run], bare: float) -> Sequence[str]:
         f"{job.memory_mb} MB" if job.memory_mb else "a whole core",
         f"{seconds:.1f}",
         f"{seconds / bare:.2f}",
-        f"{seconds / floor:.1f} of {floor:.0f} s" if floor and job.tags else "",
+        f"{seconds / floor:.1f} times {floor:.0f} s" if floor and job.tags else "",
         f"{cpu:.1f}",
         f"{peak / 2**20:.0f}",
         ", ".join(f"{calls[a]:,} {a}" for a in aws_limits.BUCKETS if a in calls),
@@ -140,28 +141,29 @@ def page(rows: Sequence[Sequence[str]], now: datetime) -> str:
         f"{action} {bucket.size} and {bucket.refill} a second"
         for action, bucket in aws_limits.BUCKETS.items()
     )
-    return f"""# How fast it is against an AWS that takes its time
+    text = f"""# How fast it is against an AWS that takes its time
 
 `make bench-slow` writes this page. [benchmark.md](benchmark.md) has the same jobs against endpoints
 that answer at once.
 
 {chr(10).join(table)}
 
-- On {now:%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}: three rounds at 1,000
-  and 20,000 instances, one at 100,000; medians. Half of the instances lack the tags. Nothing is to
-  be ended, for which a run without a grace period waits ten seconds at any size.
+- On {now:%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}: three rounds at
+  1,000 and 20,000 instances, one at 100,000; medians. Half of the instances lack the tags.
+  Nothing is to be ended, for which a run without a grace period waits ten seconds at any size.
 - **Answers**: {slow}; all others 0.1 s. Seen of EC2 in regions of some thousand instances; the
   stand-in keeps to them whatever is asked side by side.
-- **Limits**: the stand-in throttles as AWS does. Tokens at first, and what comes back:
-  {limits}. The *floor* is what these alone take for the calls of the run, the slowest of them; it
-  is left out where they take nothing.
-- **Memory**: with MB, the function has what Lambda gives for them, by control groups of Linux: that
-  memory, and its share of a core ({quota(256) / 1000:.1f} ms of each 100 for 256 MB). It would be
-  ended where it needs more.
+- **Limits**: the stand-in throttles as AWS does. Tokens at first, and what comes back: {limits}.
+  The *floor* is what these alone take for the calls of the run, the slowest of them; it is left
+  out where they take nothing.
+- **Memory**: with MB, the function has what Lambda gives for them, by control groups of Linux:
+  that memory, and its share of a core ({quota(256) / 1000:.1f} ms of each 100 for 256 MB). It
+  would be ended where it needs more.
 - *Three tags* has the creator, for which CloudTrail is asked twice a second, its limit.
-- Dollars are for 730 runs a month, for the time and the memory, without the free tier; a whole core
-  is 1,769 MB.
+- Dollars are for 730 runs a month, for the time and the memory, without the free tier; a whole
+  core is 1,769 MB.
 """
+    return re.sub(r"\n  (?=\S)", " ", text)  # a paragraph a line, as in all of docs
 
 
 if __name__ == "__main__":
