@@ -73,6 +73,7 @@ class Fleet:
         self.members = {"Filters", "IncludeManagedResources"}
         self.unconfirmed: set[str] = set()
         self.spot_requests: set[str] = set()
+        self.takes_patterns = True  # whether a * in a filter stands for anything
         self.pages_first = False  # whether pages are made of all instances, and filtered then
 
     def client(self, name: str = "ec2") -> Any:
@@ -131,7 +132,12 @@ class FakeEC2:
 
         def act() -> dict[str, Any]:
             def passes(one: Description) -> bool:
-                return all(_passes(one, f["Name"], f["Values"]) for f in request["Filters"])
+                patterns = self._fleet.takes_patterns
+                return all(
+                    _passes(one, f["Name"], f["Values"])
+                    and (patterns or not any("*" in value for value in f["Values"]))
+                    for f in request["Filters"]
+                )
 
             first = self._fleet.pages_first
             found = [one for one in self._fleet.descriptions.values() if first or passes(one)]

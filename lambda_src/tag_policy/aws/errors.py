@@ -12,6 +12,7 @@ from tag_policy.model.text import DETAIL_LIMIT, clean
 
 _PASSING = frozenset(
     {
+        "ConcurrentTagAccess",
         "InternalError",
         "InternalFailure",
         "RequestTimeout",

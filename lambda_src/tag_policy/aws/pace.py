@@ -99,10 +99,15 @@ class Pace:
         shorter = self._pause * 0.8
         self._pause = self._shortest if shorter < _FIRST_PAUSE / 4 else max(self._shortest, shorter)
 
-    def was_answered(self) -> None:
-        """Take note that AWS has answered a call."""
-        self._in_a_row = 0
-        self.faster()
+    def was_answered(self, before: int) -> None:
+        """Take note that AWS has answered a call.
+
+        ``before`` is what ``throttled`` was when it was made: an answer to a call that was under
+        way when another one was throttled says nothing of the pace since.
+        """
+        if before == self.throttled:
+            self._in_a_row = 0
+            self.faster()
 
     def was_throttled(self, before: int) -> bool:
         """Take note that AWS has throttled a call; tell whether another attempt is of any use.
@@ -209,7 +214,7 @@ class PacedCalls:
             except ClientError as error:
                 self._refused(error, pace, before)
             else:
-                pace.was_answered()
+                pace.was_answered(before)
                 return answer
 
     def once(self, call: Callable[[], Answer]) -> Answer:
@@ -226,7 +231,7 @@ class PacedCalls:
         except ClientError as error:
             self._refused(error, pace, before)
             raise ThrottledError(str(error)) from error
-        pace.was_answered()
+        pace.was_answered(before)
         return answer
 
     def _refused(self, error: ClientError, pace: Pace, before: int) -> None:

@@ -127,7 +127,7 @@ def instances_of_vpcs(
     if first.is_last:
         return
     parts = [part(some, _part_page_size()) for some in chunks(digits, DIGITS_A_PART)]
-    if (yield from _in_parts(parts, new, is_late)):
+    if (yield from _in_parts(parts, new, is_late, first)):
         return
     for page in one_ahead(_pages(ec2, in_vpcs, paced)):
         yield from new(page)
@@ -149,21 +149,29 @@ def _in_parts(
     parts: Sequence[Iterable["_Page"]],
     new: Callable[["_Page"], Iterator[Instance]],
     is_late: Callable[[], bool],
+    first: "_Page",
 ) -> Generator[Instance, None, bool]:
     """Yield the instances of parts that are listed side by side; return whether those are all.
 
     They are not where a page is half empty and others follow it, as each part takes as many pages
-    as the whole, then; nor where the run is late before the last page of the last part.
+    as the whole, then; nor where the run is late before the last page of the last part; nor where
+    the parts do not show what the ``first`` page of the whole did: then EC2 takes the digits for
+    something else, and the parts may be next to nothing.
     """
     left = len(parts)
+    missing = {description["InstanceId"] for description in first.descriptions}
+    many = len(missing) / 2
     with closing(side_by_side(parts, left)) as pages:
         for page in pages:
             yield from new(page)
+            missing.difference_update(
+                description["InstanceId"] for description in page.descriptions
+            )
             left -= page.is_last
             is_sparse = page.goes_on and len(page.descriptions) < _part_page_size() / 2
             if left and (is_sparse or is_late()):
                 return False
-    return True
+    return len(missing) <= many
 
 
 def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:

@@ -15,7 +15,7 @@ stops another's remedy; the parts wait until every other call has had its turn. 
 all alike is found out in a few calls, and not asked for again in the run.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
@@ -87,7 +87,7 @@ class Remediation:
         self.marks = Marks(ec2_once, second_look, paced)
         self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
         self._endings: list[Call] = []
-        self._under_way: dict[Future[Any], tuple[Remedy, _Settle]] = {}
+        self._under_way: dict[Future[Any], tuple[Sequence[Call], _Settle]] = {}
         self._is_probing = False  # whether what is under way may be refused to all alike
 
     def take(self, findings: Iterable[Finding]) -> Iterator[Outcome]:
@@ -137,9 +137,18 @@ class Remediation:
                 yield from self._settle_next()
 
     def settled(self) -> Iterator[Outcome]:
-        """Wait for the calls that are under way, and make no other: the run has broken off."""
+        """Wait for the calls that are under way, and make no other: the run has broken off.
+
+        Whatever one of them ends with, the others are told of before it is raised.
+        """
+        first: Exception | None = None
         while self._under_way:
-            yield from self._settle_one()
+            try:
+                yield from self._settle_one()
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            raise first
 
     def _may_start(self, call: Call, *, any_remedy: bool = False) -> bool:
         """Tell whether a call may be made now, beside those that are under way.
@@ -148,13 +157,18 @@ class Remediation:
         """
         if not self._under_way:
             return True
-        remedies = {remedy for remedy, _ in self._under_way.values()}
         return (
             len(self._under_way) < SIDE_BY_SIDE
             and not _is_alone(call)
-            and (any_remedy or remedies == {call.remedy})
-            and self._queue.is_granted(call)
             and not self._is_probing
+            and self._queue.is_known(call)
+            and all(
+                (any_remedy or other.remedy is call.remedy)
+                # EC2 refuses to change the tags of an instance by two calls at once.
+                and other.findings.keys().isdisjoint(call.findings)
+                for calls, _ in self._under_way.values()
+                for other in calls
+            )
         )
 
     def _start(self, call: Call) -> Iterator[Outcome]:
@@ -166,15 +180,15 @@ class Remediation:
         yield from outcomes
         if not call.findings:
             return
-        self._is_probing = not self._queue.is_granted(call)
+        self._is_probing = not self._queue.is_known(call)
         ec2_once = self._ec2_once()  # before any look: making it takes a second
         alike = [call, *self._next_alike(call)]
         if len(alike) > 1:
             work = self._workers.start(lambda: self._writing.look(alike))
-            self._under_way[work] = call.remedy, self._writing.looked
+            self._under_way[work] = alike, self._writing.looked
         else:
             attempt = self._workers.start(lambda: self._writing.attempt(call, ec2_once))
-            self._under_way[attempt] = call.remedy, self._writing.settle
+            self._under_way[attempt] = alike, self._writing.settle
 
     def _next_alike(self, call: Call) -> Iterator[Call]:
         """Take those of the following calls from the queue for which one look will do."""

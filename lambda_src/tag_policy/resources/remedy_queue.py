@@ -139,6 +139,10 @@ class Queue:
         """Tell whether AWS has granted all that a call is about to somebody."""
         return call.whats <= self._worked
 
+    def is_known(self, call: Call) -> bool:
+        """Tell whether it is known of all that a call is about that AWS grants it, or does not."""
+        return call.whats <= self._worked | self._given_up.keys()
+
     def without_what_is_given_up(self, call: Call) -> tuple[Call, list[Outcome]]:
         """Return what is left of a call without what is known to be refused, and that, refused."""
         refusals = {

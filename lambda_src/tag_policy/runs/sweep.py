@@ -2,8 +2,8 @@
 
 import gc
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model.finding import Finding
@@ -26,8 +26,9 @@ _MOST_NAMED = 20
 
 def sweep(engine: Engine) -> None:
     """Judge every instance of the VPCs, and act."""
-    with _few_collections():
-        engine.remedy(judge_all(engine))
+    # Closed, so that nothing is listed any more where the run breaks off.
+    with _few_collections(), closing(judge_all(engine)) as found:
+        engine.remedy(found)
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def judge_all(engine: Engine, judged: Judged | None = None) -> Iterator[list[Finding]]:
+def judge_all(engine: Engine, judged: Judged | None = None) -> Generator[list[Finding], None, None]:
     """Judge every instance of the VPCs; yield what is found, and tell ``judged`` of each.
 
     Listing may take three quarters of the time, so that some is left for what waits for its end.

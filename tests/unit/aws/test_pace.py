@@ -162,8 +162,21 @@ def test_what_is_throttled_eight_times_in_a_row_is_of_no_use_whoever_asks() -> N
     pace = Pace(clock())
 
     assert [pace.was_throttled(at) for at in range(8)] == [True] * 7 + [False]
-    pace.was_answered()
+    pace.was_answered(pace.throttled)
     assert pace.was_throttled(8)
+
+
+def test_an_answer_that_was_on_its_way_when_another_call_was_throttled_says_nothing() -> None:
+    time = clock()
+    pace = Pace(time)
+    pace.was_throttled(0)
+
+    for _ in range(7):
+        pace.was_answered(0)
+
+    pace.wait()
+    pace.wait()
+    assert time.slept == timedelta(seconds=0.5 + 0.5)
 
 
 def test_nobody_is_in_line_for_a_turn_when_the_time_is_up() -> None:

@@ -166,6 +166,17 @@ def test_where_pages_are_made_first_and_filtered_then_the_listing_goes_on_as_it_
     assert len(list(filter(None, ends(fleet)))) <= 9
 
 
+def test_parts_that_do_not_show_what_the_first_page_did_are_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Were the digits taken for something else, all parts would be empty, and nothing amiss."""
+    monkeypatch.setattr(instance, "PAGE_SIZE", 20)
+    fleet = Fleet(*(described(number(at)) for at in range(200)))
+    fleet.takes_patterns = False
+
+    assert sorted(listed(fleet)) == sorted(fleet.descriptions)
+
+
 def test_a_part_that_fails_fails_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "PAGE_SIZE", 2)
     fleet = Fleet(*(described(number(at)) for at in range(20)))
@@ -227,8 +238,7 @@ class Answers:
 def test_an_instance_that_is_listed_twice_counts_once_as_it_was_seen_first() -> None:
     answers = Answers(
         [described(A, {"Name": "first"}), described(B)],
-        [],
-        [described(A, {"Name": "second"}), described(C)],
+        [described(A, {"Name": "second"}), described(B), described(C)],
         *[[]] * 7,
         tokens=["more"],
     )

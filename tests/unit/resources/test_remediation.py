@@ -312,6 +312,14 @@ def test_marks_are_completed_by_the_same_client() -> None:
 
 # Side by side
 
+RULES = [
+    PROJECT_CODE,
+    *(
+        replace(PROJECT_CODE, rule_id=10 + at, tag_key=key)
+        for at, key in enumerate(["Denied", "X"])
+    ),
+]
+
 
 def with_values(made: World, *instance_ids: str, key: str = "ProjectCode") -> None:
     """Take what is found about some instances, each of which gets a value of its own."""
@@ -500,3 +508,79 @@ def test_no_further_call_is_made_where_the_run_has_broken_off() -> None:
 
     assert list(made.remediation.settled()) == [], "it was to be tried one by one"
     assert changes(made) == ["create_tags"]
+
+
+def test_of_several_that_break_off_the_others_are_told_before_it_is_raised() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(6 * BATCH_SIZE)]
+    made = world(*(untidy(one) for one in ids), workers=workers)
+    calls = 0
+
+    def break_off(asked: Asked) -> None:
+        nonlocal calls
+        calls += asked.operation == "create_tags"
+        if asked.operation == "create_tags" and calls in (3, 5):
+            raise LookupError(f"call {calls}")
+
+    made.fleet.before = break_off
+    outcomes = take(made, *ids)
+
+    with pytest.raises(LookupError, match="call 3"):
+        outcomes.extend(made.remediation.settled())
+
+    written = [one for one in ids if "ProjectCode" in made.fleet.tags(one)]
+    assert len(written) == 4 * BATCH_SIZE
+    assert sorted(told(outcomes)) == [(one, Result.TAGGED, "") for one in written]
+
+
+def test_the_tags_of_an_instance_are_never_changed_by_two_calls_at_once() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(4)]
+    made = world(*(untidy(one) for one in ids), workers=workers, rules=RULES)
+    for one in ids:
+        for finding in made.findings(one):
+            finding = replace(finding, value=f"{finding.tag_key} of {one}")
+            assert list(made.remediation.take([finding])) == []
+    together: list[set[str]] = []
+
+    def look(asked: Asked) -> None:
+        if asked.operation == "create_tags":
+            together.append(set(asked.request["Resources"]))
+            others = [
+                call.findings.keys()
+                for calls, _ in made.remediation._under_way.values()
+                for call in calls
+            ]
+            with_those = [ids for ids in others if not ids.isdisjoint(together[-1])]
+            assert len(with_those) == 1, "itself"
+
+    made.fleet.before = look
+
+    outcomes = list(made.remediation.finish())
+
+    assert {one.result for one in outcomes} == {Result.TAGGED}
+    assert workers.most > 1
+    assert len(together) == len(outcomes) == len(RULES) * len(ids)
+
+
+def test_what_is_given_up_does_not_keep_the_rest_from_going_side_by_side() -> None:
+    workers = Late()
+    ids = [number(at) for at in range(40)]
+    made = world(*(untidy(one) for one in ids), workers=workers, rules=RULES[:2])
+
+    def deny(asked: Asked) -> None:
+        if asked.operation == "create_tags" and any(
+            tag["Key"] == "Denied" for tag in asked.request["Tags"]
+        ):
+            raise refusal("UnauthorizedOperation")
+
+    made.fleet.before = deny
+    for one in ids:
+        both = [replace(finding, value=f"of {one}") for finding in made.findings(one)]
+        list(made.remediation.take(both))
+
+    outcomes = list(made.remediation.finish())
+
+    assert {one.result for one in outcomes if one.finding.tag_key == "Denied"} == {Result.FAILED}
+    assert sum(one.result is Result.TAGGED for one in outcomes) == 40
+    assert workers.most == SIDE_BY_SIDE
