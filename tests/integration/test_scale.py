@@ -48,7 +48,7 @@ def test_a_vpc_that_needs_three_runs_is_done_in_three(engine: Engine) -> None:
 def test_where_even_the_listing_needs_several_runs_the_last_have_their_turn(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inventory, "PAGE_SIZE", 5)
+    monkeypatch.setattr(inventory, "PAGE_SIZE", 2)
     engine.set_rules(TWO_TAGS)
     instances = [engine.launch({"Name": "web"}) for _ in range(100)]  # moto pages by launches
     left = [100]
@@ -56,8 +56,8 @@ def test_where_even_the_listing_needs_several_runs_the_last_have_their_turn(
         context = FakeContext(aws_request_id=f"run {number}")
 
         def take_long(call: Call, context: FakeContext = context) -> None:
-            if call.action == "DescribeInstances":  # 15 pages, of at least 20, and the time is up
-                context.remaining_millis = [context.remaining_millis[0] - 40_000]
+            if call.action == "DescribeInstances":  # 36 pages, of at least 50, and the time is up
+                context.remaining_millis = [context.remaining_millis[0] - 16_000]
 
         with listening(take_long):
             summary = engine.run(context=context)

@@ -129,12 +129,13 @@ def instances_of_vpcs(
     parts = [part(some, _part_page_size()) for some in chunks(digits, DIGITS_A_PART)]
     if (yield from _in_parts(parts, new, is_late, first)):
         return
-    for page in one_ahead(_pages(ec2, in_vpcs, paced)):
-        yield from new(page)
-        if page.is_last:
-            return
-        if is_late():
-            break
+    if not is_late():
+        for page in one_ahead(_pages(ec2, in_vpcs, paced)):
+            yield from new(page)
+            if page.is_last:
+                return
+            if is_late():
+                break
     for page in itertools.chain.from_iterable(one_ahead(part(digit)) for digit in digits):
         yield from new(page)
         if is_over():

@@ -277,7 +277,7 @@ def test_a_run_that_is_late_goes_on_by_the_last_digit_of_the_ids_in_the_order_it
 
     found = listed(fleet, is_late=lambda: next(late), digits="cab")
 
-    assert [one[-1] for one in found] == ["a", "b", "c", "a", "b"]
+    assert [one[-1] for one in found] == ["a", "c", "a", "b", "b"], "c is of a part"
     by_digit = [filters(one.request)["instance-id"] for one in fleet.asked[-5:]]
     assert by_digit == [["i-*c"], ["i-*a"], ["i-*a"], ["i-*b"], ["i-*b"]]
     assert filters(fleet.asked[-1].request) == {
@@ -285,6 +285,13 @@ def test_a_run_that_is_late_goes_on_by_the_last_digit_of_the_ids_in_the_order_it
         "instance-state-name": LIVE,
         "instance-id": ["i-*b"],
     }
+
+
+def test_a_run_that_is_late_by_its_parts_does_not_begin_the_whole_again() -> None:
+    fleet = many("a", "b", "b", "c", "a")
+
+    assert len(listed(fleet, is_late=lambda: True, digits="cab")) == 5
+    assert ends(fleet).count(None) == 1
 
 
 def test_a_run_that_is_late_lists_all_digits_where_nothing_else_is_said() -> None:
