@@ -168,11 +168,11 @@ class Histories(RuleBasedStateMachine):
     def sweep_again(self) -> None:
         self.world.run()
 
-    @rule()
-    def sweep_when_it_is_due(self) -> None:
+    @rule(lost=st.none() | LOST, order=ORDERS)
+    def sweep_when_it_is_due(self, lost: tuple[str, int] | None, order: int) -> None:
         self.world.run()
         self.world.wait(self.world.grace // timedelta(minutes=1) + 1)
-        self.world.run()
+        self.world.run(Plan(lost=lost, order=order))
 
     @rule(
         action=st.sampled_from(CHANGES),
