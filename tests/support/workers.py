@@ -4,7 +4,6 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tag_policy.aws.threads import Workers
@@ -20,12 +19,7 @@ class InTurn(Workers):
     def __init__(self, most: int) -> None:
         pass
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def __enter__(self) -> Self:
@@ -164,12 +158,7 @@ class Interleaved(InTurn):
         self._most = most
         self._pieces: list[_Piece] = []
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for piece in self._pieces:
             if not piece.has_begun:
                 self._interleaving.under_way.remove(piece)

@@ -1,5 +1,6 @@
 """The pace of calls: as fast as AWS bears, and slower for a while after it did not."""
 
+import time as real_time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -192,13 +193,25 @@ def test_nobody_is_in_line_for_a_turn_when_the_time_is_up() -> None:
 
 def test_one_thread_at_a_time_waits_for_its_turn() -> None:
     """Each has a turn of its own: nobody goes on in the pause of another."""
+    waiting = 0
+    together: list[int] = []
+
+    def pause() -> None:
+        nonlocal waiting
+        waiting += 1
+        real_time.sleep(0.002)  # the others may go on, if anything lets them
+        together.append(waiting)
+        waiting -= 1
+
     time = clock()
+    time.on_sleep = pause
     pace = Pace(time, timedelta(seconds=1))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: pace.wait(), range(8)))
 
     assert time.slept == timedelta(seconds=7)
+    assert together == [1] * 7
 
 
 # Buckets

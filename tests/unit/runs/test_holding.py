@@ -1,5 +1,6 @@
 """What is held is the oldest, and no more than may be held."""
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import timedelta
 
@@ -24,8 +25,8 @@ def found(name: str, age: int = 0) -> Found:
     ]
 
 
-def names(some: object) -> list[str]:
-    return sorted(findings[0].instance.name for findings in some)  # type: ignore[attr-defined]
+def names(some: Iterable[Found]) -> list[str]:
+    return sorted(findings[0].instance.name for findings in some)
 
 
 def test_what_there_is_room_for_is_held() -> None:
