@@ -10,8 +10,11 @@ from contextlib import contextmanager
 import pytest
 
 from tag_policy.aws import threads
+from tag_policy.model.outcome import Outcome
+from tag_policy.reporting.publish import RunError
 from tag_policy.resources import instance as listing
 from tag_policy.resources import remediation
+from tag_policy.resources.writing import Attempt, Writing
 from tests.integration.conftest import Engine
 from tests.integration.test_failures import launch_as
 from tests.support.acts import Person, before
@@ -113,10 +116,56 @@ def test_what_an_owner_writes_at_any_moment_stays(
     ):
         engine.run()
 
-    was_first = engine.tags(owned)["CreatedBy"] == "me"
     assert moment.calls
-    assert was_first, "a value gives way to another"
     assert creators(engine, ids) == ids | {owned: "me"}
+
+
+@pytest.mark.usefixtures("slow_trail")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_an_owner_writes_before_the_first_look_stays_without_any_lock_of_iam(
+    engine: Engine, seed: int
+) -> None:
+    """So it is the second look that keeps it."""
+    ids = launched(engine)
+    person = Person(engine, engine.clock)
+    owned = list(ids)[seed % len(ids)]
+
+    with (
+        before(1, person.tags(owned, {"CreatedBy": "me"}), action="LookupEvents") as moment,
+        in_the_order_of(seed),
+    ):
+        engine.run()
+
+    assert moment.calls
+    assert creators(engine, ids) == ids | {owned: "me"}
+
+
+@pytest.mark.usefixtures("slow_trail")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_breaks_off_tells_of_the_calls_that_were_under_way(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    ids = launched(engine)
+    calls = 0
+
+    def break_off(self: Writing, attempt: Attempt) -> Iterator[Outcome]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise LookupError("a fault of ours")
+        return settle(self, attempt)
+
+    settle = Writing.settle
+    monkeypatch.setattr(Writing, "settle", break_off)
+
+    with in_the_order_of(seed), pytest.raises(RunError, match="a fault of ours"):
+        engine.run()
+
+    tagged = [one for one, name in creators(engine, ids).items() if name]
+    told = engine.emails()[0].text
+    untold = [one for one in tagged if one not in told]
+    assert len(tagged) > 2
+    assert len(untold) <= 2, "only those of the call whose outcome could not be worked out"
 
 
 @pytest.mark.usefixtures("slow_trail")
