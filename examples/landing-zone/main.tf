@@ -43,7 +43,7 @@ module "tag_policy" {
 # One topic for the reports of all VPCs; subscriptions may filter on the message attributes.
 resource "aws_sns_topic" "reports" {
   #checkov:skip=CKV_AWS_26:AWS's own SNS key would shut out CloudWatch alarms; use a key of your own.
-  name = "tag-policy-reports"
+  name = "landing-zone-tag-reports"
 }
 
 resource "aws_sns_topic_policy" "reports" {
