@@ -34,9 +34,15 @@ locals {
   rules = {
     for id, rule in var.rules : id => {
       tag_key  = rule.tag_key
-      action   = rule.action
+      action   = coalesce(try(rule.action, null), "Check")
       required = tobool(coalesce(try(rule.required, null), true))
       default  = try(tostring(rule.default), null)
+
+      allowed_values  = try([for value in rule.allowed_values : tostring(value)], null)
+      allowed_pattern = try(tostring(rule.allowed_pattern), null)
+      expires         = tobool(coalesce(try(rule.expires, null), false))
+      max_lifetime    = try(tostring(rule.max_lifetime), null)
+      note            = try(tostring(rule.note), null)
     }
   }
 

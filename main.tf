@@ -177,8 +177,8 @@ resource "aws_lambda_function" "this" {
 
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     precondition {
-      condition     = !local.enforces || alltrue([for key in local.rule_tag_keys : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
-      error_message = "The role's policies have to name each tag key that it may write, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
+      condition     = !local.enforces || alltrue([for key in setunion(local.written_tag_keys, length(local.ends) == 0 ? [] : local.rule_tag_keys) : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
+      error_message = "The role's policies have to name each tag key that it may write, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
     }
 
     precondition {

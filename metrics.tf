@@ -32,6 +32,7 @@ locals {
     Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }
     Marked     = { of = "run", value = "$.summary.outcomes.marked", prefix = local.done_prefix }
     Notified   = { of = "run", value = "$.summary.outcomes.notified", prefix = local.done_prefix }
+    Reported   = { of = "run", value = "$.summary.outcomes.reported", prefix = local.done_prefix }
     Left       = { of = "run", value = "$.summary.outcomes.left", prefix = local.done_prefix }
     Deferred   = { of = "run", value = "$.summary.outcomes.deferred", prefix = local.done_prefix }
     Failed     = { of = "run", value = "$.summary.outcomes.failed", prefix = local.done_prefix }

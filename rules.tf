@@ -17,6 +17,11 @@ locals {
         Required = { S = rule.required ? "Y" : "N" }
       },
       rule.default == null ? {} : { Default = { S = rule.default } },
+      rule.allowed_values == null ? {} : { AllowedValues = { L = [for value in rule.allowed_values : { S = value }] } },
+      rule.allowed_pattern == null ? {} : { AllowedPattern = { S = rule.allowed_pattern } },
+      rule.expires ? { Expires = { S = "Y" } } : {},
+      rule.max_lifetime == null ? {} : { MaxLifetime = { S = rule.max_lifetime } },
+      rule.note == null ? {} : { Note = { S = rule.note } },
     ))
   } : {}
 }

@@ -12,7 +12,10 @@ locals {
   # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
   detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[local.creator.details]
 
-  filled_tag_keys   = setunion(local.rule_tag_keys, local.detail_tag_keys)
+  # A rule that only checks writes nothing, so that the role may not either.
+  written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if rule.action != "Check"], var.writable_tag_keys)
+  filled_tag_keys   = setunion(local.written_tag_keys, local.detail_tag_keys)
+  known_tag_keys    = setunion(local.rule_tag_keys, local.detail_tag_keys)
   writable_tag_keys = setunion(local.filled_tag_keys, length(local.ends) == 0 ? [] : [var.marker_tag_key])
 
   # Today's rules fill what is missing or empty, and none may change a value. The mark changes.
@@ -22,11 +25,11 @@ locals {
 
   # Keys that IAM takes for one, because they differ in case alone: of the rules, and of the engine.
   keys_alike = [
-    for keys in values({ for key in local.filled_tag_keys : lower(key) => key... }) : keys
+    for keys in values({ for key in local.known_tag_keys : lower(key) => key... }) : keys
     if length(keys) > 1
   ]
   own_keys_alike = [
-    for folded, keys in { for key in concat(local.own_tag_keys, local.names, tolist(local.filled_tag_keys)) : lower(key) => key... } : keys
+    for folded, keys in { for key in concat(local.own_tag_keys, local.names, tolist(local.known_tag_keys)) : lower(key) => key... } : keys
     if length(keys) > 1 && contains([for key in local.own_tag_keys : lower(key)], folded)
   ]
 

@@ -122,9 +122,14 @@ variable "rules" {
     The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
-    - `action` (string, required): `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
-    - `required` (bool, `true`): whether a missing tag is a violation. An `Update` that is not required leaves a missing tag alone.
-    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`).
+    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
+    - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
+    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). `Check` has none.
+    - `allowed_values` (list of strings): the values that are right, as they are written, case and blanks included; `*` stands for anything. Any other is reported, and left as it is.
+    - `allowed_pattern` (string): a regular expression that a value has to match, as Terraform's `regex` does: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may hold.
+    - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
+    - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
+    - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
   EOT
   type        = any
   nullable    = false
@@ -137,23 +142,27 @@ variable "rules" {
   # Terraform drops what an object's type does not name, without a word: hence "any", and this.
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default"], name)]
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"], name)]
     ]))
     error_message = "No rule has ${join(", ", flatten([
-      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default"]) : "${name} (rule ${id})"]
-    ]))}. A rule has tag_key, action, required and default, such as { tag_key = \"Team\", action = \"Update\", required = false, default = \"none\" }."
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, action, required, default, allowed_values, allowed_pattern, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
   }
 
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : try(rule.tag_key, null) != null && try(rule.action, null) != null && can(tostring(rule.tag_key)) && can(tostring(rule.action))
+      for rule in try(values(var.rules), []) : try(rule.tag_key, null) != null && can(tostring(rule.tag_key)) && alltrue([
+        for name in ["action", "default", "allowed_pattern", "max_lifetime", "note"] : try(rule[name], null) == null || can(tostring(rule[name]))
+      ])
     ])
-    error_message = "Each rule needs a tag_key and an action, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
+    error_message = "Each rule needs a tag_key, and what it says of it in text, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.required, null) == null || can(tobool(rule.required))])
-    error_message = "A rule's required must be true or false."
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [for name in ["required", "expires"] : try(rule[name], null) == null || can(tobool(rule[name]))]
+    ]))
+    error_message = "A rule's required and expires must be true or false."
   }
 
   validation {
@@ -162,8 +171,8 @@ variable "rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(contains(["Update", "UserLookup", "Function"], rule.action), true)])
-    error_message = "Each rule's action must be \"Update\", \"UserLookup\" or \"Function\"."
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, null) == null || try(contains(["Check", "Update", "UserLookup", "Function"], rule.action), true)])
+    error_message = "Each rule's action must be \"Check\", \"Update\", \"UserLookup\" or \"Function\"."
   }
 
   validation {
@@ -216,6 +225,128 @@ variable "rules" {
       )
     ])
     error_message = "Each rule's default must have 1 to 256 characters that are not all blank, such as \"Proj007\"; leave it out of a \"UserLookup\" for \"Undefined\"."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : coalesce(try(rule.action, null), "Check") != "Check" || try(rule.default, null) == null])
+    error_message = "A rule with action \"Check\", which is the default, writes no value: leave its default out, or give it the action \"Update\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.allowed_values, null) == null || try(
+        length(rule.allowed_values) >= 1 && length(rule.allowed_values) <= 500 && length(distinct(rule.allowed_values)) == length(rule.allowed_values) && alltrue([
+          for value in rule.allowed_values : length(regexall("(?s:.)", value)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", value))
+        ]),
+        false
+      )
+    ])
+    error_message = "A rule's allowed_values must be a list of 1 to 500 different values of 1 to 256 characters, none of them blank, such as [\"prod\", \"dev\", \"test-*\"]; for more, use allowed_pattern."
+  }
+
+  # regex() fails where there is no match, too; regexall() only where the pattern is none.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.allowed_pattern, null) == null || try(
+        rule.allowed_pattern != "" && length(regexall("(?s:.)", rule.allowed_pattern)) <= 512 && can(regexall(rule.allowed_pattern, "")),
+        false
+      )
+    ])
+    error_message = "A rule's allowed_pattern must be a regular expression of 1 to 512 characters, such as \"^[a-z]+@example\\\\.org$\"."
+  }
+
+  # What RE2 and Python read differently, or one of them not at all: rules/pattern.py says it in full.
+  # The first without escaped signs that a class might begin or end with, the others without any.
+  validation {
+    condition = alltrue([
+      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\[\\\\\\]\\[]/", "")] :
+      !can(regex("\\\\[^dDwWsSnrtfvax\\x{0}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{60}\\x{7b}-\\x{7f}]|\\\\x[^0-9A-Fa-f]|\\[[^\\]]*\\\\[dDwWsS]-[^\\]]", pattern))
+    ])
+    error_message = "A rule's allowed_pattern has a backslash before what is not read alike everywhere, such as \\b, \\z, \\pL, \\1, \\x{61}, or a range that begins with a class, as in [\\w-z]; \\d, \\w, \\s, \\n, \\t and signs may follow one: docs/rules.md."
+  }
+
+  validation {
+    condition = alltrue([
+      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "")] :
+      !can(regex("\\(\\?[^:]|\\[\\^?\\]?[^\\]]*(\\[|&&|~~|--|\\|\\||[^\\]]-[^\\]]-[^\\]])|\\pC", pattern))
+    ])
+    error_message = "A rule's allowed_pattern has a group that begins with \"(?\" and is no \"(?:\", or in a class a \"[\", a sign twice, or a \"-\" after a range, which are not read alike everywhere; write (?:a|b), [\\[a-z0-9_.-]: docs/rules.md."
+  }
+
+  # Without classes and repetitions by number.
+  validation {
+    condition = alltrue([
+      for pattern in [for rule in try(values(var.rules), []) : replace(replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "x"), "/\\[\\^?\\]?[^\\]]*\\]/", "x")] :
+      !can(regex("\\{|[$^][*+?]", replace(pattern, "/([^$^])\\{[0-9]{1,4}(,[0-9]{0,4})?\\}/", "$1")))
+    ])
+    error_message = "A rule's allowed_pattern has a \"{\" that begins no repetition such as {2}, {2,} or {2,4}, for which write \\{, or it repeats ^ or $, which are written once."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.allowed_values == null || rule.allowed_pattern == null || anytrue([
+        for value in rule.allowed_values : strcontains(value, "*") || can(regex(rule.allowed_pattern, value))
+      ]), true)
+    ])
+    error_message = "None of a rule's allowed_values matches its allowed_pattern, so that no value would be right; [\"prod\"] and \"^[a-z]+$\" would do."
+  }
+
+  # A glob becomes a pattern: each part between its asterisks is quoted, \\Q to \\E.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.default, null) == null || try(rule.action, "") == "Function" || try(rule.allowed_values, null) == null || try(anytrue([
+        for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", rule.default))
+      ]), true)
+    ])
+    error_message = "A rule's default must be one of its allowed_values, such as \"prod\" with [\"prod\", \"dev\"]: the engine does not write what the rule forbids."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.default, null) == null || try(rule.action, "") == "Function" || try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, rule.default))
+    ])
+    error_message = "A rule's default must match its allowed_pattern, such as \"P-1\" with \"^P-[0-9]+$\": the engine does not write what the rule forbids."
+  }
+
+  # Undefined is what a UserLookup writes where nobody is found and it has no default.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.action, "") != "UserLookup" || try(rule.default, null) != null || (
+        (try(rule.allowed_values, null) == null || try(anytrue([for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${part}\\E"])})$", "Undefined"))]), true))
+        && (try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, "Undefined")))
+      )
+    ])
+    error_message = "A rule with action \"UserLookup\" that says which values are allowed needs a default that is one of them, for instances whose creator nobody knows."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.max_lifetime, null) == null || try(
+        tobool(rule.expires) && can(regex("^[1-9][0-9]{0,3}[dwm]$", rule.max_lifetime))
+        && tonumber(trim(rule.max_lifetime, "dwm")) * { d = 1, w = 7, m = 30 }[substr(rule.max_lifetime, -1, 1)] <= 3660,
+        false
+      )
+    ])
+    error_message = "A rule's max_lifetime goes with expires = true, and is a length of time up to ten years, such as \"90d\", \"2w\" or \"6m\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : !try(tobool(rule.expires), false) || try(rule.action, "Check") != "UserLookup" && (
+        try(rule.action, "Check") != "Update" || can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
+      )
+    ])
+    error_message = "A rule with expires = true is about a date: its action is \"Check\", \"Function\", or \"Update\" with a default such as \"2026-12-31\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.note, null) == null || try(
+        length(regexall("(?s:.)", rule.note)) <= 200 && trimspace(rule.note) != "" && !can(regex("[\\pC]|[^\\PZ ]", rule.note)),
+        false
+      )
+    ])
+    error_message = "A rule's note must be one line of 1 to 200 characters, such as \"ask ops@example.org\"."
   }
 }
 

@@ -115,13 +115,16 @@ class Engine:
         """The ARN of the topic, as Terraform gives it."""
         return f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{self.variant}-reports"
 
-    def set_rules(self, items: Mapping[Any, Mapping[str, str]]) -> None:
-        """Make these the items of the rules table."""
+    def set_rules(self, items: Mapping[Any, Mapping[str, str | list[str]]]) -> None:
+        """Make these the items of the rules table; a list of texts is one of DynamoDB's."""
         dynamodb = self.client("dynamodb")
         for item in dynamodb.scan(TableName=self.table)["Items"]:
             dynamodb.delete_item(TableName=self.table, Key={"RuleId": item["RuleId"]})
         for rule_id, attributes in items.items():
-            item = {"RuleId": {"N": str(rule_id)}} | {k: {"S": v} for k, v in attributes.items()}
+            item: dict[str, Any] = {"RuleId": {"N": str(rule_id)}}
+            for name, value in attributes.items():
+                is_text = isinstance(value, str)
+                item[name] = {"S": value} if is_text else {"L": [{"S": one} for one in value]}
             dynamodb.put_item(TableName=self.table, Item=item)
 
     def settings(self, vpc_ids: str = "") -> Settings:

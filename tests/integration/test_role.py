@@ -42,6 +42,7 @@ DAY = {"TAG_POLICY_GRACE_PERIOD": "24h"}
 RULES = {
     "no-lookup": {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
     "by-hand": {"TagKey": "Owner", "Action": "UserLookup"},
+    "checks": {"TagKey": "Owner", "Action": "Check"},
     "shared": {"TagKey": "Owner", "Action": "UserLookup"},
 }
 
@@ -110,6 +111,28 @@ def test_a_tagged_instance_with_a_stale_mark_cannot_be_ended_by_a_forged_call(
 
     assert {engine.state(instance_id) for instance_id in kept} == {"running"}
     assert engine.state(untagged) == "terminated"
+
+
+def test_a_tag_that_is_only_checked_cannot_be_written_and_keeps_its_instance_from_being_ended(
+    make_engine: Any, policies: dict[str, Policies]
+) -> None:
+    engine: Engine = make_engine("checks")
+    ec2 = engine.client("ec2")
+    stale = {MARK: mark("checks", "stop", ANNOUNCED)}
+    untagged, owned = engine.launch(stale), engine.launch(stale | {"Owner": "jane"})
+    staged = engine.launch(stale | {"stage": "prod"})
+
+    with enforcing(policies["checks"]):
+        for instance_id in (untagged, owned):
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.create_tags(Resources=[instance_id], Tags=[{"Key": "Owner", "Value": "x"}])
+        for instance_id in (owned, staged):
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.stop_instances(InstanceIds=[instance_id])
+        ec2.stop_instances(InstanceIds=[untagged])
+
+    assert engine.tags(owned)["Owner"] == "jane"
+    assert engine.state(owned) == engine.state(staged) == "running"
 
 
 def test_a_value_that_somebody_wrote_cannot_be_overwritten_by_a_forged_call(

@@ -879,7 +879,7 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
 
   assert {
     condition = alltrue([
-      for key in ["Tagged", "Terminated", "Stopped", "Marked", "Notified", "Left", "Deferred", "Failed", "RuleErrors"] :
+      for key in ["Tagged", "Terminated", "Stopped", "Marked", "Notified", "Reported", "Left", "Deferred", "Failed", "RuleErrors"] :
       aws_cloudwatch_log_metric_filter.this[key].pattern == "{ ($.message = \"summary\") && ($.summary.engine = \"tag-policy\") && ($.summary.mode = \"enforce\") && ($.summary.rules > 0) }"
     ])
     error_message = "What was done is counted of every run, events included."

@@ -68,6 +68,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},
     },
+    "checks": {
+        "untagged_action": "stop",
+        "rules": {
+            "10": {"tag_key": "Owner"},
+            "20": {"tag_key": "Stage", "allowed_values": ["prod", "dev"]},
+        },
+    },
     "encrypted": {
         "untagged_action": "notify",
         "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",

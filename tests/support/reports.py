@@ -22,6 +22,7 @@ ONE_OF_EACH = [
     outcome(Result.STOPPED, remedy=Remedy.STOP, tag_key="", value=None),
     outcome(Result.TERMINATED, remedy=Remedy.TERMINATE, tag_key="", value=None),
     outcome(Result.LEFT, remedy=Remedy.LEAVE, tag_key="due", value=None),
+    outcome(Result.REPORTED, remedy=Remedy.REPORT, value=None, rule_id=10, note="ask ops"),
     outcome(Result.AUDITED, remedy=Remedy.STOP, tag_key="", value=None),
 ]
 

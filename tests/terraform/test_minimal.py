@@ -214,6 +214,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
         "terminated": 1,
         "stopped": 0,
         "notified": 0,
+        "reported": 0,
         "marked": 0,
         "left": 1,
         "audited": 0,

@@ -7,6 +7,7 @@ brings its own topic, table, keys and boundary, behind a depends_on.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,61 @@ def test_one_engine_looks_after_the_vpcs_of_an_account_each_as_is_said_of_it(
         assert tags[0] == tags[2] == {"Name": "web"}
         assert tags[1]["CostCenter"] == "unassigned"
         assert answer.payload["outcomes"]["audited"] > 0
+
+
+# A whole tagging standard
+
+
+def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    vpc = fleet.create_vpc(aws)
+    module = aws.root_module(
+        ROOT / "examples" / "tagging-standard",
+        vpc_id=vpc.vpc_id,
+        mode="enforce",
+        email_subscriptions=["ops@example.com"],
+    )
+    right = {
+        "Environment": "sandbox-7",
+        "CostCenter": "AB-1234",
+        "Contact": "web@apps.example.org",
+        "Backup": "none",
+        "CreatedBy": "jane",
+        "Expires": f"{date.today() + timedelta(days=30)}",
+        "Runbook": "https://wiki.example.org/a, https://wiki.example.org/b",
+    }
+    wrong = {
+        "Environment": "Prod",
+        "CostCenter": "1234",
+        "Contact": "web@example.com",
+        "Backup": "hourly",
+        "CreatedBy": "jane",
+        "Expires": "2026-01-01",
+        "Runbook": "http://wiki.example.org/a",
+    }
+    with applied(module):
+        assert module.plan() == [], "a second plan is empty"
+        tags = (right, wrong, {"Name": "web", "CreatedBy": "jane"})
+        ids = [fleet.launch(aws, vpc, some)[0] for some in tags]
+        answers = [aws.invoke(module.outputs["function_name"]).payload for _ in range(2)]
+
+        kept, left, filled = (fleet.tags_of(aws, instance_id) for instance_id in ids)
+        (email,) = [one for one in aws.emails() if ids[1] in one.text]
+    assert (kept, left) == (right, wrong)
+    assert filled == {"Name": "web", "CreatedBy": "jane", "Backup": "daily"}
+    assert [answer["outcomes"]["tagged"] for answer in answers] == [1, 0]
+    assert [answer["outcomes"]["reported"] for answer in answers] == [9, 9]
+    assert answers[0]["rule_errors"] == 0
+    assert ids[0] not in email.text
+    for line in (
+        "Environment  'Prod' is not allowed; right is one of 'prod', 'test', 'dev', 'sandbox-*'"
+        " - see https://wiki.example.org/tags",
+        "Expires  expired: 2026-01-01 was the last day - write a later date, or end it",
+        "Contact  required tag missing; right is what matches ^[a-z0-9._+-]+@(example",
+    ):
+        assert line in email.text
 
 
 # Twelve VPCs in two regions

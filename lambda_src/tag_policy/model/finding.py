@@ -14,6 +14,8 @@ class Code(StrEnum):
 
     MISSING = "missing"
     EMPTY = "empty"
+    NOT_ALLOWED = "not-allowed"
+    EXPIRED = "expired"
     UNTAGGED = "untagged"
     PROTECTED = "protected"
     STOPPED_ALREADY = "stopped-already"
@@ -46,6 +48,9 @@ class Finding:
     instance, by its tags or by CloudTrail, or empty where neither says it. ``launch`` proves a
     value that was looked up; ``detail_tag``, a key and a value, is written along with it, if it can
     be; ``detail_refused`` is AWS's code where it could not.
+
+    ``rule_id`` is the rule that says so, 0 for what no rule says; ``found`` is the value that
+    stands in its tag; ``note`` is the rule's, for whoever has to mend it.
     """
 
     instance: InstanceRef
@@ -62,6 +67,9 @@ class Finding:
     launch: Launch | None = None
     detail_tag: tuple[str, str] | None = None
     detail_refused: str = ""
+    rule_id: int = 0
+    found: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

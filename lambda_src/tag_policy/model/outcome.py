@@ -20,6 +20,7 @@ class Result(StrEnum):
     UNMARKED = "unmarked"
     NOTIFIED = "notified"
     LEFT = "left"
+    REPORTED = "reported"
     TAGGED = "tagged"
     AUDITED = "audited"
 

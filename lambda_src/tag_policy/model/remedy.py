@@ -17,7 +17,8 @@ class Remedy(StrEnum):
 
     ``MARK`` and ``UNMARK`` announce that an instance will be stopped or terminated, and take that
     back. ``NOTIFY`` reports an instance without tags that is not to be touched, ``LEAVE`` something
-    that the engine may not touch, so that a person has to look. ``WAIT`` is nothing for now: the
+    that the engine may not touch, so that a person has to look. ``REPORT`` is for what is not as a
+    rule says, and that the rule leaves to people. ``WAIT`` is nothing for now: the
     instance is too young, or its time has not come.
     """
 
@@ -28,4 +29,5 @@ class Remedy(StrEnum):
     STOP = "stop"
     NOTIFY = "notify"
     LEAVE = "leave"
+    REPORT = "report"
     WAIT = "wait"

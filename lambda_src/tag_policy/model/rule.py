@@ -1,8 +1,9 @@
 """A rule, as the rules table states it.
 
-What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py, rules/evaluation.py,
-``variable "rules"`` in variables.tf, ``rules`` in locals.tf and ``seeded_items`` in rules.tf,
-tests/rules.json, README.md; ``Code`` in finding.py, where something new may be found by it.
+What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py, rules/values.py for
+one that says which values are right, else rules/evaluation.py, ``variable "rules"`` in
+variables.tf, ``rules`` in locals.tf and ``seeded_items`` in rules.tf, tests/rules.json, README.md;
+``Code`` in finding.py, where something new may be found by it.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,12 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """How a rule finds the value of its tag. Spelled as in the rules table."""
+    """How a rule finds the value of its tag. Spelled as in the rules table.
 
+    ``CHECK`` finds none: what is missing or not allowed is reported, for people to mend.
+    """
+
+    CHECK = "Check"
     UPDATE = "Update"
     USER_LOOKUP = "UserLookup"
     FUNCTION = "Function"
@@ -22,7 +27,12 @@ class Rule:
     """One valid item of the rules table.
 
     ``default`` is the value for ``Update``, the call for ``Function`` and the fallback for
-    ``UserLookup``; it is never blank.
+    ``UserLookup``, and never blank; ``Check`` has none.
+
+    ``allowed_values`` (with ``*`` for anything) and ``allowed_pattern`` say which values are right;
+    both where both are given. ``expires`` says that the value is a date, which is its last good
+    day, and ``max_lifetime`` how far that may be away, such as ``90d``. ``note`` is for whoever has
+    to mend what is found.
     """
 
     rule_id: int
@@ -30,6 +40,11 @@ class Rule:
     action: Action
     required: bool
     default: str
+    allowed_values: tuple[str, ...] = ()
+    allowed_pattern: str = ""
+    expires: bool = False
+    max_lifetime: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
         yield from ("", f"{heading} ({new:,})")
         if result is Result.DEFERRED:
             yield f"  Looked at again {next_run(report.schedule, report.time)}."
-        alike = result in (Result.DEFERRED, Result.FAILED)
+        alike = result in (Result.DEFERRED, Result.FAILED, Result.REPORTED)
         yield from _by_owner(list(some), _together if alike else _one_by_one)
 
 
@@ -161,11 +161,11 @@ def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 
 def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Yield one line for all whose tags wait for the same, or were refused alike, if many."""
+    """Yield one line for all whose tags wait for the same, or are wrong or refused alike."""
     alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
         finding = outcome.finding
-        if finding.remedy is not Remedy.TAG:
+        if finding.remedy not in (Remedy.TAG, Remedy.REPORT):
             yield _line(outcome)
             continue
         key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
@@ -193,12 +193,16 @@ def _why(outcome: Outcome) -> str:
     why_not = ": ".join(
         clean(part, DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
     )
-    return f"{outcome.finding.reason} - {why_not}" if why_not else outcome.finding.reason
+    finding = outcome.finding
+    note = finding.note if finding.remedy in (Remedy.REPORT, Remedy.LEAVE) else ""
+    return " - ".join(part for part in (finding.reason, why_not, note) if part)
 
 
 def _what(outcome: Outcome) -> str:
     """Return what the finding is about, where the heading does not say it already."""
     finding = outcome.finding
+    if finding.remedy is Remedy.REPORT:
+        return finding.tag_key
     if finding.remedy is Remedy.TAG:
         if finding.value is None:
             return finding.tag_key

@@ -8,6 +8,7 @@ from typing import Any
 from tag_policy.model.assignment import Mode
 from tag_policy.model.ending import ENDINGS
 from tag_policy.model.outcome import Outcome, Result
+from tag_policy.model.remedy import Remedy
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean, cleaned
@@ -266,6 +267,9 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "reason": finding.reason,
         "tag_key": finding.tag_key,
         "tag_value": finding.value or "",
+        "tag_value_found": finding.found,
+        "rule_id": str(finding.rule_id or ""),
+        "note": finding.note if finding.remedy in (Remedy.REPORT, Remedy.LEAVE) else "",
         "due": finding.mark.what if finding.mark is not None else "",
         "code": outcome.code,
         "detail": outcome.detail,
@@ -292,6 +296,7 @@ def as_record(outcome: Outcome) -> dict[str, str]:
 _LIMITS = {
     "instance_name": NAME_LIMIT,
     "owner": MAX_TAG_VALUE_LENGTH,
+    "tag_value_found": MAX_TAG_VALUE_LENGTH,
     "creator_role": NAME_LIMIT,
     "event_id": NAME_LIMIT,
 }

@@ -90,6 +90,16 @@ WORDING: Mapping[Result, Wording] = {
         worth_a_look=True,
         is_filtered=False,
     ),
+    Result.REPORTED: Wording(
+        heading="NOT AS THE RULES SAY, AND FOR PEOPLE TO MEND",
+        audit_heading="NOT AS THE RULES SAY, AND WOULD BE LEFT FOR PEOPLE TO MEND",
+        one="finding for people to mend",
+        many="findings for people to mend",
+        label="For people to mend",
+        tone=Tone.WARN,
+        worth_a_look=True,
+        is_filtered=False,
+    ),
     Result.DEFERRED: Wording(
         heading="LEFT FOR THE NEXT RUN",
         audit_heading="WOULD BE LEFT FOR THE NEXT RUN",

@@ -140,7 +140,15 @@ def _send(
             return ec2.stop_instances(InstanceIds=ids)["StoppingInstances"]
         case Remedy.TERMINATE:
             return ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]
-        case Remedy.NOTIFY | Remedy.LEAVE | Remedy.TAG | Remedy.MARK | Remedy.UNMARK | Remedy.WAIT:
+        case (
+            Remedy.NOTIFY
+            | Remedy.LEAVE
+            | Remedy.REPORT
+            | Remedy.TAG
+            | Remedy.MARK
+            | Remedy.UNMARK
+            | Remedy.WAIT
+        ):
             raise AssertionError(f"{remedy} ends nothing")
         case _ as unreachable:
             assert_never(unreachable)

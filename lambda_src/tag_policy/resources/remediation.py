@@ -101,7 +101,7 @@ class Remediation:
             return
         alike: dict[tuple[Remedy, Tags], list[Finding]] = {}
         for finding in findings:
-            if finding.remedy in (Remedy.NOTIFY, Remedy.LEAVE):
+            if finding.remedy in (Remedy.NOTIFY, Remedy.LEAVE, Remedy.REPORT):
                 yield Outcome(finding, RESULT_OF[finding.remedy])
             else:
                 # Tags are written together; each mark is deleted by its own key and value.
@@ -254,7 +254,7 @@ def _is_alone(call: Call) -> bool:
             return False
         case Remedy.STOP | Remedy.TERMINATE:
             return True
-        case Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
+        case Remedy.NOTIFY | Remedy.LEAVE | Remedy.REPORT | Remedy.WAIT:
             raise AssertionError(f"nothing is called for a remedy of {call.remedy}")
         case _ as unreachable:
             assert_never(unreachable)

@@ -20,6 +20,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html
 RESULT_OF = {
     Remedy.NOTIFY: Result.NOTIFIED,
     Remedy.LEAVE: Result.LEFT,
+    Remedy.REPORT: Result.REPORTED,
     Remedy.TAG: Result.TAGGED,
     Remedy.UNMARK: Result.UNMARKED,
     Remedy.MARK: Result.MARKED,

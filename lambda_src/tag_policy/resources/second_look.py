@@ -73,7 +73,14 @@ def _identity(finding: Finding) -> tuple[object, ...]:
             return finding.remedy, finding.tag_key
         case Remedy.MARK | Remedy.UNMARK:
             return finding.remedy, finding.tag_key, finding.value
-        case Remedy.STOP | Remedy.TERMINATE | Remedy.NOTIFY | Remedy.LEAVE | Remedy.WAIT:
+        case (
+            Remedy.STOP
+            | Remedy.TERMINATE
+            | Remedy.NOTIFY
+            | Remedy.LEAVE
+            | Remedy.REPORT
+            | Remedy.WAIT
+        ):
             # What is to give way to a mark has to be what stood there, as with MARK.
             return finding.remedy, finding.mark is None, finding.value if finding.mark else None
         case _ as unreachable:

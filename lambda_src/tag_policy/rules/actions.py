@@ -24,7 +24,8 @@ class Kind:
     is absent, None where it must be there. ``check`` raises functions.ValueCallError for a default
     that is none. ``value`` is what a default means at a time; None for a kind whose value is who
     launched the instance, which is looked up, and whose default is for nobody found.
-    ``only_if_required`` says that a tag which is not required is not filled where it is missing.
+    ``only_if_required`` says that a tag which is not required is not filled where it is missing;
+    ``writes`` that there is a value at all: without one, a rule only judges.
     """
 
     default_is: str
@@ -32,11 +33,12 @@ class Kind:
     without: str | None = None
     check: Callable[[str], object] = lambda _: None
     only_if_required: bool = False
+    writes: bool = True
 
     @property
     def is_creator(self) -> bool:
         """Whether the value is who launched the instance."""
-        return self.value is None
+        return self.writes and self.value is None
 
     def fills(self, rule: Rule, now: datetime) -> str | None:
         """Return the value that a rule of this kind writes; None where it has to be looked up."""
@@ -44,6 +46,13 @@ class Kind:
 
 
 KINDS: Mapping[Action, Kind] = {
+    Action.CHECK: Kind(
+        default_is="",
+        value=None,
+        without="",
+        only_if_required=True,
+        writes=False,
+    ),
     Action.UPDATE: Kind(
         default_is="give the value to set",
         value=lambda default, _: default,

@@ -1,8 +1,8 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, cached_property
 
 from tag_policy.model.finding import Code, Finding, Verdict
@@ -11,9 +11,10 @@ from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import guarded_spelling
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
-from tag_policy.rules.actions import KINDS
+from tag_policy.rules.actions import KINDS, Kind
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.untagged import Untagged
+from tag_policy.rules.values import Standard
 from tag_policy.settings import Settings
 
 
@@ -38,10 +39,20 @@ class Evaluator:
         """What judges an instance without tags."""
         return Untagged(self.settings, self.engine, self.now, self.anew)
 
+    @cached_property
+    def today(self) -> date:
+        """The day of the run, in UTC."""
+        return self.now.astimezone(UTC).date()
+
+    @cached_property
+    def standards(self) -> Sequence[tuple[Rule, Kind, Standard]]:
+        """The rules, and what each says of values."""
+        return [(rule, KINDS[rule.action], Standard(rule)) for rule in self.rules]
+
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
         value = instance.tags.get(self.settings.exempt_tag_key)
-        exemption = read_exemption(value, self.now.astimezone(UTC).date())
+        exemption = read_exemption(value, self.today)
         if exemption is Exemption.UNREADABLE:
             key = self.settings.exempt_tag_key
             return Verdict((unreadable_exemption(instance.ref, key, value or ""),), exempt=True)
@@ -50,35 +61,97 @@ class Evaluator:
         action = self.settings.untagged_action_in(instance.ref.vpc_id)
         if action is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(instance.tags):
             return Verdict(tuple(self.untagged.findings(instance)))
-        untidy = _untidy_tags(instance, self.rules, self.now)
+        untidy = self._untidy_tags(instance)
         return Verdict((*untidy, *self.untagged.marks_to_remove(instance)))
 
+    def _untidy_tags(self, instance: Instance) -> Iterator[Finding]:
+        owner: str | None = None
+        for rule, kind, standard in self.standards:
+            found = instance.tags.get(rule.tag_key)
+            if found is not None and not is_blank(found):
+                if not standard.says_something:
+                    continue
+                wrong = standard.wrong(found, self.today)
+                if wrong is None:
+                    continue
+                code, reason = wrong.code, wrong.reason
+            elif found is None and not rule.required and kind.only_if_required:
+                continue
+            else:
+                code = Code.MISSING if found is None else Code.EMPTY
+                reason = _reason(found is not None, rule.required)
+                wrong = None
+            if owner is None:
+                owner = _owner(instance, self.rules)
+            finding = Finding(
+                instance.ref,
+                Remedy.REPORT,
+                code,
+                reason,
+                violation=found is not None or rule.required,
+                tag_key=rule.tag_key,
+                owner=owner,
+                rule_id=rule.rule_id,
+                found=found or "" if wrong else "",
+                note=rule.note,
+            )
+            yield finding if wrong else self._filled(finding, rule, kind, standard, instance.tags)
 
-def _untidy_tags(instance: Instance, rules: Sequence[Rule], now: datetime) -> Iterator[Finding]:
-    owner: str | None = None
-    for rule in rules:
-        kind = KINDS[rule.action]
-        present = rule.tag_key in instance.tags
-        if present and not is_blank(instance.tags[rule.tag_key]):
-            continue
-        if not present and not rule.required and kind.only_if_required:
-            continue
-        if owner is None:
-            owner = _owner(instance, rules)
-        finding = Finding(
-            instance.ref,
-            Remedy.TAG,
-            Code.EMPTY if present else Code.MISSING,
-            reason=_reason(present, rule.required),
-            violation=present or rule.required,
-            tag_key=rule.tag_key,
-            value=kind.fills(rule, now),
+    def _filled(
+        self,
+        finding: Finding,
+        rule: Rule,
+        kind: Kind,
+        standard: Standard,
+        tags: Mapping[str, str],
+    ) -> Finding:
+        """Return that a missing or empty tag is to be filled, if its rule has a right value."""
+        guarded = guarded_spelling(tags, rule.tag_key)
+        if not kind.writes:
+            there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
+            reason = "; ".join(part for part in (finding.reason, there, standard.right) if part)
+            return replace(finding, reason=reason)
+        value = kind.fills(rule, self.now)
+        wrong = standard.wrong(value, self.today) if value and standard.says_something else None
+        if wrong is not None:
+            why = f"{finding.reason}; the rule's own value is not written: {wrong.reason}"
+            return replace(finding, reason=why)
+        filled = replace(
+            finding,
+            remedy=Remedy.TAG,
+            value=value,
             fallback=rule.default if kind.is_creator else "",
-            absent_keys=None if present else _only(rule.tag_key),
-            owner=owner,
+            absent_keys=_only(rule.tag_key) if finding.code is Code.MISSING else None,
         )
-        guarded = guarded_spelling(instance.tags, rule.tag_key)
-        yield _refused_by_lock(finding, guarded) if guarded else finding
+        return _refused_by_lock(filled, guarded) if guarded else filled
+
+    def allowed(self, finding: Finding) -> Finding:
+        """Return a finding whose value was looked up, with the rule's default if it is not allowed.
+
+        A default that its rule forbids is no rule: see rules/table.py.
+        """
+        standard = self._looked_up.get(finding.rule_id)
+        if standard is None or not finding.value or finding.remedy is not Remedy.TAG:
+            return finding
+        wrong = standard.wrong(finding.value, self.today)
+        if wrong is None or finding.value == finding.fallback:
+            return finding
+        return replace(
+            finding,
+            value=finding.fallback,
+            reason=f"{finding.reason}; who launched it is not written: {wrong.reason}",
+            launch=None,
+            detail_tag=None,
+        )
+
+    @cached_property
+    def _looked_up(self) -> Mapping[int, Standard]:
+        """What rules say of values that are looked up, by RuleId, where they say something."""
+        return {
+            rule.rule_id: standard
+            for rule, kind, standard in self.standards
+            if kind.is_creator and standard.says_something
+        }
 
 
 @cache

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import cut, is_blank, quoted, trimmed
 from tag_policy.rules.actions import KINDS
+from tag_policy.rules.dates import read_date, read_length
 from tag_policy.rules.functions import ValueCallError
+from tag_policy.rules.pattern import PatternError, compile_pattern
+from tag_policy.rules.values import Standard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -33,14 +37,23 @@ _ITEMS_A_PAGE = 1_000
 MAX_PROBLEM_LENGTH = 280
 """Characters of what is wrong with an item; items are written by strangers."""
 
-_ATTRIBUTES = ("RuleId", "TagKey", "Action", "Required", "Default")
+_ATTRIBUTES = (
+    *("RuleId", "TagKey", "Action", "Required", "Default"),
+    *("AllowedValues", "AllowedPattern", "Expires", "MaxLifetime", "Note"),
+)
+
+MAX_ALLOWED_VALUES = 500
+"""Allowed values of a rule; more are a pattern."""
+
+MAX_NOTE_LENGTH = 200
+"""Characters of a note, which stands next to each finding."""
 _MOST_NAMED = 3
 _NAMELESS = "(without RuleId)"
 
 # As many digits as a number has in DynamoDB.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,37}")
-_REQUIRED = {"Y": True, "N": False}
+_YES_OR_NO = {"Y": True, "N": False}
 
 
 _FOREIGN = (
@@ -238,13 +251,20 @@ def _rule(item: "Item", own_keys: Container[str]) -> Rule:
             f"TagKey {quoted(tag_key)} is the engine's own mark or exemption; "
             "choose another key, such as 'ProjectCode'"
         )
-    return Rule(
+    rule = Rule(
         rule_id=rule_id,
         tag_key=tag_key,
         action=action,
-        required=_required(item),
+        required=_yes_or_no(item, "Required", otherwise=True),
         default=_default(item, action),
+        allowed_values=_allowed_values(item),
+        allowed_pattern=_allowed_pattern(item),
+        expires=_yes_or_no(item, "Expires", otherwise=False),
+        max_lifetime=_max_lifetime(item),
+        note=_note(item),
     )
+    _refuse_what_cannot_be_right(rule)
+    return rule
 
 
 def _refuse_unknown_attributes(item: "Item") -> None:
@@ -299,24 +319,107 @@ def _tag_key(item: "Item") -> str:
 
 def _action(item: "Item") -> Action:
     text = _text(item, "Action")
+    if text is None:
+        return Action.CHECK
     if text not in list(Action):
-        what = "missing" if text is None else quoted(text)
-        raise _ItemError(f"Action is {what}; it must be one of {', '.join(Action)}")
+        raise _ItemError(f"Action is {quoted(text)}; it must be one of {', '.join(Action)}")
     return Action(text)
 
 
-def _required(item: "Item") -> bool:
-    text = _text(item, "Required")
+def _yes_or_no(item: "Item", attribute: str, *, otherwise: bool) -> bool:
+    text = _text(item, attribute)
     if text is None:
-        return True
-    if text not in _REQUIRED:
-        raise _ItemError(f"Required is {quoted(text)}; it must be 'Y' or 'N'")
-    return _REQUIRED[text]
+        return otherwise
+    if text not in _YES_OR_NO:
+        raise _ItemError(f"{attribute} is {quoted(text)}; it must be 'Y' or 'N'")
+    return _YES_OR_NO[text]
+
+
+def _allowed_values(item: "Item") -> tuple[str, ...]:
+    if "AllowedValues" not in item:
+        return ()
+    listed = item["AllowedValues"].get("L")
+    if not listed or not all("S" in value for value in listed):
+        raise _ItemError(
+            "AllowedValues must be a list (L) of strings (S), one at least, such as 'prod', 'dev'"
+        )
+    values = tuple(value["S"] for value in listed)
+    if len(values) > MAX_ALLOWED_VALUES:
+        raise _ItemError(f"AllowedValues are more than {MAX_ALLOWED_VALUES}; use AllowedPattern")
+    for value in values:
+        if is_blank(value):
+            raise _ItemError(
+                "AllowedValues has a blank one, which no tag's value would be; drop it"
+            )
+        if len(value) > MAX_TAG_VALUE_LENGTH:
+            raise _ItemError(f"AllowedValues has one above {MAX_TAG_VALUE_LENGTH} characters")
+        if values.count(value) > 1:
+            raise _ItemError(f"AllowedValues has {quoted(value)} twice; once will do")
+    return values
+
+
+def _allowed_pattern(item: "Item") -> str:
+    text = _text(item, "AllowedPattern")
+    if text is None:
+        return ""
+    if not text:
+        raise _ItemError("AllowedPattern is empty, and would match everything; leave it out")
+    try:
+        compile_pattern(text)
+    except PatternError as error:
+        raise _ItemError(f"AllowedPattern {error}") from None
+    return text
+
+
+def _max_lifetime(item: "Item") -> str:
+    text = _text(item, "MaxLifetime")
+    if text is None:
+        return ""
+    if read_length(text) is None:
+        raise _ItemError(
+            f"MaxLifetime is {quoted(text)}; it must be a length of time up to ten years, such as "
+            "'90d', '2w' or '6m'"
+        )
+    return text
+
+
+def _note(item: "Item") -> str:
+    text = _text(item, "Note")
+    if text is None:
+        return ""
+    if is_blank(text) or len(text) > MAX_NOTE_LENGTH:
+        raise _ItemError(f"Note must have 1 to {MAX_NOTE_LENGTH} characters; leave it out for none")
+    if not text.isprintable():
+        raise _ItemError("Note holds a character that cannot be printed, such as a line break")
+    return text
+
+
+def _refuse_what_cannot_be_right(rule: Rule) -> None:
+    """Refuse a rule by which nothing is right, or that would write what it forbids."""
+    if rule.max_lifetime and not rule.expires:
+        raise _ItemError("MaxLifetime goes with Expires 'Y', which says that the value is a date")
+    if rule.expires and rule.action is Action.USER_LOOKUP:
+        raise _ItemError("Expires is 'Y', and a creator is no date; use Check, Update or Function")
+    if rule.allowed_values and rule.allowed_pattern:
+        exact = [value for value in rule.allowed_values if "*" not in value]
+        pattern = compile_pattern(rule.allowed_pattern)
+        if len(exact) == len(rule.allowed_values) and not any(map(pattern.found_in, exact)):
+            raise _ItemError("none of AllowedValues matches AllowedPattern, so that none is right")
+    if rule.expires and rule.action is Action.UPDATE and read_date(rule.default) is None:
+        raise _ItemError(f"Default is {quoted(rule.default)}, and Expires wants a date: YYYY-MM-DD")
+    if rule.action in (Action.UPDATE, Action.USER_LOOKUP):
+        wrong = Standard(replace(rule, expires=False)).wrong(rule.default, date.min)
+        if wrong is not None:
+            raise _ItemError(f"Default is a value that the rule forbids: {wrong.reason}")
 
 
 def _default(item: "Item", action: Action) -> str:
     kind = KINDS[action]
     default = _text(item, "Default")
+    if default is not None and not kind.writes:
+        raise _ItemError(
+            "Default is given, and Check writes no value; leave it out, or make the Action 'Update'"
+        )
     if default is None and kind.without is not None:
         return kind.without
     if default is None or is_blank(default):

@@ -340,6 +340,9 @@ class Engine:
         for some in found:
             findings = list(self._without_those_that_wait(some))
             if any(map(waits_for_creator, findings)):
+                if waiting.is_crowded:  # told without the creator, rather than held
+                    take(f for f in findings if f.remedy is Remedy.REPORT)
+                    findings = [f for f in findings if f.remedy is not Remedy.REPORT]
                 newest = waiting.push(findings)
                 if newest is not None:
                     too_many = True
@@ -359,7 +362,7 @@ class Engine:
             answer = {instance_id: answers[instance_id]}
             with_values, deferred = with_creators(of_one, answer, self.context.settings)
             note(deferred)
-            take(with_values)
+            take(map(self.evaluate.allowed, with_values))
         if too_many:
             self.problem(_MORE_THAN_IT_HOLDS)
         ready, audited = self._without_what_is_audited(held)
@@ -393,7 +396,7 @@ class Engine:
         to_do: list[Finding] = []
         audited: list[Outcome] = []
         for finding in findings:
-            changes = finding.remedy not in (Remedy.NOTIFY, Remedy.LEAVE)
+            changes = finding.remedy not in (Remedy.NOTIFY, Remedy.LEAVE, Remedy.REPORT)
             if changes and self._only_audits(finding.instance.vpc_id):
                 audited.append(Outcome(finding, Result.AUDITED))
             else:

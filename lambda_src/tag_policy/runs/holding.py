@@ -12,6 +12,9 @@ from tag_policy.model.instance import InstanceRef
 
 _beside_the_instance = attrgetter(*(field.name for field in fields(Finding)[1:]))
 
+_MANY_KINDS = 5_000
+"""Findings that are not alike, of which it is known that they may be held at the same time."""
+
 _Alike = tuple[tuple[Any, ...], ...]
 
 
@@ -41,6 +44,11 @@ class Oldest:
             heapq.heappush(self._heap, entry)
             return None
         return _findings(heapq.heappushpop(self._heap, entry))
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many findings differ that each further one takes the memory of hundreds."""
+        return len(self._alike) >= _MANY_KINDS
 
     def __iter__(self) -> Iterator[list[Finding]]:
         """Iterate over what is held about each instance, in no order."""

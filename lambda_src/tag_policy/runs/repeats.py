@@ -19,7 +19,12 @@ from tag_policy.settings import Unchanged
 
 log = logging.getLogger(__name__)
 
-_STATES = frozenset({Result.NOTIFIED, Result.LEFT, Result.FAILED, Result.DEFERRED, Result.AUDITED})
+_STATES = frozenset(
+    {
+        *(Result.NOTIFIED, Result.LEFT, Result.REPORTED),
+        *(Result.FAILED, Result.DEFERRED, Result.AUDITED),
+    }
+)
 """Results that say how something is. The others say what was done, which happens once."""
 
 _A_DAY = timedelta(hours=23, minutes=30)
@@ -116,7 +121,7 @@ def _digest(outcome: Outcome) -> int:
         finding.code,
         finding.instance.instance_id,
         finding.tag_key,
-        finding.value or "",
+        finding.value or finding.found,
     )
     hashed = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(hashed.digest())

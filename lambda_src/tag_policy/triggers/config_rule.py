@@ -158,7 +158,7 @@ def not_applicable(instance_id: str, why: str) -> Evaluation:
 
 
 def _annotation(finding: Finding) -> str:
-    if finding.remedy is Remedy.TAG:
+    if finding.remedy in (Remedy.TAG, Remedy.REPORT):
         return f"{finding.tag_key}: {finding.reason}"
     return finding.reason
 

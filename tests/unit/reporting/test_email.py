@@ -28,6 +28,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "FAILED (1)",
         "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
+        "NOT AS THE RULES SAY, AND FOR PEOPLE TO MEND (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
         "NOT DONE, BECAUSE THE VPC IS ONLY AUDITED (1)",

@@ -40,6 +40,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "stopped": 1,
             "notified": 1,
             "left": 1,
+            "reported": 1,
             "marked": 1,
             "audited": 1,
             "unmarked": 1,

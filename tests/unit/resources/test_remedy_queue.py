@@ -51,6 +51,7 @@ def test_the_gentlest_call_comes_first_and_nothing_after_what_ends_an_instance()
     assert [one.remedy for one in sorted(calls, key=lambda one: one.order)] == [
         Remedy.NOTIFY,
         Remedy.LEAVE,
+        Remedy.REPORT,
         Remedy.TAG,
         Remedy.UNMARK,
         Remedy.MARK,

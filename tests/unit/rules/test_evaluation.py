@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance
+from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
+from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.exemption import unreadable_exemption
+from tag_policy.rules.values import Standard
 from tests.support.builders import (
     CREATED_BY,
     DEFAULT_RULES,
@@ -194,6 +197,7 @@ def test_a_missing_tag_is_told_with_all_that_is_known_of_it() -> None:
             Code.MISSING,
             "required tag missing",
             tag_key="ProjectCode",
+            rule_id=PROJECT_CODE.rule_id,
             value="Proj007",
             absent_keys=frozenset({"ProjectCode"}),
             owner="jane",
@@ -212,6 +216,7 @@ def test_a_tag_that_is_missing_and_not_required_is_told_as_that() -> None:
             "tag missing",
             violation=False,
             tag_key="Expires",
+            rule_id=EXPIRES.rule_id,
             value="2026-11-23",
             absent_keys=frozenset({"Expires"}),
         )
@@ -227,6 +232,7 @@ def test_an_empty_tag_is_told_as_that_and_rests_on_more_than_absent_keys() -> No
         Code.EMPTY,
         "tag empty",
         tag_key="ProjectCode",
+        rule_id=PROJECT_CODE.rule_id,
         value="Proj007",
     )
 
@@ -242,6 +248,7 @@ def test_a_tag_of_blanks_is_told_with_what_to_do_about_it_and_has_no_value_to_wr
             "tag empty; it holds blanks, which IAM takes for a value and guards: empty it, or "
             "write the value",
             tag_key="ProjectCode",
+            rule_id=PROJECT_CODE.rule_id,
         )
     ]
 
@@ -257,6 +264,7 @@ def test_a_tag_of_another_case_is_told_with_its_spelling_and_nothing_is_written_
             "required tag missing; it is there as 'projectcode', for IAM the same key, which it "
             "guards: rename it",
             tag_key="ProjectCode",
+            rule_id=PROJECT_CODE.rule_id,
         )
     ]
 
@@ -292,6 +300,151 @@ def test_the_last_day_of_an_exemption_is_one_in_utc_wherever_the_function_runs()
     assert not verdict(subject, DEFAULT_RULES, SETTINGS, later).exempt
 
 
+# What a rule says of values
+
+OWNER = Rule(40, "Owner", Action.CHECK, required=True, default="", note="ask ops@example.org")
+STAGE = Rule(50, "Stage", Action.CHECK, required=True, default="", allowed_values=("prod", "dev"))
+UNTIL = Rule(60, "Until", Action.CHECK, required=False, default="", expires=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags", "code", "reason", "found"),
+    [
+        (OWNER, {}, Code.MISSING, "required tag missing", ""),
+        (OWNER, {"Owner": ""}, Code.EMPTY, "tag empty", ""),
+        (OWNER, {"Owner": " "}, Code.EMPTY, "tag empty", ""),
+        (
+            OWNER,
+            {"owner": "jane"},
+            Code.MISSING,
+            "required tag missing; it is there as 'owner'",
+            "",
+        ),
+        (STAGE, {}, Code.MISSING, "required tag missing; right is one of 'prod', 'dev'", ""),
+        (
+            STAGE,
+            {"Stage": "Prod"},
+            Code.NOT_ALLOWED,
+            "'Prod' is not allowed; right is one of 'prod', 'dev'",
+            "Prod",
+        ),
+        (
+            UNTIL,
+            {"Until": "2026-11-22"},
+            Code.EXPIRED,
+            "expired: 2026-11-22 was the last day",
+            "2026-11-22",
+        ),
+        (UNTIL, {"Until": ""}, Code.EMPTY, "tag empty; right is a date such as 2026-12-31, ", ""),
+    ],
+)
+def test_a_check_reports_what_is_wrong_and_writes_nothing(
+    rule: Rule, tags: dict[str, str], code: Code, reason: str, found: str
+) -> None:
+    subject = instance({"Name": "web", "CreatedBy": "jane", **tags})
+
+    (finding,) = evaluate(subject, [CREATED_BY, rule], SETTINGS, NOW)
+
+    assert finding.reason.startswith(reason)
+    assert finding == Finding(
+        subject.ref,
+        Remedy.REPORT,
+        code,
+        finding.reason,
+        tag_key=rule.tag_key,
+        owner="jane",
+        rule_id=rule.rule_id,
+        found=found,
+        note=rule.note,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags"),
+    [
+        (OWNER, {"Owner": "anybody"}),
+        (replace(OWNER, required=False), {}),
+        (STAGE, {"Stage": "prod"}),
+        (UNTIL, {}),
+        (UNTIL, {"Until": "2026-11-23"}),
+    ],
+)
+def test_what_is_right_or_need_not_be_there_is_no_finding(rule: Rule, tags: dict[str, str]) -> None:
+    assert evaluate(instance({"Name": "web", **tags}), [rule], SETTINGS, NOW) == []
+
+
+@pytest.mark.parametrize("rule", DEFAULT_RULES, ids=lambda rule: rule.action)
+def test_a_value_that_is_not_allowed_is_reported_and_stays_whatever_the_action(rule: Rule) -> None:
+    strict = replace(rule, allowed_pattern="^[A-Z][A-Za-z0-9-]+$")
+    subject = instance({rule.tag_key: "not so"})
+
+    (finding,) = evaluate(subject, [strict], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code, finding.value) == (Remedy.REPORT, Code.NOT_ALLOWED, None)
+    assert finding.violation
+
+
+def test_a_rules_own_value_that_it_forbids_is_not_written_and_the_tag_stays_missing() -> None:
+    """What a Function gives is known only when it is called; a date that was set may be past."""
+    late = replace(EXPIRES, required=True, allowed_values=("2027-*",))
+    past = replace(PROJECT_CODE, default="2026-11-22", expires=True)
+
+    for rule, why in ((late, "'2026-11-23' is not allowed; right is '2027-*'"), (past, "expired")):
+        (finding,) = evaluate(instance({"Name": "web"}), [rule], SETTINGS, NOW)
+        assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.MISSING)
+        assert finding.reason.startswith(
+            f"required tag missing; the rule's own value is not written: {why}"
+        )
+        assert finding.violation
+
+
+CREATOR = replace(CREATED_BY, default="platform", allowed_pattern="^[a-z]+$")
+
+
+def looked_up(value: str) -> Finding:
+    """Return a finding about a missing creator whose value has been looked up."""
+    (finding,) = evaluate(instance({"Name": "web"}), [CREATOR], SETTINGS, NOW)
+    assert (finding.remedy, finding.value, finding.fallback) == (Remedy.TAG, None, "platform")
+    return replace(
+        finding,
+        value=value,
+        owner=value,
+        launch=Launch(PrincipalKind.ROLE, value, "admin", "arn:aws:…", "event-1", NOW),
+        detail_tag=("CreatedBy:event-id", "event-1"),
+    )
+
+
+def test_a_creator_that_is_allowed_is_written() -> None:
+    evaluator = Evaluator([CREATOR], SETTINGS, "tag-policy", NOW)
+
+    assert evaluator.allowed(looked_up("jane")) == looked_up("jane")
+
+
+def test_a_creator_that_is_not_allowed_gives_way_to_the_default_which_is() -> None:
+    evaluator = Evaluator([CREATOR], SETTINGS, "tag-policy", NOW)
+
+    written = evaluator.allowed(looked_up("Jane Doe"))
+
+    assert (written.value, written.owner, written.remedy) == ("platform", "Jane Doe", Remedy.TAG)
+    assert (written.launch, written.detail_tag) == (None, None)
+    assert written.reason == (
+        "required tag missing; who launched it is not written: 'Jane Doe' is not allowed; right is "
+        "what matches ^[a-z]+$"
+    )
+
+
+def test_an_instance_of_which_all_is_right_needs_nothing() -> None:
+    tags = {"Owner": "jane", "Stage": "dev", "Until": "2026-12-31"}
+
+    assert verdict(instance(tags), [OWNER, STAGE, UNTIL], SETTINGS, NOW).compliant
+
+
+def test_an_untagged_instance_gets_the_untagged_action_and_no_rule_is_asked() -> None:
+    (finding,) = evaluate(instance({}), [OWNER, STAGE], settings(untagged_action="notify"), NOW)
+
+    assert finding.code is Code.UNTAGGED
+
+
 # What always holds
 
 keys = st.sampled_from(["Name", "ProjectCode", "CreatedBy", "Expires", "Owner", "aws:x:y"])
@@ -299,21 +452,29 @@ tag_values = st.sampled_from(["", " ", "value", "\t", "0", "\u200b", "\u2060\ufe
 tags = st.dictionaries(keys, tag_values)
 states = st.sampled_from(["pending", "running", "stopping", "stopped"])
 actions = st.sampled_from(list(UntaggedAction))
+_any_rules = st.builds(
+    Rule,
+    rule_id=st.integers(1, 99),
+    tag_key=st.sampled_from(["ProjectCode", "CreatedBy", "Expires", "Owner"]),
+    action=st.sampled_from([Action.UPDATE, Action.USER_LOOKUP, Action.CHECK]),
+    required=st.booleans(),
+    default=st.sampled_from(["Proj007", "x"]),
+    allowed_values=st.sampled_from([(), (), ("Proj007", "x", "jane"), ("value", "x*", "P*7")]),
+    allowed_pattern=st.sampled_from(["", "", "^[A-Za-z0-9]+$"]),
+    expires=st.just(False),
+    note=st.sampled_from(["", "ask ops"]),
+)
 rules = st.lists(
-    st.builds(
-        Rule,
-        rule_id=st.integers(1, 99),
-        tag_key=st.sampled_from(["ProjectCode", "CreatedBy", "Expires", "Owner"]),
-        action=st.sampled_from([Action.UPDATE, Action.USER_LOOKUP]),
-        required=st.booleans(),
-        default=st.sampled_from(["Proj007", "x"]),
-    ),
+    _any_rules.map(lambda one: replace(one, default="") if one.action is Action.CHECK else one),
     unique_by=lambda rule: rule.tag_key,
 )
 
 
-def remedied(subject: Instance, findings: list[Finding]) -> Instance:
-    written = {finding.tag_key: finding.value or "jane" for finding in findings}
+def remedied(subject: Instance, findings: list[Finding], rules: list[Rule]) -> Instance:
+    """Return an instance with what a run would write, where jane has launched it."""
+    evaluator = Evaluator(rules, SETTINGS, "tag-policy", NOW)
+    found = (f if f.value is not None else replace(f, value="jane") for f in findings)
+    written = {f.tag_key: f.value or "" for f in map(evaluator.allowed, found)}
     return replace(subject, tags={**subject.tags, **written})
 
 
@@ -323,12 +484,29 @@ def test_a_second_look_after_the_remedies_finds_nothing(
 ) -> None:
     subject = instance(tags, state)
     findings = evaluate(subject, rules, settings(untagged_action=action), NOW)
-    if any(finding.remedy is not Remedy.TAG for finding in findings):
+    if any(finding.remedy not in (Remedy.TAG, Remedy.REPORT) for finding in findings):
         return
+    to_write = [finding for finding in findings if finding.remedy is Remedy.TAG]
+    how = settings(untagged_action=action)
 
-    again = evaluate(remedied(subject, findings), rules, settings(untagged_action=action), NOW)
+    again = evaluate(remedied(subject, to_write, rules), rules, how, NOW)
 
-    assert again == []
+    reported = [finding for finding in findings if finding.remedy is Remedy.REPORT]
+    assert [replace(f, owner="") for f in again] == [replace(f, owner="") for f in reported]
+
+
+@given(tags.filter(bool), rules)
+def test_what_is_written_is_what_its_rule_finds_right(
+    tags: dict[str, str], rules: list[Rule]
+) -> None:
+    subject = instance(tags)
+    to_write = [f for f in evaluate(subject, rules, SETTINGS, NOW) if f.remedy is Remedy.TAG]
+
+    written = remedied(subject, to_write, rules).tags
+
+    for rule in rules:
+        if any(finding.tag_key == rule.tag_key for finding in to_write):
+            assert Standard(rule).wrong(written[rule.tag_key], NOW.date()) is None
 
 
 @given(tags.filter(bool), states, actions, rules)
@@ -337,7 +515,7 @@ def test_an_instance_with_any_tag_is_never_stopped_or_terminated(
 ) -> None:
     findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
 
-    assert {finding.remedy for finding in findings} <= {Remedy.TAG, Remedy.LEAVE}
+    assert {finding.remedy for finding in findings} <= {Remedy.TAG, Remedy.LEAVE, Remedy.REPORT}
 
 
 @given(tags, states, actions, rules)
@@ -347,7 +525,7 @@ def test_a_tag_with_a_value_is_never_written(
     findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
 
     for finding in findings:
-        assert is_blank(tags.get(finding.tag_key, ""))
+        assert finding.remedy is Remedy.REPORT or is_blank(tags.get(finding.tag_key, ""))
 
 
 @given(tags, tags, states, actions, rules)

@@ -14,6 +14,13 @@ from tests.support.rules_file import BAD, GOOD, PLAN_ONLY, BadRules
 
 OWN_KEYS = ("tag-policy:due", "tag-policy:exempt")
 
+_TEXTS = {
+    "default": "Default",
+    "allowed_pattern": "AllowedPattern",
+    "max_lifetime": "MaxLifetime",
+    "note": "Note",
+}
+
 
 def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the items that rules.tf would write for some rules."""
@@ -21,10 +28,16 @@ def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             "RuleId": {"N": rule_id},
             "TagKey": {"S": rule["tag_key"]},
-            "Action": {"S": rule["action"]},
+            "Action": {"S": rule.get("action", "Check")},
             "Required": {"S": "Y" if rule.get("required", True) else "N"},
         }
-        | ({"Default": {"S": rule["default"]}} if "default" in rule else {})
+        | {attribute: {"S": rule[name]} for name, attribute in _TEXTS.items() if name in rule}
+        | (
+            {"AllowedValues": {"L": [{"S": value} for value in rule["allowed_values"]]}}
+            if "allowed_values" in rule
+            else {}
+        )
+        | ({"Expires": {"S": "Y"}} if rule.get("expires") else {})
         for rule_id, rule in rules.items()
     ]
 

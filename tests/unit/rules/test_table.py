@@ -48,7 +48,7 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item(7, TagKey="aws:x", Action="Update", Default="x"), "starts with 'aws:'"),
         (
             item(7, TagKey="K", Default="x"),
-            "Action is missing; it must be one of Update, UserLookup",
+            "Default is given, and Check writes no value; leave it out, or make the Action",
         ),
         (item(7, TagKey="K", Action="Delete", Default="x"), "Action is 'Delete'; it must be one"),
         (item(7, TagKey="K", Action="update", Default="x"), "Action is 'update'; it must be one"),
@@ -80,6 +80,62 @@ def test_a_bad_item_is_reported_with_its_id_and_the_others_go_on(
     (error,) = parsed.errors
     assert error.rule_id == bad["RuleId"]["N"]
     assert problem in error.problem
+
+
+def with_values(*values: dict[str, Any]) -> dict[str, Any]:
+    return item(7, TagKey="K") | {"AllowedValues": {"L": list(values)}}
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (item(7, TagKey="K", AllowedValues="prod"), "AllowedValues must be a list (L) of strings"),
+        (item(7, TagKey="K") | {"AllowedValues": {"SS": ["a"]}}, "must be a list (L) of strings"),
+        (with_values({"S": "a"}, {"N": "5"}), "must be a list (L) of strings"),
+        (with_values(), "must be a list (L) of strings"),
+        (item(7, TagKey="K") | {"AllowedPattern": {"L": []}}, "AllowedPattern is of type L"),
+        (item(7, TagKey="K", Expires="yes"), "Expires is 'yes'; it must be 'Y' or 'N'"),
+        (item(7, TagKey="K", Expires="N", MaxLifetime="9d"), "MaxLifetime goes with Expires"),
+        (item(7, TagKey="K", Note="\u200b"), "Note must have 1 to 200 characters"),
+    ],
+)
+def test_what_an_item_says_of_values_in_another_form_makes_it_bad(
+    bad: dict[str, Any], problem: str
+) -> None:
+    parsed = rules.parse([bad, GOOD])
+
+    assert ids(parsed) == [1]
+    assert problem in errors(parsed)["7"]
+
+
+def test_an_item_that_says_nothing_but_its_key_is_a_check() -> None:
+    parsed = rules.parse([item(7, TagKey="Owner")])
+
+    assert parsed.rules == (Rule(7, "Owner", Action.CHECK, required=True, default=""),)
+
+
+def test_all_that_an_item_says_of_values_is_in_the_rule() -> None:
+    whole = with_values({"S": "2026-*"}, {"S": "2027-*"}) | {
+        "AllowedPattern": {"S": "^[0-9-]+$"},
+        "Expires": {"S": "Y"},
+        "MaxLifetime": {"S": "6m"},
+        "Note": {"S": "ask ops"},
+    }
+
+    assert rules.parse([whole]).rules == (
+        Rule(
+            rule_id=7,
+            tag_key="K",
+            action=Action.CHECK,
+            required=True,
+            default="",
+            allowed_values=("2026-*", "2027-*"),
+            allowed_pattern="^[0-9-]+$",
+            expires=True,
+            max_lifetime="6m",
+            note="ask ops",
+        ),
+    )
 
 
 def ids(parsed: rules.ParsedTable) -> list[int]:
@@ -237,6 +293,18 @@ optional = {
         st.builds(lambda n: {"N": str(n)}, st.one_of(st.integers(1, 9), st.floats())),
         attribute_values,
     ),
+    "AllowedValues": st.one_of(
+        st.lists(attribute_values, max_size=3).map(lambda listed: {"L": listed}),
+        st.just({"L": [{"S": "today()"}, {"S": "*"}]}),
+        attribute_values,
+    ),
+    "AllowedPattern": st.one_of(
+        st.text(alphabet="ab[](){}*+?|^$.\\-0,", max_size=9).map(lambda text: {"S": text}),
+        attribute_values,
+    ),
+    "Expires": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
+    "MaxLifetime": st.one_of(attribute_values, st.sampled_from([{"S": "9d"}, {"S": "0d"}])),
+    "Note": attribute_values,
 }
 items = st.one_of(
     st.fixed_dictionaries(good_or_not, optional=optional),
@@ -255,7 +323,7 @@ def test_no_item_whatsoever_is_a_crash_and_each_is_a_rule_or_an_error(
     assert len(valid) + len(parsed.errors) == len(items)
     assert valid == sorted(valid, key=lambda rule: rule.rule_id)
     assert len({rule.tag_key.lower() for rule in valid}) == len(valid)
-    assert all(isinstance(rule, Rule) and not is_blank(rule.default) for rule in valid)
+    assert all(is_blank(rule.default) is (rule.action is Action.CHECK) for rule in valid)
 
 
 UNPRINTABLE = "\U000e0001" * 250
@@ -429,13 +497,15 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             [update(1, "Owner") | {name: {"S": ""} for name in ("Zone", "Yard", "Xray")}],
             "1",
             "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default",
+            "known are RuleId, TagKey, Action, Required, Default, AllowedValues, AllowedPattern, "
+            "Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"y" * 30: {"S": ""}}],
             "1",
             "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default",
+            "known are RuleId, TagKey, Action, Required, Default, AllowedValues, AllowedPattern, "
+            "Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"Default": {}}],
@@ -468,8 +538,8 @@ def test_an_attribute_is_suggested_for_a_name_of_twice_the_length_and_for_no_lon
     def problem(name: str) -> str:
         return errors(rules.parse([GOOD | {name: {"S": ""}}]))["1"]
 
-    assert "(did you mean 'Required'?)" in problem("Required" + 8 * "x")
-    assert "did you mean" not in problem("Required" + 9 * "x")
+    assert "(did you mean 'AllowedPattern'?)" in problem("AllowedPattern" + 14 * "x")
+    assert "did you mean" not in problem("AllowedPattern" + 15 * "x")
 
 
 def test_of_bad_items_about_a_tag_the_one_whose_place_is_unknown_is_named() -> None:

@@ -67,6 +67,9 @@ def test_a_finding_comes_back_with_all_that_it_had() -> None:
         detail_tag=("CreatedByArn", "arn"),
         detail_refused="AccessDenied",
         value="y",
+        rule_id=10,
+        found="x",
+        note="ask ops",
     )
     unlike_the_default = [
         field.name for field in fields(whole) if getattr(whole, field.name) != field.default
@@ -76,6 +79,17 @@ def test_a_finding_comes_back_with_all_that_it_had() -> None:
     oldest.push([whole])
 
     assert list(oldest) == [[whole]]
+
+
+def test_it_is_crowded_where_thousands_of_findings_are_not_alike() -> None:
+    crowded, roomy = Oldest(10_000), Oldest(10_000)
+    for number in range(5_000):
+        assert not crowded.is_crowded
+        crowded.push([replace(found("a")[0], found=str(number))])
+        roomy.push(found("a"))
+
+    assert crowded.is_crowded
+    assert not roomy.is_crowded
 
 
 def test_what_is_alike_is_held_once() -> None:
