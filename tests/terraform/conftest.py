@@ -95,9 +95,18 @@ def resources_of_engines(aws: EmbeddedAws, region: str = REGION) -> list[str]:
         *(function["FunctionName"] for function in functions),
         *client("dynamodb").list_tables()["TableNames"],
         *client("sqs").list_queues(QueueNamePrefix="tag-policy").get("QueueUrls", []),
-        *client("config").describe_config_rules()["ConfigRules"],
-        *client("cloudwatch").list_dashboards()["DashboardEntries"],
-        *client("logs").describe_query_definitions()["queryDefinitions"],
+        *(
+            rule["ConfigRuleName"]
+            for rule in client("config").describe_config_rules()["ConfigRules"]
+        ),
+        *(
+            one["DashboardName"]
+            for one in client("cloudwatch").list_dashboards()["DashboardEntries"]
+        ),
+        *(
+            query["name"]
+            for query in client("logs").describe_query_definitions()["queryDefinitions"]
+        ),
         *(
             bucket["Name"]
             for bucket in client("s3").list_buckets()["Buckets"]
