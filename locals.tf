@@ -38,6 +38,7 @@ locals {
       required = tobool(coalesce(try(rule.required, null), true))
       default  = try(tostring(rule.default), null)
 
+      when            = try({ for fact, patterns in rule.when : fact => [for pattern in patterns : tostring(pattern)] }, null)
       allowed_values  = try([for value in rule.allowed_values : tostring(value)], null)
       allowed_pattern = try(tostring(rule.allowed_pattern), null)
       expires         = tobool(coalesce(try(rule.expires, null), false))

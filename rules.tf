@@ -17,6 +17,7 @@ locals {
         Required = { S = rule.required ? "Y" : "N" }
       },
       rule.default == null ? {} : { Default = { S = rule.default } },
+      rule.when == null ? {} : { When = { M = { for fact, patterns in rule.when : fact => { L = [for pattern in patterns : { S = pattern }] } } } },
       rule.allowed_values == null ? {} : { AllowedValues = { L = [for value in rule.allowed_values : { S = value }] } },
       rule.allowed_pattern == null ? {} : { AllowedPattern = { S = rule.allowed_pattern } },
       rule.expires ? { Expires = { S = "Y" } } : {},

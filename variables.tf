@@ -125,6 +125,7 @@ variable "rules" {
     - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
     - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). `Check` has none.
+    - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `auto_scaling_group` and `managed_by`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
     - `allowed_values` (list of strings): the values that are right, as they are written, case and blanks included; `*` stands for anything. Any other is reported, and left as it is.
     - `allowed_pattern` (string): a regular expression that a value has to match, as Terraform's `regex` does: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may hold.
     - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
@@ -142,11 +143,11 @@ variable "rules" {
   # Terraform drops what an object's type does not name, without a word: hence "any", and this.
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"], name)]
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "when", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"], name)]
     ]))
     error_message = "No rule has ${join(", ", flatten([
-      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
-    ]))}. A rule has tag_key, action, required, default, allowed_values, allowed_pattern, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "when", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, action, required, default, when, allowed_values, allowed_pattern, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
   }
 
   validation {
@@ -176,8 +177,11 @@ variable "rules" {
   }
 
   validation {
-    condition     = length(distinct([for id in try(keys(var.rules), []) : try(var.rules[id].tag_key, id)])) == length(try(keys(var.rules), []))
-    error_message = "Each tag_key may have one rule only; a second one would never apply. Give every rule its own tag_key, such as \"ProjectCode\"."
+    condition = alltrue([
+      for ids in values({ for id in try(keys(var.rules), []) : try(tostring(var.rules[id].tag_key), id) => id... }) :
+      alltrue([for id in ids : try(var.rules[id].when, null) != null || try(tonumber(id), 0) == max([for other in ids : try(tonumber(other), 0)]...)])
+    ])
+    error_message = "Behind a rule that concerns every instance, a rule with the same tag_key would never apply. Give every rule its own tag_key, such as \"ProjectCode\", or all but the last of a key a when."
   }
 
   # Characters are counted as EC2 counts them: length() takes a letter and its accents for one.
@@ -225,6 +229,54 @@ variable "rules" {
       )
     ])
     error_message = "Each rule's default must have 1 to 256 characters that are not all blank, such as \"Proj007\"; leave it out of a \"UserLookup\" for \"Undefined\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.when, null) == null || try(
+        length(keys(rule.when)) >= 1 && length(flatten(values(rule.when))) <= 100 && alltrue([
+          for patterns in values(rule.when) : length(patterns) >= 1 && alltrue([
+            for pattern in patterns : length(regexall("(?s:.)", pattern)) <= 257 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", trimprefix(pattern, "!")))
+          ])
+        ]),
+        false
+      )
+    ])
+    error_message = "A rule's when must be a map of facts to lists of patterns, one at least and 100 at most, none of them blank, such as { \"tag:Stage\" = [\"prod\", \"test-*\"] }."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for fact in try(keys(rule.when), []) : can(regex("^(tag:[^\\pC]{1,127}|vpc|region|account|state|age|auto_scaling_group|managed_by)$", fact))
+      ]
+    ]))
+    error_message = "A rule's when asks for a fact that is not known. Known are tag:Key, vpc, region, account, state, age, auto_scaling_group and managed_by, such as { \"tag:Stage\" = [\"prod\"] }."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for pattern in try(rule.when["age"], []) : try(
+          can(regex("^!?[<>][1-9][0-9]{0,3}[dwm]$", pattern)) && tonumber(trim(pattern, "!<>dwm")) * { d = 1, w = 7, m = 30 }[substr(pattern, -1, 1)] <= 3660,
+          false
+        )
+      ]
+    ]))
+    error_message = "A rule's when has an age that is none; it must be such as \">30d\", \"<2w\" or \"!>6m\", up to ten years."
+  }
+
+  # It would say another thing in the next run.
+  validation {
+    condition = alltrue(flatten([
+      for id in try(keys(var.rules), []) : [
+        for fact in try(keys(var.rules[id].when), []) : [
+          for other in try(keys(var.rules), []) :
+          coalesce(try(var.rules[other].action, null), "Check") == "Check" || try(tonumber(other) < tonumber(id), true) || try(lower("tag:${var.rules[other].tag_key}") != lower(fact), true)
+        ]
+      ]
+    ]))
+    error_message = "A rule's when asks for a tag that it, or a rule behind it, may write, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
   }
 
   validation {

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.config import Config
 from moto import mock_aws
 from moto.cloudtrail.models import cloudtrail_backends
@@ -115,17 +116,14 @@ class Engine:
         """The ARN of the topic, as Terraform gives it."""
         return f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{self.variant}-reports"
 
-    def set_rules(self, items: Mapping[Any, Mapping[str, str | list[str]]]) -> None:
-        """Make these the items of the rules table; a list of texts is one of DynamoDB's."""
+    def set_rules(self, items: Mapping[Any, Mapping[str, Any]]) -> None:
+        """Make these the items of the rules table: texts, lists of texts, and maps of such."""
         dynamodb = self.client("dynamodb")
         for item in dynamodb.scan(TableName=self.table)["Items"]:
             dynamodb.delete_item(TableName=self.table, Key={"RuleId": item["RuleId"]})
         for rule_id, attributes in items.items():
-            item: dict[str, Any] = {"RuleId": {"N": str(rule_id)}}
-            for name, value in attributes.items():
-                is_text = isinstance(value, str)
-                item[name] = {"S": value} if is_text else {"L": [{"S": one} for one in value]}
-            dynamodb.put_item(TableName=self.table, Item=item)
+            said = TypeSerializer().serialize(dict(attributes))["M"]
+            dynamodb.put_item(TableName=self.table, Item={"RuleId": {"N": str(rule_id)}} | said)
 
     def settings(self, vpc_ids: str = "") -> Settings:
         """Return what the engine is told, as Terraform tells it."""

@@ -9,6 +9,7 @@ from moto.config.models import config_backends
 
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
+from tests.support.calls import Call, acting
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 HOUR = 3600
@@ -128,6 +129,81 @@ def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
         "what matches ^[A-Z][a-z]+$"
     ) in email.text
     assert engine.run()["outcomes"]["tagged"] == 0
+
+
+# Rules that concern some instances
+
+OF_DEV = {
+    "TagKey": "ProjectCode",
+    "Action": "Update",
+    "Default": "dev-project",
+    "When": {"tag:Stage": ["dev"]},
+}
+OF_PROD = {**OF_DEV, "Default": "prod-project", "When": {"tag:Stage": ["prod"]}}
+ELSE = {"TagKey": "ProjectCode", "Action": "Check"}
+
+
+def test_the_first_rule_that_concerns_an_instance_says_what_is_written(engine: Engine) -> None:
+    engine.set_rules({10: OF_DEV, 20: OF_PROD, 30: ELSE})
+    dev, prod, other = (engine.launch({"Stage": stage}) for stage in ("dev", "prod", "test"))
+
+    summary = engine.run()
+
+    assert engine.tags(dev)["ProjectCode"] == "dev-project"
+    assert engine.tags(prod)["ProjectCode"] == "prod-project"
+    assert engine.tags(other) == {"Stage": "test"}
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["reported"]) == (2, 1)
+    assert engine.run()["outcomes"]["tagged"] == 0
+
+
+@pytest.mark.parametrize("becomes", ["prod", "test", ""])
+def test_what_another_rule_concerns_by_now_does_not_get_the_value_of_the_first(
+    engine: Engine, becomes: str
+) -> None:
+    """Its owner says it is another stage between the listing and the call, which looks again."""
+    engine.set_rules({10: OF_DEV, 20: OF_PROD, 30: ELSE})
+    instance = engine.launch({"Stage": "dev"})
+    listed: list[Call] = []
+
+    def act(call: Call) -> None:
+        if call.action != "DescribeInstances":
+            return
+        listed.append(call)
+        if len(listed) == 1:
+            engine.clock.sleep(11)  # what was listed is too old for a call without a look
+        else:
+            engine.tag(instance, Stage=becomes)
+
+    with acting(act):
+        engine.run()
+
+    assert len(listed) > 1, "it was looked at again"
+    assert "ProjectCode" not in engine.tags(instance)
+    engine.run()
+    expected = "prod-project" if becomes == "prod" else None
+    assert engine.tags(instance).get("ProjectCode") == expected
+
+
+def test_a_rule_that_waits_for_a_creator_is_asked_in_the_next_run(
+    make_engine: Callable[[str], Engine],
+) -> None:
+    engine = make_engine("notify")
+    waits = {
+        "TagKey": "ProjectCode",
+        "Action": "Update",
+        "Default": "of-root",
+        "When": {"tag:CreatedBy": ["root"]},
+    }
+    engine.set_rules({10: {"TagKey": "CreatedBy", "Action": "UserLookup"}, 20: waits})
+    instance = engine.launch({"Name": "web"})
+    engine.backdate(instance, timedelta(hours=2))
+
+    engine.run()
+    assert engine.tags(instance) == {"Name": "web", "CreatedBy": "root"}
+    engine.run()
+    assert engine.tags(instance)["ProjectCode"] == "of-root"
+    engine.run()
+    assert engine.changes() == ["CreateTags", "CreateTags"]
 
 
 def test_aws_config_is_told_of_each_and_why(make_engine: Callable[[str], Engine]) -> None:

@@ -16,6 +16,7 @@ class Code(StrEnum):
     EMPTY = "empty"
     NOT_ALLOWED = "not-allowed"
     EXPIRED = "expired"
+    NOT_KNOWN_YET = "not-known-yet"
     UNTAGGED = "untagged"
     PROTECTED = "protected"
     STOPPED_ALREADY = "stopped-already"

@@ -1,9 +1,10 @@
 """A rule, as the rules table states it.
 
-What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py, rules/values.py for
-one that says which values are right, else rules/evaluation.py, ``variable "rules"`` in
-variables.tf, ``rules`` in locals.tf and ``seeded_items`` in rules.tf, tests/rules.json, README.md;
-``Code`` in finding.py, where something new may be found by it.
+What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py; rules/values.py where
+it says which values are right, rules/conditions.py where it says which instances are meant, else
+rules/evaluation.py; ``variable "rules"`` in variables.tf, ``rules`` in locals.tf and
+``seeded_items`` in rules.tf; tests/rules.json, docs/rules.md, README.md; ``Code`` in finding.py,
+where something new may be found by it.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ class Action(StrEnum):
     FUNCTION = "Function"
 
 
+Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+"""Facts, and the patterns that each has to be like."""
+
+TAG_FACT = "tag:"
+"""What the fact begins with that is the value of a tag; its key follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One valid item of the rules table.
@@ -32,7 +40,7 @@ class Rule:
     ``allowed_values`` (with ``*`` for anything) and ``allowed_pattern`` say which values are right;
     both where both are given. ``expires`` says that the value is a date, which is its last good
     day, and ``max_lifetime`` how far that may be away, such as ``90d``. ``note`` is for whoever has
-    to mend what is found.
+    to mend what is found. ``when`` says which instances the rule concerns; see rules/conditions.py.
     """
 
     rule_id: int
@@ -45,6 +53,12 @@ class Rule:
     expires: bool = False
     max_lifetime: str = ""
     note: str = ""
+    when: Conditions = ()
+
+    @property
+    def asks_for_tags(self) -> list[str]:
+        """The keys of the tags on which it depends whether the rule concerns an instance."""
+        return [fact.removeprefix(TAG_FACT) for fact, _ in self.when if fact.startswith(TAG_FACT)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,30 @@ from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import guarded_spelling
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
+from tag_policy.model.target import Target
 from tag_policy.rules.actions import KINDS, Kind
+from tag_policy.rules.conditions import Context, Unknown, Value, When
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.untagged import Untagged
 from tag_policy.rules.values import Standard
 from tag_policy.settings import Settings
+
+_ANYWHERE = Target("aws", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """A rule, and what it takes to judge by it.
+
+    ``rests_on_absence`` is False where some rule of its key concerns some instances only: then more
+    than the absence of the tag has to be looked at again before it is filled.
+    """
+
+    rule: Rule
+    kind: Kind
+    standard: Standard
+    when: When
+    rests_on_absence: bool
 
 
 @dataclass(frozen=True)
@@ -25,7 +44,8 @@ class Evaluator:
     Called with an instance, it returns its verdict. An instance without any tag, not even one of
     AWS's own (``aws:…``), gets the untagged action instead of the rules, unless that action is
     ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone. ``anew``
-    are the instances that are to be announced, whatever their marks say.
+    are the instances that are to be announced, whatever their marks say. ``target`` is where they
+    are, for rules that concern some regions or accounts.
     """
 
     rules: Sequence[Rule]
@@ -33,6 +53,7 @@ class Evaluator:
     engine: str
     now: datetime
     anew: Container[str] = frozenset()
+    target: Target = _ANYWHERE
 
     @cached_property
     def untagged(self) -> Untagged:
@@ -45,9 +66,19 @@ class Evaluator:
         return self.now.astimezone(UTC).date()
 
     @cached_property
-    def standards(self) -> Sequence[tuple[Rule, Kind, Standard]]:
-        """The rules, and what each says of values."""
-        return [(rule, KINDS[rule.action], Standard(rule)) for rule in self.rules]
+    def judging(self) -> Sequence["_Judging"]:
+        """The rules, with what each says of values and of instances."""
+        conditional = {rule.tag_key for rule in self.rules if rule.when}
+        return [
+            _Judging(
+                rule,
+                KINDS[rule.action],
+                Standard(rule),
+                When(rule.when),
+                rests_on_absence=rule.tag_key not in conditional,
+            )
+            for rule in self.rules
+        ]
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
@@ -65,8 +96,31 @@ class Evaluator:
         return Verdict((*untidy, *self.untagged.marks_to_remove(instance)))
 
     def _untidy_tags(self, instance: Instance) -> Iterator[Finding]:
+        """Yield what rules find, each seeing the tags as those before it leave them.
+
+        The first rule for a key that concerns the instance is the rule for it. Where it is not
+        known yet whether one does, neither is what the later ones for its key would say.
+        """
         owner: str | None = None
-        for rule, kind, standard in self.standards:
+        left: dict[str, Value] = {}  # of the tags that a rule changes: what they will hold
+        decided = set[str]()
+        waiting: list[str] = []
+        asked: Context | None = None
+        for judging in self.judging:
+            rule, kind, standard = judging.rule, judging.kind, judging.standard
+            if not judging.rests_on_absence:
+                if rule.tag_key in decided:
+                    continue
+                if asked is None:
+                    asked = self._asked(instance, left)
+                concerns = judging.when.holds(asked)
+                if concerns is False:
+                    continue
+                decided.add(rule.tag_key)
+                if concerns is None:
+                    waiting.append(str(rule.rule_id))
+                    left[rule.tag_key] = Unknown.VALUE
+                    continue
             found = instance.tags.get(rule.tag_key)
             if found is not None and not is_blank(found):
                 if not standard.says_something:
@@ -95,17 +149,21 @@ class Evaluator:
                 found=found or "" if wrong else "",
                 note=rule.note,
             )
-            yield finding if wrong else self._filled(finding, rule, kind, standard, instance.tags)
+            if wrong is None:
+                finding = self._filled(finding, judging, instance.tags)
+            if finding.remedy is not Remedy.REPORT:
+                left[rule.tag_key] = Unknown.VALUE if finding.value is None else finding.value
+            yield finding
+        if waiting:
+            yield _waits(instance, waiting)
 
-    def _filled(
-        self,
-        finding: Finding,
-        rule: Rule,
-        kind: Kind,
-        standard: Standard,
-        tags: Mapping[str, str],
-    ) -> Finding:
+    def _asked(self, instance: Instance, left: Mapping[str, Value]) -> Context:
+        tags = instance.tags
+        return Context(instance, lambda key: left.get(key, tags.get(key)), self.target, self.now)
+
+    def _filled(self, finding: Finding, judging: "_Judging", tags: Mapping[str, str]) -> Finding:
         """Return that a missing or empty tag is to be filled, if its rule has a right value."""
+        rule, kind, standard = judging.rule, judging.kind, judging.standard
         guarded = guarded_spelling(tags, rule.tag_key)
         if not kind.writes:
             there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
@@ -116,12 +174,13 @@ class Evaluator:
         if wrong is not None:
             why = f"{finding.reason}; the rule's own value is not written: {wrong.reason}"
             return replace(finding, reason=why)
+        is_absent = finding.code is Code.MISSING and judging.rests_on_absence
         filled = replace(
             finding,
             remedy=Remedy.TAG,
             value=value,
             fallback=rule.default if kind.is_creator else "",
-            absent_keys=_only(rule.tag_key) if finding.code is Code.MISSING else None,
+            absent_keys=_only(rule.tag_key) if is_absent else None,
         )
         return _refused_by_lock(filled, guarded) if guarded else filled
 
@@ -148,10 +207,22 @@ class Evaluator:
     def _looked_up(self) -> Mapping[int, Standard]:
         """What rules say of values that are looked up, by RuleId, where they say something."""
         return {
-            rule.rule_id: standard
-            for rule, kind, standard in self.standards
-            if kind.is_creator and standard.says_something
+            judging.rule.rule_id: judging.standard
+            for judging in self.judging
+            if judging.kind.is_creator and judging.standard.says_something
         }
+
+
+def _waits(instance: Instance, rule_ids: Sequence[str]) -> Finding:
+    which = "rule" if len(rule_ids) == 1 else "rules"
+    return Finding(
+        instance.ref,
+        Remedy.WAIT,
+        Code.NOT_KNOWN_YET,
+        f"{which} {', '.join(rule_ids)} may concern it, which depends on a tag that is not written "
+        "yet; the next run looks again",
+        violation=False,
+    )
 
 
 @cache

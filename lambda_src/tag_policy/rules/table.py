@@ -11,11 +11,12 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.error import TagPolicyError
-from tag_policy.model.rule import Action, Rule, RuleError
+from tag_policy.model.rule import TAG_FACT, Action, Conditions, Rule, RuleError
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import cut, is_blank, quoted, trimmed
 from tag_policy.rules.actions import KINDS
+from tag_policy.rules.conditions import ConditionError, When
 from tag_policy.rules.dates import read_date, read_length
 from tag_policy.rules.functions import ValueCallError
 from tag_policy.rules.pattern import PatternError, compile_pattern
@@ -39,8 +40,11 @@ MAX_PROBLEM_LENGTH = 280
 
 _ATTRIBUTES = (
     *("RuleId", "TagKey", "Action", "Required", "Default"),
-    *("AllowedValues", "AllowedPattern", "Expires", "MaxLifetime", "Note"),
+    *("When", "AllowedValues", "AllowedPattern", "Expires", "MaxLifetime", "Note"),
 )
+
+MAX_PATTERNS = 100
+"""Patterns of all conditions of a rule."""
 
 MAX_ALLOWED_VALUES = 500
 """Allowed values of a rule; more are a pattern."""
@@ -125,9 +129,12 @@ def parse(
     A rule about one of ``own_keys``, which are the engine's, is an error. So are, with keys
     compared as IAM does,
 
-    - a rule about the same key as one with a lower RuleId, which counts, and
-    - a rule that comes after a bad item about the same key: it would now concern what that item was
-      meant for. A bad item without a readable RuleId may come before any rule about its key.
+    - a rule about the same key as one with a lower RuleId that concerns every instance,
+    - a rule whose conditions ask for a tag that a rule with the same or a higher RuleId may write:
+      it would say another thing in the next run, and
+    - a rule that comes after a bad item about its key, or about one that its conditions ask for: it
+      would now concern what that item was meant for, or not what it was meant for itself. A bad
+      item without a readable RuleId may come before any rule about its key.
     """
     own = {as_iam_compares(key) for key in own_keys}
     candidates: list[tuple[Item, Rule]] = []
@@ -144,19 +151,37 @@ def parse(
             candidates.append((item, _rule(item, own)))
         except _ItemError as error:
             bad.append((item, str(error)))
+    candidates.sort(key=lambda candidate: candidate[1].rule_id)
+    last_writers = {
+        as_iam_compares(rule.tag_key): rule for _, rule in candidates if KINDS[rule.action].writes
+    }
+    for item, rule in list(candidates):
+        try:
+            _refuse_what_is_written_later(rule, last_writers)
+        except _ItemError as error:
+            candidates.remove((item, rule))
+            bad.append((item, str(error)))
     silencers = _silencers(item for item, _ in bad)
-    rules: dict[str, Rule] = {}
-    for item, rule in sorted(candidates, key=lambda candidate: candidate[1].rule_id):
+    rules: list[Rule] = []
+    last: dict[str, Rule] = {}  # the last of the rules so far, by key
+    for item, rule in candidates:
         key = as_iam_compares(rule.tag_key)
         try:
-            _refuse_second(rule, rules.get(key))
-            _refuse_silenced(rule, silencers.get(key))
+            _refuse_second(rule, last.get(key))
         except _ItemError as error:
             bad.append((item, str(error)))
+            continue
+        try:
+            for asked in (rule.tag_key, *rule.asks_for_tags):
+                _refuse_silenced(rule, asked, silencers.get(as_iam_compares(asked)))
+        except _ItemError as error:
+            bad.append((item, str(error)))
+            silencers.setdefault(key, item)
         else:
-            rules[key] = rule
+            last[key] = rule
+            rules.append(rule)
     return ParsedTable(
-        rules=tuple(rules.values()),
+        rules=tuple(rules),
         errors=(
             *(
                 RuleError(_name(item), cut(problem, MAX_PROBLEM_LENGTH))
@@ -196,9 +221,12 @@ def _refuse_second(rule: Rule, earlier: Rule | None) -> None:
         return
     tag_key = quoted(rule.tag_key)
     if earlier.tag_key == rule.tag_key:
+        if earlier.when:
+            return
         raise _ItemError(
             f"TagKey {tag_key} is already the subject of rule {earlier.rule_id}, "
-            "which counts; give each tag key one rule"
+            "which concerns every instance, so that this one never applies; give each tag key one "
+            "rule, or that one a When"
         )
     raise _ItemError(
         f"TagKey {tag_key} differs from that of rule {earlier.rule_id}, which counts, only in "
@@ -206,7 +234,18 @@ def _refuse_second(rule: Rule, earlier: Rule | None) -> None:
     )
 
 
-def _refuse_silenced(rule: Rule, bad: "Item | None") -> None:
+def _refuse_what_is_written_later(rule: Rule, last_writers: Mapping[str, Rule]) -> None:
+    for tag_key in rule.asks_for_tags:
+        writer = last_writers.get(as_iam_compares(tag_key))
+        if writer is not None and writer.rule_id >= rule.rule_id:
+            which = "it" if writer.rule_id == rule.rule_id else f"rule {writer.rule_id}"
+            raise _ItemError(
+                f"When asks for the tag {quoted(tag_key)}, which {which} may write; give the rule "
+                "that asks a higher RuleId than the one that writes"
+            )
+
+
+def _refuse_silenced(rule: Rule, tag_key: str, bad: "Item | None") -> None:
     if bad is None or rule.rule_id < _id_or(0, bad):
         return
     where = (
@@ -215,8 +254,9 @@ def _refuse_silenced(rule: Rule, bad: "Item | None") -> None:
         else f"rule {_name(bad)}, which comes before this one"
     )
     raise _ItemError(
-        f"TagKey {quoted(rule.tag_key)} is that of {where} and cannot be used; this rule would now "
-        "concern what that was meant for, so mend that first"
+        f"{'TagKey' if tag_key == rule.tag_key else 'When asks for'} {quoted(tag_key)}"
+        f"{' is' if tag_key == rule.tag_key else ', which is'} that of {where} and cannot be used; "
+        "this rule would now concern what that was meant for, so mend that first"
     )
 
 
@@ -262,6 +302,7 @@ def _rule(item: "Item", own_keys: Container[str]) -> Rule:
         expires=_yes_or_no(item, "Expires", otherwise=False),
         max_lifetime=_max_lifetime(item),
         note=_note(item),
+        when=_when(item, own_keys),
     )
     _refuse_what_cannot_be_right(rule)
     return rule
@@ -381,6 +422,43 @@ def _max_lifetime(item: "Item") -> str:
             "'90d', '2w' or '6m'"
         )
     return text
+
+
+def _when(item: "Item", own_keys: Container[str]) -> Conditions:
+    if "When" not in item:
+        return ()
+    said = item["When"].get("M")
+    if not said or not all(
+        value.get("L") and all("S" in pattern for pattern in value["L"]) for value in said.values()
+    ):
+        raise _ItemError(
+            "When must be a map (M) of facts to lists (L) of patterns (S), one at least, such as "
+            "'tag:Stage' to 'prod', 'test-*'"
+        )
+    when = tuple(
+        (fact, tuple(pattern["S"] for pattern in value["L"])) for fact, value in said.items()
+    )
+    patterns = [pattern for _, some in when for pattern in some]
+    if len(patterns) > MAX_PATTERNS or any(len(one) > MAX_TAG_VALUE_LENGTH + 1 for one in patterns):
+        raise _ItemError(
+            f"When has more than {MAX_PATTERNS} patterns, or one above {MAX_TAG_VALUE_LENGTH} "
+            "characters"
+        )
+    try:
+        When(when)
+    except ConditionError as error:
+        raise _ItemError(f"When {error}") from None
+    for fact, _ in when:
+        key = fact.removeprefix(TAG_FACT)
+        if fact.startswith(TAG_FACT) and (
+            not 0 < len(key) <= MAX_TAG_KEY_LENGTH
+            or not key.isprintable()
+            or as_iam_compares(key) in own_keys
+        ):
+            raise _ItemError(
+                f"When asks for {quoted(fact)}, which is no tag of people's; 'tag:Stage' would do"
+            )
+    return when
 
 
 def _note(item: "Item") -> str:

@@ -12,6 +12,7 @@ from tag_policy.model.finding import Code
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_text import cut, quoted
 from tag_policy.rules.dates import read_date, read_length
+from tag_policy.rules.globs import is_like
 from tag_policy.rules.pattern import compile_pattern
 
 _MOST_NAMED = 8
@@ -58,7 +59,7 @@ class Standard:
         return Wrong(Code.NOT_ALLOWED, f"{quoted(value)} is not allowed; {self.right}")
 
     def _is_like(self, value: str) -> bool:
-        return any(_is_glob(glob, value) for glob in self._globs)
+        return any(is_like(glob, value) for glob in self._globs)
 
     def _not_in_time(self, value: str, today: date) -> Wrong | None:
         if not self._rule.expires:
@@ -91,17 +92,3 @@ class Standard:
             within = f", within {self._rule.max_lifetime}" if self._rule.max_lifetime else ""
             parts.append(f"a date such as 2026-12-31, which is the last good day{within}")
         return cut(f"right is {', and '.join(parts)}", _MOST_CHARACTERS) if parts else ""
-
-
-def _is_glob(glob: list[str], value: str) -> bool:
-    """Tell whether a value is like a glob, given as what stands between its asterisks."""
-    first, *middle, last = glob
-    if not value.startswith(first):
-        return False
-    at = len(first)
-    for part in middle:  # the first place will do: what is left is the longest
-        found = value.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return value.endswith(last) and len(value) - len(last) >= at

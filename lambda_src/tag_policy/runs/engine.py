@@ -122,7 +122,9 @@ class Engine:
     def evaluate(self) -> Evaluator:
         """What judges an instance by the rules of the run."""
         context, anew = self.context, self._announcements.anew
-        return Evaluator(self.rules, context.settings, context.engine, context.now, anew)
+        return Evaluator(
+            self.rules, context.settings, context.engine, context.now, anew, context.target
+        )
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""

@@ -9,7 +9,16 @@ from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.remedy import Remedy
 from tag_policy.resources.second_look import Seen
 from tests.support.acting import World, world
-from tests.support.builders import DEFAULT_RULES, NOW, evaluate, instance, mark, ref, settings
+from tests.support.builders import (
+    DEFAULT_RULES,
+    NOW,
+    PROJECT_CODE,
+    evaluate,
+    instance,
+    mark,
+    ref,
+    settings,
+)
 from tests.support.fake_ec2 import Asked, Description, described, number
 
 DUE = "tag-policy:due"
@@ -51,6 +60,7 @@ def missing(instance_id: str, key: str = "ProjectCode") -> Finding:
         "",
         tag_key=key,
         absent_keys=frozenset({key}),
+        rule_id=PROJECT_CODE.rule_id,
     )
 
 
@@ -100,6 +110,12 @@ def test_a_whole_look_is_taken_with_the_client_of_the_call_that_follows_where_th
     made.second_look.whole([A], made.fleet.client("once"))
 
     assert [one.client for one in made.fleet.asked] == ["look", "once"]
+
+
+def test_what_another_rule_says_by_now_is_not_what_was_found() -> None:
+    seen = world(untidy(A)).second_look.whole([A])
+
+    assert not seen.still(A, [replace(missing(A), rule_id=PROJECT_CODE.rule_id + 1)])
 
 
 def test_what_was_found_is_still_so_only_where_all_of_it_is_found_again() -> None:

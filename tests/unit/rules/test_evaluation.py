@@ -13,6 +13,7 @@ from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
+from tag_policy.model.target import Target
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.exemption import unreadable_exemption
 from tag_policy.rules.values import Standard
@@ -437,6 +438,93 @@ def test_an_instance_of_which_all_is_right_needs_nothing() -> None:
     tags = {"Owner": "jane", "Stage": "dev", "Until": "2026-12-31"}
 
     assert verdict(instance(tags), [OWNER, STAGE, UNTIL], SETTINGS, NOW).compliant
+
+
+# When a rule concerns an instance
+
+WEEKENDS = Rule(
+    70,
+    "Schedule",
+    Action.UPDATE,
+    required=True,
+    default="weekends",
+    when=(("tag:Stage", ("dev",)),),
+)
+ALWAYS = replace(WEEKENDS, rule_id=71, default="always", when=(("tag:Stage", ("prod",)),))
+ANY = Rule(72, "Schedule", Action.CHECK, required=True, default="", note="ask ops")
+SCHEDULES = [WEEKENDS, ALWAYS, ANY]
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule_id", "value"),
+    [("dev", 70, "weekends"), ("prod", 71, "always"), ("test", 72, None), ("", 72, None)],
+)
+def test_the_first_rule_of_a_key_that_concerns_an_instance_is_the_rule(
+    stage: str, rule_id: int, value: str | None
+) -> None:
+    subject = instance({"Name": "web", "Stage": stage})
+
+    (finding,) = evaluate(subject, SCHEDULES, SETTINGS, NOW)
+
+    assert (finding.rule_id, finding.value) == (rule_id, value)
+    assert finding.remedy is (Remedy.TAG if value else Remedy.REPORT)
+    assert finding.absent_keys is None, "it rests on more than the absence of Schedule"
+
+
+def test_a_rule_that_concerns_no_instance_finds_nothing() -> None:
+    assert evaluate(instance({"Name": "web"}), [WEEKENDS, ALWAYS], SETTINGS, NOW) == []
+
+
+def test_a_rule_sees_the_tags_as_the_rules_before_it_leave_them() -> None:
+    stage = Rule(60, "Stage", Action.UPDATE, required=True, default="dev")
+
+    for tags in ({"Name": "web"}, {"Stage": ""}):
+        found = evaluate(instance(tags), [stage, *SCHEDULES], SETTINGS, NOW)
+        assert [(f.tag_key, f.value) for f in found] == [("Stage", "dev"), ("Schedule", "weekends")]
+
+
+def test_a_value_that_is_only_reported_is_seen_as_it_is() -> None:
+    checked = Rule(60, "Stage", Action.CHECK, True, "", allowed_values=("prod",))
+
+    found = evaluate(instance({"Stage": "dev"}), [checked, *SCHEDULES], SETTINGS, NOW)
+
+    assert [(f.rule_id, f.remedy) for f in found] == [(60, Remedy.REPORT), (70, Remedy.TAG)]
+
+
+@pytest.mark.parametrize("tags", [{"Name": "web"}, {"stage": "dev"}, {"Stage": " "}])
+def test_what_is_not_known_yet_makes_rules_wait_with_one_finding_for_all(
+    tags: dict[str, str],
+) -> None:
+    """A creator is looked up later; what IAM refuses to write is left for people."""
+    action = Action.USER_LOOKUP if "Name" in tags else Action.UPDATE
+    stage = Rule(60, "Stage", action, required=True, default="dev")
+    other = replace(WEEKENDS, rule_id=80, tag_key="Backup")
+
+    first, waits = evaluate(instance(tags), [stage, *SCHEDULES, other], SETTINGS, NOW)
+
+    assert first.tag_key == "Stage"
+    assert (waits.remedy, waits.code, waits.violation) == (Remedy.WAIT, Code.NOT_KNOWN_YET, False)
+    assert waits.reason.startswith("rules 70, 80 may concern it")
+
+
+def test_what_waits_for_a_key_makes_what_asks_for_that_key_wait_too() -> None:
+    stage = Rule(60, "Stage", Action.USER_LOOKUP, required=True, default="dev")
+    asking = Rule(90, "Owner", Action.CHECK, True, "", when=(("tag:Schedule", ("*",)),))
+
+    _, waits = evaluate(instance({"Name": "x"}), [stage, WEEKENDS, asking], SETTINGS, NOW)
+
+    assert waits.reason.startswith("rules 70, 90 may concern it")
+
+
+def test_where_an_instance_is_may_decide_which_rule_concerns_it() -> None:
+    here = Rule(70, "Owner", Action.CHECK, True, "", when=(("region", ("eu-west-1",)),))
+    subject = instance({"Name": "web"})
+
+    def found(region: str) -> int:
+        where = Target("aws", region, "123456789012")
+        return len(Evaluator([here], SETTINGS, "e", NOW, target=where)(subject).findings)
+
+    assert (found("eu-west-1"), found("eu-west-2")) == (1, 0)
 
 
 def test_an_untagged_instance_gets_the_untagged_action_and_no_rule_is_asked() -> None:

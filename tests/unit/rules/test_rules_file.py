@@ -37,6 +37,18 @@ def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             if "allowed_values" in rule
             else {}
         )
+        | (
+            {
+                "When": {
+                    "M": {
+                        fact: {"L": [{"S": pattern} for pattern in patterns]}
+                        for fact, patterns in rule["when"].items()
+                    }
+                }
+            }
+            if "when" in rule
+            else {}
+        )
         | ({"Expires": {"S": "Y"}} if rule.get("expires") else {})
         for rule_id, rule in rules.items()
     ]

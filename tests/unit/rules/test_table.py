@@ -108,6 +108,91 @@ def test_what_an_item_says_of_values_in_another_form_makes_it_bad(
     assert problem in errors(parsed)["7"]
 
 
+def when(**conditions: list[str]) -> dict[str, Any]:
+    """Make conditions on tags."""
+    listed = {f"tag:{k}": {"L": [{"S": v} for v in some]} for k, some in conditions.items()}
+    return {"When": {"M": listed}}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"S": "prod"},
+        {"M": {}},
+        {"M": {"tag:Stage": {"S": "prod"}}},
+        {"M": {"tag:Stage": {"L": []}}},
+        {"M": {"tag:Stage": {"L": [{"N": "5"}]}}},
+        {"L": [{"S": "prod"}]},
+    ],
+)
+def test_conditions_in_another_form_make_an_item_bad(bad: dict[str, Any]) -> None:
+    parsed = rules.parse([item(7, TagKey="K") | {"When": bad}, GOOD])
+
+    assert ids(parsed) == [1]
+    assert "When must be a map (M) of facts to lists (L)" in errors(parsed)["7"]
+
+
+def test_conditions_are_in_the_rule() -> None:
+    (rule,) = rules.parse([item(7, TagKey="K") | when(Stage=["prod", "!x"], Name=["*"])]).rules
+
+    assert rule.when == (("tag:Stage", ("prod", "!x")), ("tag:Name", ("*",)))
+    assert rule.asks_for_tags == ["Stage", "Name"]
+
+
+@pytest.mark.parametrize("key", ["tag-policy:due", "TAG-POLICY:Exempt", "k" * 128, "a\nb"])
+def test_conditions_on_what_is_no_tag_of_peoples_are_refused(key: str) -> None:
+    asking = item(7, TagKey="K") | when(**{key: ["*"]})
+
+    parsed = rules.parse([asking], ("tag-policy:due", "tag-policy:exempt"))
+
+    assert "which is no tag of people's" in errors(parsed)["7"]
+
+
+def test_rules_of_a_key_with_conditions_are_all_rules_in_whatever_order_they_stand() -> None:
+    some = [item(number, TagKey="K") | when(Stage=[str(number)]) for number in (3, 1, 2)] + [
+        item(9, TagKey="K")
+    ]
+
+    for items in (some, some[::-1]):
+        assert ids(rules.parse(items)) == [1, 2, 3, 9]
+
+
+def test_behind_a_rule_for_all_no_other_is_one() -> None:
+    parsed = rules.parse([item(1, TagKey="K"), item(2, TagKey="K") | when(Stage=["x"])])
+
+    assert ids(parsed) == [1]
+    assert "this one never applies" in errors(parsed)["2"]
+
+
+def test_a_condition_on_what_is_written_later_is_refused_and_silences_what_comes_behind() -> None:
+    asking = item(1, TagKey="K") | when(stage=["x"])
+    behind = item(3, TagKey="K")
+
+    parsed = rules.parse([asking, update(2, "Stage"), behind])
+
+    assert ids(parsed) == [2]
+    assert "When asks for the tag 'stage', which rule 2 may write" in errors(parsed)["1"]
+    assert "is that of rule 1, which comes before" in errors(parsed)["3"]
+
+
+def test_a_bad_item_silences_what_asks_for_its_key_and_what_comes_behind_that() -> None:
+    bad = item(1, TagKey="Stage", Action="Nothing")
+    asking = item(2, TagKey="K") | when(Stage=["x"])
+    behind, apart = item(3, TagKey="K"), item(4, TagKey="L")
+
+    parsed = rules.parse([bad, asking, behind, apart])
+
+    assert ids(parsed) == [4]
+    assert "When asks for 'Stage', which is that of rule 1" in errors(parsed)["2"]
+    assert "TagKey 'K' is that of rule 2" in errors(parsed)["3"]
+
+
+def test_a_bad_item_says_nothing_of_what_asks_for_its_key_before_it() -> None:
+    asking = item(1, TagKey="K") | when(Stage=["x"])
+
+    assert ids(rules.parse([asking, item(2, TagKey="Stage", Action="Nothing")])) == [1]
+
+
 def test_an_item_that_says_nothing_but_its_key_is_a_check() -> None:
     parsed = rules.parse([item(7, TagKey="Owner")])
 
@@ -305,6 +390,16 @@ optional = {
     "Expires": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
     "MaxLifetime": st.one_of(attribute_values, st.sampled_from([{"S": "9d"}, {"S": "0d"}])),
     "Note": attribute_values,
+    "When": st.one_of(
+        attribute_values,
+        st.dictionaries(
+            st.sampled_from(["tag:Owner", "tag:ProjectCode", "tag:x", "state", "age", "hue"]),
+            st.lists(
+                st.sampled_from(["*", "!*", ">9d", "x"]).map(lambda s: {"S": s}), max_size=2
+            ).map(lambda some: {"L": some}),
+            max_size=2,
+        ).map(lambda conditions: {"M": conditions}),
+    ),
 }
 items = st.one_of(
     st.fixed_dictionaries(good_or_not, optional=optional),
@@ -322,7 +417,11 @@ def test_no_item_whatsoever_is_a_crash_and_each_is_a_rule_or_an_error(
     valid = list(parsed.rules)
     assert len(valid) + len(parsed.errors) == len(items)
     assert valid == sorted(valid, key=lambda rule: rule.rule_id)
-    assert len({rule.tag_key.lower() for rule in valid}) == len(valid)
+    for_all = [rule.tag_key.lower() for rule in valid if not rule.when]
+    assert len(set(for_all)) == len(for_all)
+    for rule in valid:
+        later = {r.tag_key for r in valid if r.rule_id >= rule.rule_id and r.action != "Check"}
+        assert not later & set(rule.asks_for_tags)
     assert all(is_blank(rule.default) is (rule.action is Action.CHECK) for rule in valid)
 
 
@@ -464,8 +563,8 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
         (
             [GOOD, update(2, "ProjectCode")],
             "2",
-            "TagKey 'ProjectCode' is already the subject of rule 1, which counts; give each tag "
-            "key one rule",
+            "TagKey 'ProjectCode' is already the subject of rule 1, which concerns every instance, "
+            "so that this one never applies; give each tag key one rule, or that one a When",
         ),
         (
             [GOOD, update(2, "projectcode")],
@@ -497,15 +596,15 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             [update(1, "Owner") | {name: {"S": ""} for name in ("Zone", "Yard", "Xray")}],
             "1",
             "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, AllowedValues, AllowedPattern, "
-            "Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, When, AllowedValues, "
+            "AllowedPattern, Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"y" * 30: {"S": ""}}],
             "1",
             "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, AllowedValues, AllowedPattern, "
-            "Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, When, AllowedValues, "
+            "AllowedPattern, Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"Default": {}}],
