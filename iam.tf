@@ -128,7 +128,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = local.keys_that_fit >= length(local.locked_tag_keys) && local.inline_policy_room >= 0
-      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), and ${length(local.checked_tag_keys)} more that it has to name where it may end something; its policies have room for ${local.keys_that_fit} of the first. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), and ${length(local.unlocked_tag_keys)} more that it has to name; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
     }
   }
 }

@@ -39,6 +39,9 @@ locals {
       default  = try(tostring(rule.default), null)
 
       when            = try({ for fact, patterns in rule.when : fact => [for pattern in patterns : tostring(pattern)] }, null)
+      normalize       = try([for step in rule.normalize : tostring(step)], null)
+      synonyms        = try({ for right, patterns in rule.synonyms : right => [for pattern in patterns : tostring(pattern)] }, null)
+      replace_invalid = tobool(coalesce(try(rule.replace_invalid, null), false))
       allowed_values  = try([for value in rule.allowed_values : tostring(value)], null)
       allowed_pattern = try(tostring(rule.allowed_pattern), null)
       expires         = tobool(coalesce(try(rule.expires, null), false))

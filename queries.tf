@@ -33,6 +33,15 @@ locals {
       | limit 1000
     EOT
 
+    # Told by every run, until somebody has mended it: each is listed once.
+    "What people have to mend" = <<-EOT
+      fields @timestamp, instance_id, instance_name, vpc_id, owner, finding, tag_key, tag_value_found, reason, note
+      | filter result = "reported"
+      | sort @timestamp desc
+      | dedup instance_id, finding, tag_key
+      | limit 1000
+    EOT
+
     "What AWS refused" = <<-EOT
       filter result = "failed"
       | stats count(*) as findings, count_distinct(instance_id) as instances by code, remedy, tag_key
@@ -40,13 +49,13 @@ locals {
     EOT
 
     "Who launches instances without the tags" = <<-EOT
-      filter remedy = "tag" and finding = "missing" and ispresent(owner)
+      filter remedy in ["tag", "report"] and finding = "missing" and ispresent(owner)
       | stats count_distinct(instance_id) as instances by owner
       | sort instances desc
     EOT
 
-    "Which tags are missing" = <<-EOT
-      filter remedy = "tag"
+    "Which tags are missing or wrong" = <<-EOT
+      filter remedy in ["tag", "report"]
       | stats count_distinct(instance_id) as instances by tag_key, finding
       | sort instances desc
     EOT

@@ -4,7 +4,7 @@ locals {
   # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
   table_knows_more = !local.creates_table || local.rules_owner == "table"
 
-  rule_tag_keys    = setunion([for rule in values(local.rules) : rule.tag_key], var.writable_tag_keys)
+  rule_tag_keys    = setunion([for rule in values(local.rules) : rule.tag_key], var.writable_tag_keys, var.changeable_tag_keys)
   lookup_tag_keys  = toset([for rule in values(local.rules) : rule.tag_key if rule.action == "UserLookup"])
   creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
@@ -12,14 +12,20 @@ locals {
   # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
   detail_suffix = { off = "", event_id = ":event-id", event_time = ":event-time" }[local.creator.details]
 
+  # Rules that may write over a value: as it is spelt, or because it is not allowed.
+  changed_tag_keys = setunion(
+    [for rule in values(local.rules) : rule.tag_key if rule.normalize != null || rule.synonyms != null || rule.replace_invalid],
+    var.changeable_tag_keys,
+  )
+
   # A rule that only checks writes nothing, so that the role may not either.
-  written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if rule.action != "Check"], var.writable_tag_keys)
+  written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if rule.action != "Check"], local.changed_tag_keys, var.writable_tag_keys)
   filled_tag_keys   = setunion(local.written_tag_keys, local.detail_tag_keys)
   known_tag_keys    = setunion(local.rule_tag_keys, local.detail_tag_keys)
   writable_tag_keys = setunion(local.filled_tag_keys, length(local.ends) == 0 ? [] : [var.marker_tag_key])
 
-  # Today's rules fill what is missing or empty, and none may change a value. The mark changes.
-  locked_tag_keys = local.enforces ? sort(local.filled_tag_keys) : []
+  # Most rules fill what is missing or empty, and may not change a value. The mark changes.
+  locked_tag_keys = local.enforces ? sort(setsubtract(local.filled_tag_keys, local.changed_tag_keys)) : []
 
   own_tag_keys = concat([var.marker_tag_key, var.exempt_tag_key], tolist(var.former_marker_tag_keys))
 

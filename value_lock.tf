@@ -56,16 +56,21 @@ locals {
     if length(locks) > 0
   }
 
-  # Keys of rules that only check are named where something may be ended: what has one is not untagged.
-  checked_tag_keys        = setsubtract(local.rule_tag_keys, local.filled_tag_keys)
-  inline_policy_of_checks = sum(concat([0], [for key in local.checked_tag_keys : length(local.ends) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" }))]))
+  # Keys without a lock: what may be written over, and what is only checked, which is named where
+  # something may be ended, because what has it is not untagged.
+  unlocked_tag_keys = setsubtract(local.known_tag_keys, local.locked_tag_keys)
+  inline_policy_of_unlocked = !local.enforces ? 0 : sum(concat([0], [
+    for key in local.unlocked_tag_keys :
+    (contains(local.filled_tag_keys, key) ? length(jsonencode(key)) + 1 : 0)
+    + (contains(local.rule_tag_keys, key) ? length(local.ends) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0)
+  ]))
 
   # The role's own policy names the keys, too: those that may be written, and those that an instance
   # without tags has not.
   inline_policy_room = local.inline_policy_characters - local.inline_policy_overhead - sum([
     for key in concat([var.exempt_tag_key], [for use in range(length(local.ends) > 1 ? 7 : 6) : var.marker_tag_key], tolist(var.former_marker_tag_keys)) :
     length(jsonencode(key)) + 1
-  ]) - local.inline_policy_of_checks
+  ]) - local.inline_policy_of_unlocked
   inline_policy_uses = [
     for key in local.locked_tag_keys :
     length(jsonencode(key)) + 1 + (

@@ -128,6 +128,9 @@ variable "rules" {
     - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `auto_scaling_group` and `managed_by`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
     - `allowed_values` (list of strings): the values that are right, as they are written, case and blanks included; `*` stands for anything. Any other is reported, and left as it is.
     - `allowed_pattern` (string): a regular expression that a value has to match, as Terraform's `regex` does: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may hold.
+    - `normalize` (list of strings): how a value is written: `trim`, `lower`, `upper`, `spaces-to-hyphens`, `spaces-to-underscores`. A value that is written otherwise is written anew.
+    - `synonyms` (map of lists of strings): right values, and what means the same, such as `{ prod = ["production", "live*"] }`; `*` alone is everything else. What means the same is written anew.
+    - `replace_invalid` (bool, `false`): a value that is not allowed gives way to the rule's own.
     - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
     - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
     - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
@@ -143,11 +146,11 @@ variable "rules" {
   # Terraform drops what an object's type does not name, without a word: hence "any", and this.
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "when", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"], name)]
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "when", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "expires", "max_lifetime", "note"], name)]
     ]))
     error_message = "No rule has ${join(", ", flatten([
-      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "when", "allowed_values", "allowed_pattern", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
-    ]))}. A rule has tag_key, action, required, default, when, allowed_values, allowed_pattern, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "when", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, action, required, default, when, normalize, synonyms, allowed_values, allowed_pattern, replace_invalid, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
   }
 
   validation {
@@ -161,9 +164,9 @@ variable "rules" {
 
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in ["required", "expires"] : try(rule[name], null) == null || can(tobool(rule[name]))]
+      for rule in try(values(var.rules), []) : [for name in ["required", "expires", "replace_invalid"] : try(rule[name], null) == null || can(tobool(rule[name]))]
     ]))
-    error_message = "A rule's required and expires must be true or false."
+    error_message = "A rule's required, expires and replace_invalid must be true or false."
   }
 
   validation {
@@ -296,6 +299,71 @@ variable "rules" {
     error_message = "A rule's allowed_values must be a list of 1 to 500 different values of 1 to 256 characters, none of them blank, such as [\"prod\", \"dev\", \"test-*\"]; for more, use allowed_pattern."
   }
 
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.normalize, null) == null || try(
+        length(rule.normalize) >= 1 && length(distinct(rule.normalize)) == length(rule.normalize)
+        && length(setsubtract(rule.normalize, ["trim", "lower", "upper", "spaces-to-hyphens", "spaces-to-underscores"])) == 0
+        && length(setintersection(rule.normalize, ["lower", "upper"])) < 2 && length(setintersection(rule.normalize, ["spaces-to-hyphens", "spaces-to-underscores"])) < 2,
+        false
+      )
+    ])
+    error_message = "A rule's normalize must be a list of trim, lower or upper, spaces-to-hyphens or spaces-to-underscores, such as [\"trim\", \"lower\"]."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(
+        length(keys(rule.synonyms)) >= 1 && length(concat(keys(rule.synonyms), flatten(values(rule.synonyms)))) <= 500
+        && length(distinct(concat(keys(rule.synonyms), flatten(values(rule.synonyms))))) == length(concat(keys(rule.synonyms), flatten(values(rule.synonyms))))
+        && alltrue([for patterns in values(rule.synonyms) : length(patterns) >= 1])
+        && alltrue([for value in concat(keys(rule.synonyms), flatten(values(rule.synonyms))) : length(regexall("(?s:.)", value)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", value))])
+        && alltrue([for right in keys(rule.synonyms) : !strcontains(right, "*")]),
+        false
+      )
+    ])
+    error_message = "A rule's synonyms must be a map of right values, without \"*\", to lists of what means the same, each said once and none blank, 500 in all at most, such as { prod = [\"production\", \"live*\"] }."
+  }
+
+  # What is changed by none of the steps is changed by none of their orders.
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for value in concat(
+          try(coalescelist(rule.allowed_values), []), try(keys(rule.synonyms), []), try(flatten(values(rule.synonyms)), []),
+          try(rule.default, null) == null || try(rule.action, "") == "Function" ? [] : [tostring(rule.default)],
+        ) :
+        try(alltrue([
+          for step in try(coalesce(rule.normalize), []) :
+          { trim = trimspace(value), lower = lower(value), upper = upper(value), "spaces-to-hyphens" = replace(value, " ", "-"), "spaces-to-underscores" = replace(value, " ", "_") }[step] == value
+        ]), true)
+      ]
+    ]))
+    error_message = "A rule's allowed_values, synonyms and default must be written as its normalize makes them, such as \"prod\" with normalize = [\"lower\"]; otherwise no value would be one of them."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for right in try(keys(rule.synonyms), []) :
+        (try(rule.allowed_values, null) == null || try(anytrue([
+          for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", right))
+        ]), true)) && (try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, right)))
+      ]
+    ]))
+    error_message = "The right values of a rule's synonyms must be allowed by it, such as \"prod\" with allowed_values = [\"prod\", \"dev\"]."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.replace_invalid), null), false) || (
+        coalesce(try(rule.action, null), "Check") != "Check" && !coalesce(try(tobool(rule.expires), null), false)
+        && (try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null)
+      )
+    ])
+    error_message = "A rule with replace_invalid = true needs a value to write and says which are allowed, and is about no date that expires, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
+  }
+
   # regex() fails where there is no match, too; regexall() only where the pattern is none.
   validation {
     condition = alltrue([
@@ -311,16 +379,24 @@ variable "rules" {
   # The first without escaped signs that a class might begin or end with, the others without any.
   validation {
     condition = alltrue([
-      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\[\\\\\\]\\[]/", "")] :
-      !can(regex("\\\\[^dDwWsSnrtfvax\\x{0}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{60}\\x{7b}-\\x{7f}]|\\\\x[^0-9A-Fa-f]|\\[[^\\]]*\\\\[dDwWsS]-[^\\]]", pattern))
+      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\[\\\\\\]\\[]/", "x")] :
+      !can(regex("\\\\[^dDwWsSnrtfvax\\x{20}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{60}\\x{7b}-\\x{7e}]|\\\\x[^0-9A-Fa-f]|\\[\\^?\\]?[^\\]]*\\\\[dDwWsS]-[^\\]]", pattern))
     ])
     error_message = "A rule's allowed_pattern has a backslash before what is not read alike everywhere, such as \\b, \\z, \\pL, \\1, \\x{61}, or a range that begins with a class, as in [\\w-z]; \\d, \\w, \\s, \\n, \\t and signs may follow one: docs/rules.md."
   }
 
   validation {
     condition = alltrue([
-      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "")] :
-      !can(regex("\\(\\?[^:]|\\[\\^?\\]?[^\\]]*(\\[|&&|~~|--|\\|\\||[^\\]]-[^\\]]-[^\\]])|\\pC", pattern))
+      for pattern in [for rule in try(values(var.rules), []) : try(coalesce(rule.allowed_pattern), "")] :
+      !can(regex("\\pC|[^\\PZ ]", pattern))
+    ])
+    error_message = "A rule's allowed_pattern has a character that nobody sees, such as a line break or a blank of no width; write \\n, \\t or \\s, as in \"^[a-z]+\\s[a-z]+$\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "x")] :
+      !can(regex("\\(\\?[^:]|\\[\\^?\\]?[^\\]]*(\\[|&&|~~|--|\\|\\||[^\\]^]-[^\\]]-[^\\]])", pattern))
     ])
     error_message = "A rule's allowed_pattern has a group that begins with \"(?\" and is no \"(?:\", or in a class a \"[\", a sign twice, or a \"-\" after a range, which are not read alike everywhere; write (?:a|b), [\\[a-z0-9_.-]: docs/rules.md."
   }
@@ -329,7 +405,7 @@ variable "rules" {
   validation {
     condition = alltrue([
       for pattern in [for rule in try(values(var.rules), []) : replace(replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "x"), "/\\[\\^?\\]?[^\\]]*\\]/", "x")] :
-      !can(regex("\\{|[$^][*+?]", replace(pattern, "/([^$^])\\{[0-9]{1,4}(,[0-9]{0,4})?\\}/", "$1")))
+      !can(regex("\\{|[$^][*+?]", replace(pattern, "/([^$^])\\{(0|[1-9][0-9]{0,3})(,(0|[1-9][0-9]{0,3})?)?\\}/", "$1")))
     ])
     error_message = "A rule's allowed_pattern has a \"{\" that begins no repetition such as {2}, {2,} or {2,4}, for which write \\{, or it repeats ^ or $, which are written once."
   }
@@ -364,7 +440,7 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.action, "") != "UserLookup" || try(rule.default, null) != null || (
-        (try(rule.allowed_values, null) == null || try(anytrue([for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${part}\\E"])})$", "Undefined"))]), true))
+        (try(rule.allowed_values, null) == null || try(anytrue([for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", "Undefined"))]), true))
         && (try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, "Undefined")))
       )
     ])
@@ -384,17 +460,17 @@ variable "rules" {
 
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : !try(tobool(rule.expires), false) || try(rule.action, "Check") != "UserLookup" && (
-        try(rule.action, "Check") != "Update" || can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
+      for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.expires), null), false) || !contains(["UserLookup", "Function"], coalesce(try(rule.action, null), "Check")) && (
+        coalesce(try(rule.action, null), "Check") != "Update" || can(regex("^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
       )
     ])
-    error_message = "A rule with expires = true is about a date: its action is \"Check\", \"Function\", or \"Update\" with a default such as \"2026-12-31\"."
+    error_message = "A rule with expires = true is about a date: its action is \"Check\", or \"Update\" with a default such as \"2026-12-31\"."
   }
 
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.note, null) == null || try(
-        length(regexall("(?s:.)", rule.note)) <= 200 && trimspace(rule.note) != "" && !can(regex("[\\pC]|[^\\PZ ]", rule.note)),
+        length(regexall("(?s:.)", rule.note)) <= 200 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", rule.note)) && !can(regex("[\\pC]|[^\\PZ ]", rule.note)),
         false
       )
     ])
@@ -474,6 +550,31 @@ variable "writable_tag_keys" {
   validation {
     condition     = alltrue([for key in var.writable_tag_keys : trimspace(key) == key])
     error_message = "One of writable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
+  }
+}
+
+variable "changeable_tag_keys" {
+  description = "Tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms` or `replace_invalid`: for such rules that only the table knows."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key in var.changeable_tag_keys :
+      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
+    ])
+    error_message = "Each of changeable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"CostCenter\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.changeable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
+    error_message = "Each of changeable_tag_keys must be one tag key, without wildcards or variables, such as \"CostCenter\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.changeable_tag_keys : trimspace(key) == key])
+    error_message = "One of changeable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
   }
 }
 

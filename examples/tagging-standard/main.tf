@@ -9,8 +9,14 @@ locals {
   handbook = "see https://wiki.example.org/tags"
 
   rules = {
-    # One of a list: nobody can guess it, so that it is reported with the list.
-    10 = { tag_key = "Environment", allowed_values = ["prod", "test", "dev", "sandbox-*"], note = local.handbook }
+    # One of a list. "Production" and " PROD" are written "prod"; what nobody can guess is reported.
+    10 = {
+      tag_key        = "Environment"
+      normalize      = ["trim", "lower"]
+      synonyms       = { prod = ["production", "live"] }
+      allowed_values = ["prod", "test", "dev", "sandbox-*"]
+      note           = local.handbook
+    }
 
     # In the form of the finance department: two letters and four digits.
     20 = { tag_key = "CostCenter", allowed_pattern = "^[A-Z]{2}-[0-9]{4}$", note = "ask finance@example.org" }

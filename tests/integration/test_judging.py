@@ -11,6 +11,7 @@ from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
 from tests.support.calls import Call, acting
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
+from tests.support.faults import answer_lost
 
 HOUR = 3600
 
@@ -129,6 +130,111 @@ def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
         "what matches ^[A-Z][a-z]+$"
     ) in email.text
     assert engine.run()["outcomes"]["tagged"] == 0
+
+
+# Values that are written anew
+
+SPELT = {
+    "TagKey": "Stage",
+    "Normalize": ["trim", "lower"],
+    "Synonyms": {"prod": ["production"]},
+    "AllowedValues": ["prod", "dev"],
+}
+GIVES_WAY = {
+    "TagKey": "Backup",
+    "Action": "Update",
+    "Default": "daily",
+    "AllowedValues": ["daily", "none"],
+    "ReplaceInvalid": "Y",
+}
+
+
+@pytest.fixture
+def speller(make_engine: Callable[[str], Engine]) -> Engine:
+    """An engine whose role may write over Stage and Backup, and over nothing else."""
+    made = make_engine("spelling")
+    made.set_rules({10: SPELT, 20: GIVES_WAY})
+    return made
+
+
+def test_what_is_spelt_otherwise_is_written_over_and_the_report_says_what_stood_there(
+    speller: Engine,
+) -> None:
+    some = [
+        speller.launch({"Stage": stage, "Backup": backup})
+        for stage, backup in [
+            (" Production", "hourly"),
+            ("prod", "none"),
+            ("Test", "daily"),
+            ("dev", ""),
+        ]
+    ]
+
+    summary = speller.run()
+
+    assert [speller.tags(instance_id) for instance_id in some] == [
+        {"Stage": "prod", "Backup": "daily"},
+        {"Stage": "prod", "Backup": "none"},
+        {"Stage": "Test", "Backup": "daily"},
+        {"Stage": "dev", "Backup": "daily"},
+    ]
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["reported"]) == (3, 1)
+    (email,) = speller.emails()
+    assert f'{some[0]}  Stage = "prod" (was " Production")  not spelt as the rule' in email.text
+    assert f'{some[0]}  Backup = "daily" (was "hourly")' in email.text
+    again = speller.run()
+    assert (again["outcomes"]["tagged"], again["violations"]) == (0, 1)
+
+
+@pytest.mark.parametrize("becomes", ["dev", "Prod", "test", ""])
+def test_only_the_value_that_was_judged_is_written_over_however_fresh_the_listing(
+    speller: Engine, becomes: str
+) -> None:
+    """IAM lets it be written over, so that it is looked at right before the call in any case."""
+    instance = speller.launch({"Stage": "Production", "Backup": "none"})
+    looks: list[Call] = []
+
+    def act(call: Call) -> None:
+        looks.extend([call] if call.action == "DescribeInstances" else [])
+        if len(looks) == 2:  # the look before the call: what it shows is the owner's
+            speller.tag(instance, Stage=becomes)
+
+    with acting(act):
+        summary = speller.run()
+
+    assert speller.tags(instance)["Stage"] == becomes
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["deferred"]) == (0, 1)
+    speller.run()
+    assert speller.tags(instance)["Stage"] == {"Prod": "prod"}.get(becomes, becomes)
+
+
+def test_what_is_missing_is_not_written_over_what_its_owner_has_written_meanwhile(
+    speller: Engine,
+) -> None:
+    instance = speller.launch({"Stage": "prod"})
+    looks: list[Call] = []
+
+    def act(call: Call) -> None:
+        looks.extend([call] if call.action == "DescribeInstances" else [])
+        if len(looks) == 2:
+            speller.tag(instance, Backup="none")
+
+    with acting(act):
+        speller.run()
+
+    assert len(looks) >= 2, "what was listed a moment ago is looked at again"
+    assert speller.tags(instance)["Backup"] == "none"
+
+
+def test_a_lost_answer_is_asked_for_and_told_as_what_it_was(speller: Engine) -> None:
+    instance = speller.launch({"Stage": "Production", "Backup": "none"})
+
+    with answer_lost("CreateTags"):
+        summary = speller.run()
+
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["failed"]) == (1, 0)
+    assert speller.tags(instance)["Stage"] == "prod"
+    assert speller.run()["violations"] == 0
 
 
 # Rules that concern some instances

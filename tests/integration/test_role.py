@@ -43,6 +43,7 @@ RULES = {
     "no-lookup": {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
     "by-hand": {"TagKey": "Owner", "Action": "UserLookup"},
     "checks": {"TagKey": "Owner", "Action": "Check"},
+    "spelling": {"TagKey": "Team", "Action": "Update", "Default": "web"},
     "shared": {"TagKey": "Owner", "Action": "UserLookup"},
 }
 
@@ -133,6 +134,23 @@ def test_a_tag_that_is_only_checked_cannot_be_written_and_keeps_its_instance_fro
 
     assert engine.tags(owned)["Owner"] == "jane"
     assert engine.state(owned) == engine.state(staged) == "running"
+
+
+def test_only_the_keys_of_rules_that_may_change_values_can_be_written_over(
+    make_engine: Any, policies: dict[str, Policies]
+) -> None:
+    engine: Engine = make_engine("spelling")
+    ec2 = engine.client("ec2")
+    written = engine.launch({"Stage": "Prod", "Backup": "x", "Team": "db"})
+
+    with enforcing(policies["spelling"]):
+        for key in ("Stage", "Backup"):
+            ec2.create_tags(Resources=[written], Tags=[{"Key": key, "Value": "y"}])
+        for key in ("Team", "Name"):
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.create_tags(Resources=[written], Tags=[{"Key": key, "Value": "y"}])
+
+    assert engine.tags(written) == {"Stage": "y", "Backup": "y", "Team": "db"}
 
 
 def test_a_value_that_somebody_wrote_cannot_be_overwritten_by_a_forged_call(

@@ -116,7 +116,8 @@ def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
         for statement in lock["Statement"]
     ]
 
-    assert sorted(locked) == sorted(writable - {MARK})
+    may_be_written_over = {"Stage", "Backup"} if shape == "spelling" else set()
+    assert sorted(locked) == sorted(writable - {MARK} - may_be_written_over)
 
 
 @pytest.mark.parametrize(

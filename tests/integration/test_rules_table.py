@@ -37,7 +37,7 @@ def test_bad_items_are_skipped_and_reported_and_the_rest_go_on(engine: Engine) -
 def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says_why(
     engine: Engine,
 ) -> None:
-    narrowed = {"TagKey": "Owner", "Action": "Update", "Default": "ops", "When": "production"}
+    narrowed = {"TagKey": "Owner", "Action": "Update", "Default": "ops", "Unless": "production"}
     engine.set_rules(
         DEFAULT_ITEMS
         | {4: narrowed, 5: {"TagKey": "Owner", "Action": "Update", "Default": "somebody"}}
@@ -49,7 +49,7 @@ def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says
     assert (summary["rules"], summary["rule_errors"]) == (3, 2)
     assert "Owner" not in engine.tags(instance)
     text = engine.emails()[0].text
-    assert "rule 4: attribute 'When' is not known, and might have narrowed the rule" in text
+    assert "rule 4: attribute 'Unless' is not known, and might have narrowed the rule" in text
     assert "rule 5: TagKey 'Owner' is that of rule 4" in text
 
 

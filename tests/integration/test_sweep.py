@@ -166,6 +166,7 @@ def test_an_audit_decides_everything_and_changes_nothing(make_engine: Any, deplo
         "marked": 0,
         "unmarked": 0,
         "left": 0,
+        "reported": 0,
         "audited": 0,
         "deferred": 0,
         "failed": 0,

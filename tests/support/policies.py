@@ -68,6 +68,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "untagged_action": "notify",
         "rules": {"1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"}},
     },
+    "spelling": {
+        "untagged_action": "notify",
+        "rules": {
+            "10": {"tag_key": "Stage", "normalize": ["trim", "lower"]},
+            "20": {
+                "tag_key": "Backup",
+                "action": "Update",
+                "default": "daily",
+                "allowed_values": ["daily", "none"],
+                "replace_invalid": True,
+            },
+            "30": {"tag_key": "Team", "action": "Update", "default": "web"},
+        },
+    },
     "checks": {
         "untagged_action": "stop",
         "rules": {

@@ -92,7 +92,7 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
         "Runbook": "https://wiki.example.org/a, https://wiki.example.org/b",
     }
     wrong = {
-        "Environment": "Prod",
+        "Environment": "Staging",
         "CostCenter": "1234",
         "Contact": "web@example.com",
         "Backup": "hourly",
@@ -102,20 +102,21 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
     }
     with applied(module):
         assert module.plan() == [], "a second plan is empty"
-        tags = (right, wrong, {"Name": "web", "CreatedBy": "jane"})
+        tags = (right, wrong, {"Environment": " Production", "CreatedBy": "jane"})
         ids = [fleet.launch(aws, vpc, some)[0] for some in tags]
         answers = [aws.invoke(module.outputs["function_name"]).payload for _ in range(2)]
 
         kept, left, filled = (fleet.tags_of(aws, instance_id) for instance_id in ids)
         (email,) = [one for one in aws.emails() if ids[1] in one.text]
     assert (kept, left) == (right, wrong)
-    assert filled == {"Name": "web", "CreatedBy": "jane", "Backup": "daily"}
-    assert [answer["outcomes"]["tagged"] for answer in answers] == [1, 0]
-    assert [answer["outcomes"]["reported"] for answer in answers] == [9, 9]
+    assert filled == {"Environment": "prod", "CreatedBy": "jane", "Backup": "daily"}
+    assert [answer["outcomes"]["tagged"] for answer in answers] == [2, 0]
+    assert [answer["outcomes"]["reported"] for answer in answers] == [8, 8]
     assert answers[0]["rule_errors"] == 0
     assert ids[0] not in email.text
     for line in (
-        "Environment  'Prod' is not allowed; right is one of 'prod', 'test', 'dev', 'sandbox-*'"
+        'Environment = "prod" (was " Production")',
+        "Environment  'Staging' is not allowed; right is one of 'prod', 'test', 'dev', 'sandbox-*'"
         " - see https://wiki.example.org/tags",
         "Expires  expired: 2026-01-01 was the last day - write a later date, or end it",
         "Contact  required tag missing; right is what matches ^[a-z0-9._+-]+@(example",

@@ -14,6 +14,7 @@ class Code(StrEnum):
 
     MISSING = "missing"
     EMPTY = "empty"
+    MISSPELT = "misspelt"
     NOT_ALLOWED = "not-allowed"
     EXPIRED = "expired"
     NOT_KNOWN_YET = "not-known-yet"
@@ -51,7 +52,8 @@ class Finding:
     be; ``detail_refused`` is AWS's code where it could not.
 
     ``rule_id`` is the rule that says so, 0 for what no rule says; ``found`` is the value that
-    stands in its tag; ``note`` is the rule's, for whoever has to mend it.
+    stands in its tag, which ``Remedy.TAG`` writes over; ``note`` is the rule's, for whoever has to
+    mend it. ``unlocked`` says that IAM does not keep a value that somebody writes meanwhile.
     """
 
     instance: InstanceRef
@@ -71,6 +73,7 @@ class Finding:
     rule_id: int = 0
     found: str = ""
     note: str = ""
+    unlocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ class Rule:
     both where both are given. ``expires`` says that the value is a date, which is its last good
     day, and ``max_lifetime`` how far that may be away, such as ``90d``. ``note`` is for whoever has
     to mend what is found. ``when`` says which instances the rule concerns; see rules/conditions.py.
+
+    ``normalize`` and ``synonyms`` (right values, and the patterns of what means the same) say how a
+    value is written; ``replace_invalid`` that one which is not allowed gives way to the rule's own.
     """
 
     rule_id: int
@@ -54,6 +57,14 @@ class Rule:
     max_lifetime: str = ""
     note: str = ""
     when: Conditions = ()
+    normalize: tuple[str, ...] = ()
+    synonyms: Conditions = ()
+    replace_invalid: bool = False
+
+    @property
+    def changes_values(self) -> bool:
+        """Whether a value that somebody wrote may be written anew."""
+        return bool(self.normalize or self.synonyms or self.replace_invalid)
 
     @property
     def asks_for_tags(self) -> list[str]:

@@ -208,7 +208,9 @@ def _what(outcome: Outcome) -> str:
             return finding.tag_key
         tags = [(finding.tag_key, finding.value)]
         tags += [finding.detail_tag] if finding.detail_tag else []
-        return ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
+        said = ", ".join(f'{k} = "{clean(v, MAX_TAG_VALUE_LENGTH)}"' for k, v in tags)
+        before = clean(finding.found, MAX_TAG_VALUE_LENGTH)
+        return f'{said} (was "{before}")' if before else said
     if finding.remedy is Remedy.MARK and finding.mark is not None:
         return finding.mark.what
     if outcome.result is Result.AUDITED and finding.remedy is Remedy.UNMARK:

@@ -84,6 +84,15 @@ class Call:
         return frozenset((self.remedy, finding.tag_key) for finding in some)
 
     @property
+    def is_unlocked(self) -> bool:
+        """Whether IAM would let the call write over a value that somebody writes meanwhile.
+
+        It does so by tag key, and a call is about the same keys for all of its instances.
+        """
+        (some, *_) = self.findings.values()
+        return any(finding.unlocked for finding in some)
+
+    @property
     def order(self) -> tuple[int, Tags]:
         """By what calls are sorted: gentlest first."""
         return _GENTLEST_FIRST.index(self.remedy), self.tags

@@ -65,13 +65,14 @@ def _identity(finding: Finding) -> tuple[object, ...]:
     """Return by what a finding is known again.
 
     Not the value that is to be written: the creator may have been looked up since; but the rule
-    that says so, as another one may concern the instance by now. What stands
+    that says so, as another one may concern the instance by now, and the value that is to be
+    written over. What stands
     in the tag that is to be deleted, or marked, is a part of it, and whether an instance that is to
     be ended has a mark that counts.
     """
     match finding.remedy:
         case Remedy.TAG:
-            return finding.remedy, finding.tag_key, finding.rule_id
+            return finding.remedy, finding.tag_key, finding.rule_id, finding.found
         case Remedy.MARK | Remedy.UNMARK:
             return finding.remedy, finding.tag_key, finding.value
         case (

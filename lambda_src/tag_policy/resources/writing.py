@@ -137,7 +137,8 @@ class Writing:
 
     def _unchanged(self, call: Call) -> list[str]:
         """Return the ids of those instances of which everything that was found is still so."""
-        if call.remedy is Remedy.TAG and self._second_look.is_fresh(call.seen_at):
+        may_be_fresh = call.remedy is Remedy.TAG and not call.is_unlocked
+        if may_be_fresh and self._second_look.is_fresh(call.seen_at):
             return list(call.findings)
         if call.remedy is Remedy.TAG and not call.tried:
             unchanged, _ = self._second_look.unchanged(call.findings)

@@ -3,21 +3,25 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import guarded_spelling
+from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
 from tag_policy.model.target import Target
 from tag_policy.rules.actions import KINDS, Kind
 from tag_policy.rules.conditions import Context, Unknown, Value, When
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
+from tag_policy.rules.spelling import Spelling
 from tag_policy.rules.untagged import Untagged
-from tag_policy.rules.values import Standard
+from tag_policy.rules.values import Standard, Wrong
 from tag_policy.settings import Settings
+
+_MISSPELT = "not spelt as the rule says"
 
 _ANYWHERE = Target("aws", "", "")
 
@@ -27,14 +31,17 @@ class _Judging:
     """A rule, and what it takes to judge by it.
 
     ``rests_on_absence`` is False where some rule of its key concerns some instances only: then more
-    than the absence of the tag has to be looked at again before it is filled.
+    than the absence of the tag has to be looked at again before it is filled. ``is_unlocked`` says
+    that some rule of its key may change values, so that IAM lets all of them be written over.
     """
 
     rule: Rule
     kind: Kind
     standard: Standard
+    spelling: Spelling
     when: When
     rests_on_absence: bool
+    is_unlocked: bool
 
 
 @dataclass(frozen=True)
@@ -69,16 +76,21 @@ class Evaluator:
     def judging(self) -> Sequence["_Judging"]:
         """The rules, with what each says of values and of instances."""
         conditional = {rule.tag_key for rule in self.rules if rule.when}
-        return [
-            _Judging(
+        unlocked = {rule.tag_key for rule in self.rules if rule.changes_values}
+
+        def judging(rule: Rule) -> _Judging:
+            standard = Standard(rule)
+            return _Judging(
                 rule,
                 KINDS[rule.action],
-                Standard(rule),
+                standard,
+                Spelling(rule, standard.is_allowed),
                 When(rule.when),
                 rests_on_absence=rule.tag_key not in conditional,
+                is_unlocked=rule.tag_key in unlocked,
             )
-            for rule in self.rules
-        ]
+
+        return list(map(judging, self.rules))
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
@@ -107,7 +119,7 @@ class Evaluator:
         waiting: list[str] = []
         asked: Context | None = None
         for judging in self.judging:
-            rule, kind, standard = judging.rule, judging.kind, judging.standard
+            rule, kind = judging.rule, judging.kind
             if not judging.rests_on_absence:
                 if rule.tag_key in decided:
                     continue
@@ -123,18 +135,16 @@ class Evaluator:
                     continue
             found = instance.tags.get(rule.tag_key)
             if found is not None and not is_blank(found):
-                if not standard.says_something:
+                told = self._wrong(found, judging)
+                if told is None:
                     continue
-                wrong = standard.wrong(found, self.today)
-                if wrong is None:
-                    continue
-                code, reason = wrong.code, wrong.reason
+                code, reason, spelt = told
             elif found is None and not rule.required and kind.only_if_required:
                 continue
             else:
                 code = Code.MISSING if found is None else Code.EMPTY
                 reason = _reason(found is not None, rule.required)
-                wrong = None
+                spelt = None
             if owner is None:
                 owner = _owner(instance, self.rules)
             finding = Finding(
@@ -146,16 +156,49 @@ class Evaluator:
                 tag_key=rule.tag_key,
                 owner=owner,
                 rule_id=rule.rule_id,
-                found=found or "" if wrong else "",
+                found=found if found and code not in (Code.MISSING, Code.EMPTY) else "",
                 note=rule.note,
             )
-            if wrong is None:
+            if spelt is not None:
+                finding = replace(finding, remedy=Remedy.TAG, value=spelt, unlocked=True)
+            elif not finding.found:
                 finding = self._filled(finding, judging, instance.tags)
+            elif rule.replace_invalid:
+                finding = self._replaced(finding, judging)
             if finding.remedy is not Remedy.REPORT:
                 left[rule.tag_key] = Unknown.VALUE if finding.value is None else finding.value
             yield finding
         if waiting:
             yield _waits(instance, waiting)
+
+    def _wrong(self, found: str, judging: "_Judging") -> tuple[Code, str, str | None] | None:
+        """Return what is wrong with a value, and how it is written rightly where that is known."""
+        standard, spelling = judging.standard, judging.spelling
+        if not standard.says_something and not spelling.changes_something:
+            return None
+        spelt = spelling.of(found)
+        wrong = standard.wrong(spelt, self.today) or _too_long(spelt)
+        if wrong is None:
+            return None if spelt == found else (Code.MISSPELT, _MISSPELT, spelt)
+        wrong = standard.wrong(found, self.today) or wrong
+        return wrong.code, wrong.reason, None
+
+    def _replaced(self, finding: Finding, judging: "_Judging") -> Finding:
+        """Return that what is not allowed gives way to the rule's own value, if that is right."""
+        value, wrong = self._own_value(judging)
+        if wrong is not None:
+            why = f"{finding.reason}; nor is the rule's own value written: {wrong.reason}"
+            return replace(finding, reason=why)
+        fallback = judging.rule.default if judging.kind.is_creator else ""
+        return replace(finding, remedy=Remedy.TAG, value=value, fallback=fallback, unlocked=True)
+
+    def _own_value(self, judging: "_Judging") -> tuple[str | None, Wrong | None]:
+        """Return what a rule writes, and what is wrong with that; None where it is looked up."""
+        value = judging.kind.fills(judging.rule, self.now)
+        if value is None:
+            return None, None
+        value = judging.spelling.of(value)
+        return value, judging.standard.wrong(value, self.today)
 
     def _asked(self, instance: Instance, left: Mapping[str, Value]) -> Context:
         tags = instance.tags
@@ -163,14 +206,13 @@ class Evaluator:
 
     def _filled(self, finding: Finding, judging: "_Judging", tags: Mapping[str, str]) -> Finding:
         """Return that a missing or empty tag is to be filled, if its rule has a right value."""
-        rule, kind, standard = judging.rule, judging.kind, judging.standard
+        rule, kind = judging.rule, judging.kind
         guarded = guarded_spelling(tags, rule.tag_key)
         if not kind.writes:
             there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
-            reason = "; ".join(part for part in (finding.reason, there, standard.right) if part)
+            reason = _together(finding.reason, there, judging.standard.right)
             return replace(finding, reason=reason)
-        value = kind.fills(rule, self.now)
-        wrong = standard.wrong(value, self.today) if value and standard.says_something else None
+        value, wrong = self._own_value(judging)
         if wrong is not None:
             why = f"{finding.reason}; the rule's own value is not written: {wrong.reason}"
             return replace(finding, reason=why)
@@ -181,7 +223,10 @@ class Evaluator:
             value=value,
             fallback=rule.default if kind.is_creator else "",
             absent_keys=_only(rule.tag_key) if is_absent else None,
+            unlocked=judging.is_unlocked,
         )
+        if judging.is_unlocked and guarded == rule.tag_key:
+            return filled  # blanks, which no lock takes for a value here
         return _refused_by_lock(filled, guarded) if guarded else filled
 
     def allowed(self, finding: Finding) -> Finding:
@@ -189,12 +234,13 @@ class Evaluator:
 
         A default that its rule forbids is no rule: see rules/table.py.
         """
-        standard = self._looked_up.get(finding.rule_id)
-        if standard is None or not finding.value or finding.remedy is not Remedy.TAG:
+        judging = self._looked_up.get(finding.rule_id)
+        if judging is None or not finding.value or finding.remedy is not Remedy.TAG:
             return finding
-        wrong = standard.wrong(finding.value, self.today)
+        spelt = judging.spelling.of(finding.value)
+        wrong = judging.standard.wrong(spelt, self.today)
         if wrong is None or finding.value == finding.fallback:
-            return finding
+            return replace(finding, value=spelt)
         return replace(
             finding,
             value=finding.fallback,
@@ -204,13 +250,21 @@ class Evaluator:
         )
 
     @cached_property
-    def _looked_up(self) -> Mapping[int, Standard]:
-        """What rules say of values that are looked up, by RuleId, where they say something."""
+    def _looked_up(self) -> Mapping[int, "_Judging"]:
+        """The rules whose values are looked up, by RuleId, where they say something of values."""
         return {
-            judging.rule.rule_id: judging.standard
+            judging.rule.rule_id: judging
             for judging in self.judging
-            if judging.kind.is_creator and judging.standard.says_something
+            if judging.kind.is_creator
+            and (judging.standard.says_something or judging.spelling.changes_something)
         }
+
+
+def _too_long(value: str) -> Wrong | None:
+    """Say of a value that it is longer than a tag's may be: some letters are two in upper case."""
+    if len(value) <= MAX_TAG_VALUE_LENGTH:
+        return None
+    return Wrong(Code.NOT_ALLOWED, f"as the rule spells it, it has {len(value)} characters")
 
 
 def _waits(instance: Instance, rule_ids: Sequence[str]) -> Finding:
@@ -223,6 +277,12 @@ def _waits(instance: Instance, rule_ids: Sequence[str]) -> Finding:
         "yet; the next run looks again",
         violation=False,
     )
+
+
+@lru_cache(maxsize=1_000)
+def _together(*parts: str) -> str:
+    """Return what is said of a tag, the same text each time: a run may hold it 100,000 times."""
+    return "; ".join(part for part in parts if part)
 
 
 @cache

@@ -184,7 +184,10 @@ class _Parser:
         self._takes("?")  # lazy: the same, where it is only asked whether there is a match
         if self._next and (self._next in "*+?" or self._text.startswith("{", self._at)):
             self._wrong("repeats a repetition; put a group around the first: '(?:a+)*'")
-        return _Repeat(part, *bounds)
+        repeated = _Repeat(part, *bounds)
+        if _most_times(repeated) > MAX_REPEAT:
+            self._wrong(f"repeats by numbers more than {MAX_REPEAT:,} times, one within another")
+        return repeated
 
     def _bounds(self) -> tuple[int, int | None] | None:
         for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
@@ -206,7 +209,10 @@ class _Parser:
         start = self._at
         while self._next and self._next in digits:
             self._at += 1
-        return int(self._text[start : self._at]) if start < self._at <= start + 4 else None
+        number = self._text[start : self._at]
+        if len(number) > 4 or (len(number) > 1 and number.startswith("0")):
+            self._wrong(f"repeats by a number above {MAX_REPEAT:,}, or one that begins with 0")
+        return int(number) if number else None
 
     def _atom(self) -> _Node:
         match self._take():
@@ -299,6 +305,19 @@ class _Parser:
         if not character.isascii() or character in ascii_letters + digits:
             self._wrong(f"has '\\{character}', which is not known, or not everywhere")
         return _ranges(character)
+
+
+def _most_times(node: _Node) -> int:
+    """Return how often a part is repeated by numbers at most, one repetition within another."""
+    match node:
+        case _Repeat(part, least, most):
+            return max(least, most or 0, 1) * _most_times(part)
+        case _Sequence(parts):
+            return max(map(_most_times, parts), default=1)
+        case _Choice(branches):
+            return max(map(_most_times, branches))
+        case _:
+            return 1
 
 
 def _single(ranges: Ranges) -> Ranges:

@@ -20,6 +20,7 @@ from tag_policy.rules.conditions import ConditionError, When
 from tag_policy.rules.dates import read_date, read_length
 from tag_policy.rules.functions import ValueCallError
 from tag_policy.rules.pattern import PatternError, compile_pattern
+from tag_policy.rules.spelling import EXCLUDING, NORMALIZERS, Spelling
 from tag_policy.rules.values import Standard
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ MAX_PROBLEM_LENGTH = 280
 
 _ATTRIBUTES = (
     *("RuleId", "TagKey", "Action", "Required", "Default"),
-    *("When", "AllowedValues", "AllowedPattern", "Expires", "MaxLifetime", "Note"),
+    *("When", "Normalize", "Synonyms", "AllowedValues", "AllowedPattern", "ReplaceInvalid"),
+    *("Expires", "MaxLifetime", "Note"),
 )
 
 MAX_PATTERNS = 100
@@ -153,7 +155,9 @@ def parse(
             bad.append((item, str(error)))
     candidates.sort(key=lambda candidate: candidate[1].rule_id)
     last_writers = {
-        as_iam_compares(rule.tag_key): rule for _, rule in candidates if KINDS[rule.action].writes
+        as_iam_compares(rule.tag_key): rule
+        for _, rule in candidates
+        if KINDS[rule.action].writes or rule.changes_values
     }
     for item, rule in list(candidates):
         try:
@@ -303,6 +307,9 @@ def _rule(item: "Item", own_keys: Container[str]) -> Rule:
         max_lifetime=_max_lifetime(item),
         note=_note(item),
         when=_when(item, own_keys),
+        normalize=_normalize(item),
+        synonyms=_synonyms(item),
+        replace_invalid=_yes_or_no(item, "ReplaceInvalid", otherwise=False),
     )
     _refuse_what_cannot_be_right(rule)
     return rule
@@ -424,6 +431,53 @@ def _max_lifetime(item: "Item") -> str:
     return text
 
 
+def _normalize(item: "Item") -> tuple[str, ...]:
+    if "Normalize" not in item:
+        return ()
+    listed = item["Normalize"].get("L")
+    names = tuple(value.get("S", "") for value in listed or ())
+    if not names or len(set(names)) < len(names) or not NORMALIZERS.keys() >= set(names):
+        raise _ItemError(
+            f"Normalize must be a list (L) of strings (S), each one of {', '.join(NORMALIZERS)}, "
+            "and once"
+        )
+    for one, other in EXCLUDING:
+        if one in names and other in names:
+            raise _ItemError(f"Normalize has {one} and {other}; one of them will do")
+    return names
+
+
+def _synonyms(item: "Item") -> Conditions:
+    if "Synonyms" not in item:
+        return ()
+    said = item["Synonyms"].get("M")
+    if not said or not all(
+        value.get("L") and all("S" in pattern for pattern in value["L"]) for value in said.values()
+    ):
+        raise _ItemError(
+            "Synonyms must be a map (M) of right values to lists (L) of what means the same (S), "
+            "one at least, such as 'prod' to 'production', 'live*'"
+        )
+    synonyms = tuple(
+        (right, tuple(pattern["S"] for pattern in value["L"])) for right, value in said.items()
+    )
+    patterns = [pattern for _, some in synonyms for pattern in some]
+    if len(synonyms) + len(patterns) > MAX_ALLOWED_VALUES:
+        raise _ItemError(f"Synonyms are more than {MAX_ALLOWED_VALUES}")
+    for value in (*said, *patterns):
+        if is_blank(value) or len(value) > MAX_TAG_VALUE_LENGTH:
+            raise _ItemError(
+                f"Synonyms has a blank one, or one above {MAX_TAG_VALUE_LENGTH} characters"
+            )
+    for pattern in patterns:
+        if patterns.count(pattern) > 1 or pattern in said:
+            raise _ItemError(f"Synonyms says twice what {quoted(pattern)} means; once will do")
+    for right in said:
+        if "*" in right:
+            raise _ItemError(f"Synonyms has the right value {quoted(right)}, which is a pattern")
+    return synonyms
+
+
 def _when(item: "Item", own_keys: Container[str]) -> Conditions:
     if "When" not in item:
         return ()
@@ -477,7 +531,9 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
     if rule.max_lifetime and not rule.expires:
         raise _ItemError("MaxLifetime goes with Expires 'Y', which says that the value is a date")
     if rule.expires and rule.action is Action.USER_LOOKUP:
-        raise _ItemError("Expires is 'Y', and a creator is no date; use Check, Update or Function")
+        raise _ItemError("Expires is 'Y', and a creator is no date; use Check or Update")
+    if rule.expires and rule.action is Action.FUNCTION:
+        raise _ItemError("Expires is 'Y', and what today() gives has expired tomorrow; use Check")
     if rule.allowed_values and rule.allowed_pattern:
         exact = [value for value in rule.allowed_values if "*" not in value]
         pattern = compile_pattern(rule.allowed_pattern)
@@ -485,10 +541,49 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
             raise _ItemError("none of AllowedValues matches AllowedPattern, so that none is right")
     if rule.expires and rule.action is Action.UPDATE and read_date(rule.default) is None:
         raise _ItemError(f"Default is {quoted(rule.default)}, and Expires wants a date: YYYY-MM-DD")
+    _refuse_replacing_nothing(rule)
+    standard = Standard(replace(rule, expires=False))
+    spelling = Spelling(rule, standard.is_allowed)
+    _refuse_another_spelling(rule, spelling)
+    for right, _ in rule.synonyms:
+        if not standard.is_allowed(right):
+            raise _ItemError(f"Synonyms has the right value {quoted(right)}, which is not allowed")
     if rule.action in (Action.UPDATE, Action.USER_LOOKUP):
-        wrong = Standard(replace(rule, expires=False)).wrong(rule.default, date.min)
+        wrong = standard.wrong(rule.default, date.min)
         if wrong is not None:
             raise _ItemError(f"Default is a value that the rule forbids: {wrong.reason}")
+        if spelling.of(rule.default) != rule.default:
+            raise _ItemError(
+                f"Default is {quoted(rule.default)}, and the rule spells it "
+                f"{quoted(spelling.of(rule.default))}; write it so"
+            )
+
+
+def _refuse_replacing_nothing(rule: Rule) -> None:
+    if not rule.replace_invalid:
+        return
+    if rule.action is Action.CHECK:
+        raise _ItemError("ReplaceInvalid is 'Y', and Check has no value to write; use Update")
+    if rule.expires:
+        raise _ItemError(
+            "ReplaceInvalid is 'Y', and a date that has passed is for people to change"
+        )
+    if not rule.allowed_values and not rule.allowed_pattern:
+        raise _ItemError("ReplaceInvalid goes with AllowedValues or AllowedPattern")
+
+
+def _refuse_another_spelling(rule: Rule, spelling: Spelling) -> None:
+    """Refuse what Normalize changes: no value would be it, or it would not be written as it is."""
+    said = [
+        *(("AllowedValues", value) for value in rule.allowed_values),
+        *(("Synonyms", word) for right, some in rule.synonyms for word in (right, *some)),
+    ]
+    for attribute, value in said:
+        if spelling.normalized(value) != value:
+            raise _ItemError(
+                f"{attribute} has {quoted(value)}, which Normalize makes "
+                f"{quoted(spelling.normalized(value))}; write it so"
+            )
 
 
 def _default(item: "Item", action: Action) -> str:

@@ -52,9 +52,13 @@ class Standard:
         """
         return self._not_allowed(value) or self._not_in_time(value, today)
 
-    def _not_allowed(self, value: str) -> Wrong | None:
+    def is_allowed(self, value: str) -> bool:
+        """Tell whether a value is one of those that are allowed, and matches the pattern."""
         is_listed = not self._rule.allowed_values or value in self._exact or self._is_like(value)
-        if is_listed and (self._pattern is None or self._pattern.found_in(value)):
+        return is_listed and (self._pattern is None or self._pattern.found_in(value))
+
+    def _not_allowed(self, value: str) -> Wrong | None:
+        if self.is_allowed(value):
             return None
         return Wrong(Code.NOT_ALLOWED, f"{quoted(value)} is not allowed; {self.right}")
 

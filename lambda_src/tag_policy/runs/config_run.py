@@ -1,5 +1,7 @@
 """The run that answers AWS Config; by default it evaluates and touches nothing."""
 
+from collections import deque
+
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model.finding import Finding, Verdict
 from tag_policy.model.instance import Instance
@@ -52,8 +54,11 @@ def _evaluate_all(engine: Engine) -> tuple[list[Evaluation], list[list[Finding]]
     def evaluate(instance: Instance, verdict: Verdict) -> None:
         evaluations.append(_evaluation(instance.ref.instance_id, verdict))
 
-    found = list(judge_all(engine, evaluate))
-    return evaluations, found
+    judged = judge_all(engine, evaluate)
+    if engine.context.assignment.acts:
+        return evaluations, list(judged)
+    deque(judged, maxlen=0)  # what nobody acts on is not held
+    return evaluations, []
 
 
 def _evaluate_one(

@@ -122,6 +122,8 @@ def _digest(outcome: Outcome) -> int:
         finding.instance.instance_id,
         finding.tag_key,
         finding.value or finding.found,
+        str(finding.rule_id),
+        finding.note,
     )
     hashed = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(hashed.digest())

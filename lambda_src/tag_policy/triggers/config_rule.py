@@ -145,6 +145,8 @@ def evaluation(instance_id: str, findings: Sequence[Finding]) -> Evaluation:
     violations = [finding for finding in findings if finding.violation]
     if violations:
         text = "; ".join(_annotation(finding) for finding in violations)
+        if len(text) > ANNOTATION_LIMIT and len(violations) > 1:  # each is named, whatever it takes
+            text = "; ".join(_short_annotation(finding) for finding in violations)
         return Evaluation(instance_id, Compliance.NON_COMPLIANT, text)
     young = next((finding for finding in findings if finding.remedy is Remedy.WAIT), None)
     if young:
@@ -160,6 +162,12 @@ def not_applicable(instance_id: str, why: str) -> Evaluation:
 def _annotation(finding: Finding) -> str:
     if finding.remedy in (Remedy.TAG, Remedy.REPORT):
         return f"{finding.tag_key}: {finding.reason}"
+    return finding.reason
+
+
+def _short_annotation(finding: Finding) -> str:
+    if finding.remedy in (Remedy.TAG, Remedy.REPORT):
+        return f"{finding.tag_key}: {finding.code}"
     return finding.reason
 
 

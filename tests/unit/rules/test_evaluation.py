@@ -440,6 +440,127 @@ def test_an_instance_of_which_all_is_right_needs_nothing() -> None:
     assert verdict(instance(tags), [OWNER, STAGE, UNTIL], SETTINGS, NOW).compliant
 
 
+# How a value is written
+
+SPELT = Rule(
+    80,
+    "Stage",
+    Action.CHECK,
+    required=False,
+    default="",
+    normalize=("trim", "lower"),
+    synonyms=(("prod", ("production",)),),
+    allowed_values=("prod", "dev"),
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "spelt"), [(" Prod", "prod"), ("PRODUCTION", "prod"), ("dev ", "dev")]
+)
+def test_a_value_that_is_spelt_otherwise_is_written_over_and_what_stood_there_is_told(
+    value: str, spelt: str
+) -> None:
+    subject = instance({"Stage": value})
+
+    assert evaluate(subject, [SPELT], SETTINGS, NOW) == [
+        Finding(
+            subject.ref,
+            Remedy.TAG,
+            Code.MISSPELT,
+            "not spelt as the rule says",
+            tag_key="Stage",
+            value=spelt,
+            rule_id=80,
+            found=value,
+            unlocked=True,
+        )
+    ]
+
+
+@pytest.mark.parametrize("value", ["prod", "dev"])
+def test_a_value_that_is_spelt_rightly_is_no_finding(value: str) -> None:
+    assert evaluate(instance({"Stage": value}), [SPELT], SETTINGS, NOW) == []
+
+
+def test_what_is_not_allowed_in_any_spelling_is_left_byte_for_byte() -> None:
+    (finding,) = evaluate(instance({"Stage": " Test "}), [SPELT], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code, finding.value) == (Remedy.REPORT, Code.NOT_ALLOWED, None)
+    assert finding.reason == "' Test ' is not allowed; right is one of 'prod', 'dev'"
+
+
+def test_what_grows_too_long_when_it_is_spelt_is_left() -> None:
+    upper = Rule(80, "Stage", Action.CHECK, True, "", normalize=("upper",))
+
+    (finding,) = evaluate(instance({"Stage": "ß" * 200}), [upper], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.NOT_ALLOWED)
+    assert finding.reason == "as the rule spells it, it has 400 characters"
+
+
+GIVES_WAY = Rule(
+    90,
+    "Backup",
+    Action.UPDATE,
+    required=True,
+    default="daily",
+    allowed_values=("daily", "none"),
+    replace_invalid=True,
+)
+
+
+def test_a_value_that_is_not_allowed_gives_way_where_the_rule_says_so() -> None:
+    subject = instance({"Backup": "hourly"})
+
+    (finding,) = evaluate(subject, [GIVES_WAY], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code, finding.value) == (Remedy.TAG, Code.NOT_ALLOWED, "daily")
+    assert (finding.found, finding.unlocked, finding.absent_keys) == ("hourly", True, None)
+    assert evaluate(instance({"Backup": "none"}), [GIVES_WAY], SETTINGS, NOW) == [], "never that"
+
+
+def test_a_creator_that_is_not_allowed_gives_way_to_who_launched_the_instance() -> None:
+    creator = replace(CREATOR, normalize=("lower",), replace_invalid=True)
+
+    (finding,) = evaluate(instance({"CreatedBy": "Jane Doe"}), [creator], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.value, finding.fallback) == (Remedy.TAG, None, "platform")
+    found = replace(finding, value="Jane")
+    assert Evaluator([creator], SETTINGS, "e", NOW).allowed(found).value == "jane"
+
+
+def test_a_rules_own_value_that_it_forbids_replaces_nothing() -> None:
+    late = replace(EXPIRES, allowed_values=("2027-*",), replace_invalid=True)
+
+    (finding,) = evaluate(instance({"Expires": "x"}), [late], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.NOT_ALLOWED)
+    assert "nor is the rule's own value written: '2026-11-23' is not allowed" in finding.reason
+
+
+def test_where_a_value_may_be_written_over_iam_guards_no_blanks_and_each_write_says_so() -> None:
+    other = replace(GIVES_WAY, rule_id=91, replace_invalid=False)
+    some = replace(GIVES_WAY, when=(("tag:Name", ("web",)),))
+
+    for rules, tags in (([GIVES_WAY], {"Backup": " "}), ([some, other], {"Name": "db"})):
+        (finding,) = evaluate(instance(tags), rules, SETTINGS, NOW)
+        assert (finding.remedy, finding.value, finding.unlocked) == (Remedy.TAG, "daily", True)
+
+
+def test_a_tag_of_another_case_is_left_where_values_may_be_written_over_too() -> None:
+    (finding,) = evaluate(instance({"backup": "none"}), [GIVES_WAY], SETTINGS, NOW)
+
+    assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.REFUSED_BY_LOCK)
+
+
+def test_a_rule_sees_a_tag_as_it_will_be_spelt() -> None:
+    asking = Rule(90, "Team", Action.CHECK, True, "", when=(("tag:Stage", ("prod",)),))
+
+    found = evaluate(instance({"Stage": "Production"}), [SPELT, asking], SETTINGS, NOW)
+
+    assert [finding.rule_id for finding in found] == [80, 90]
+
+
 # When a rule concerns an instance
 
 WEEKENDS = Rule(
@@ -549,6 +670,8 @@ _any_rules = st.builds(
     default=st.sampled_from(["Proj007", "x"]),
     allowed_values=st.sampled_from([(), (), ("Proj007", "x", "jane"), ("value", "x*", "P*7")]),
     allowed_pattern=st.sampled_from(["", "", "^[A-Za-z0-9]+$"]),
+    normalize=st.sampled_from([(), (), ("trim",)]),
+    synonyms=st.sampled_from([(), (), (("x", ("value", "v*")),)]),
     expires=st.just(False),
     note=st.sampled_from(["", "ask ops"]),
 )
@@ -607,13 +730,16 @@ def test_an_instance_with_any_tag_is_never_stopped_or_terminated(
 
 
 @given(tags, states, actions, rules)
-def test_a_tag_with_a_value_is_never_written(
+def test_a_tag_with_a_value_is_never_written_unless_its_rule_says_so(
     tags: dict[str, str], state: str, action: UntaggedAction, rules: list[Rule]
 ) -> None:
     findings = evaluate(instance(tags, state), rules, settings(untagged_action=action), NOW)
 
     for finding in findings:
-        assert finding.remedy is Remedy.REPORT or is_blank(tags.get(finding.tag_key, ""))
+        may_change = finding.unlocked and finding.found == tags.get(finding.tag_key)
+        assert finding.unlocked <= any(rule.changes_values for rule in rules)
+        is_empty = is_blank(tags.get(finding.tag_key, ""))
+        assert finding.remedy is Remedy.REPORT or is_empty or may_change
 
 
 @given(tags, tags, states, actions, rules)

@@ -195,7 +195,12 @@ def test_what_is_remembered_is_bounded_whatever_values_come() -> None:
         ("a\\", "ends with a backslash"),
         ("a\n", "cannot be printed"),
         ("a" * (MAX_PATTERN_LENGTH + 1), "longer than 512"),
-        ("(a{100}){100}", "more than 2,000 steps"),
+        ("(a{100}){100}", "more than 1,000 times, one within another"),
+        ("((){1000}){1000}", "more than 1,000 times, one within another"),
+        ("(a{0}|b{30}){40}", "more than 1,000 times, one within another"),
+        ("a{1000}b{1000}c{1000}", "more than 2,000 steps"),
+        ("a{04}", "begins with 0"),
+        ("a{1,99999}", "above 1,000"),
         ("(" * 21 + ")" * 21, "more than 20 groups"),
     ],
 )
@@ -211,7 +216,16 @@ def test_what_is_not_read_alike_everywhere_is_refused_with_the_reason(
     [
         *("(?:a)", "(a)", "[a]", "[]a]", r"[a\[b]", "[a&b]", r"[a\-b]", r"[\w-]", "[a-z]", "a*"),
         *("a{0,5}", r"a\{x", f"a{{{MAX_REPEAT}}}", "a{2,3}", "\\\\", "a" * MAX_PATTERN_LENGTH),
-        *("(a{19}){100}", r"\x4a", "(" * 20 + ")" * 20, r"\_", "}", "]"),
+        *(
+            "(a{10}){100}",
+            "(){1000}",
+            "((a?){20}){50}",
+            r"\x4a",
+            "(" * 20 + ")" * 20,
+            r"\_",
+            "}",
+            "]",
+        ),
     ],
 )
 def test_their_good_neighbours_are_taken(pattern: str) -> None:

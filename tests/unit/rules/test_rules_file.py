@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -21,6 +21,14 @@ _TEXTS = {
     "note": "Note",
 }
 
+_LISTS = {"allowed_values": "AllowedValues", "normalize": "Normalize"}
+_MAPS = {"when": "When", "synonyms": "Synonyms"}
+_FLAGS = {"expires": "Expires", "replace_invalid": "ReplaceInvalid"}
+
+
+def _list(texts: Sequence[str]) -> dict[str, Any]:
+    return {"L": [{"S": text} for text in texts]}
+
 
 def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the items that rules.tf would write for some rules."""
@@ -32,25 +40,15 @@ def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             "Required": {"S": "Y" if rule.get("required", True) else "N"},
         }
         | {attribute: {"S": rule[name]} for name, attribute in _TEXTS.items() if name in rule}
-        | (
-            {"AllowedValues": {"L": [{"S": value} for value in rule["allowed_values"]]}}
-            if "allowed_values" in rule
-            else {}
-        )
-        | (
-            {
-                "When": {
-                    "M": {
-                        fact: {"L": [{"S": pattern} for pattern in patterns]}
-                        for fact, patterns in rule["when"].items()
-                    }
-                }
-            }
-            if "when" in rule
-            else {}
-        )
-        | ({"Expires": {"S": "Y"}} if rule.get("expires") else {})
-        for rule_id, rule in rules.items()
+        | {
+            attribute: {"M": {of: _list(some) for of, some in rule[name].items()}}
+            for name, attribute in _MAPS.items()
+            if name in rule
+        }
+        | {attribute: _list(rule[name]) for name, attribute in _LISTS.items() if name in rule}
+        | {attribute: {"S": "Y"} for name, attribute in _FLAGS.items() if rule.get(name)}
+        for rule_id, said in rules.items()
+        for rule in [{name: value for name, value in said.items() if value is not None}]
     ]
 
 

@@ -390,6 +390,18 @@ optional = {
     "Expires": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
     "MaxLifetime": st.one_of(attribute_values, st.sampled_from([{"S": "9d"}, {"S": "0d"}])),
     "Note": attribute_values,
+    "Normalize": st.one_of(
+        st.lists(st.sampled_from(["trim", "lower", "upper", "x"]).map(lambda s: {"S": s})).map(
+            lambda some: {"L": some}
+        ),
+        attribute_values,
+    ),
+    "Synonyms": st.one_of(
+        attribute_values,
+        st.just({"M": {"today()": {"L": [{"S": "x*"}]}}}),
+        st.just({"M": {"x": {"L": [{"N": "5"}]}}}),
+    ),
+    "ReplaceInvalid": st.one_of(attribute_values, st.sampled_from([{"S": "Y"}, {"S": "N"}])),
     "When": st.one_of(
         attribute_values,
         st.dictionaries(
@@ -420,7 +432,11 @@ def test_no_item_whatsoever_is_a_crash_and_each_is_a_rule_or_an_error(
     for_all = [rule.tag_key.lower() for rule in valid if not rule.when]
     assert len(set(for_all)) == len(for_all)
     for rule in valid:
-        later = {r.tag_key for r in valid if r.rule_id >= rule.rule_id and r.action != "Check"}
+        later = {
+            other.tag_key
+            for other in valid
+            if other.rule_id >= rule.rule_id and (other.action != "Check" or other.changes_values)
+        }
         assert not later & set(rule.asks_for_tags)
     assert all(is_blank(rule.default) is (rule.action is Action.CHECK) for rule in valid)
 
@@ -596,15 +612,15 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             [update(1, "Owner") | {name: {"S": ""} for name in ("Zone", "Yard", "Xray")}],
             "1",
             "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, When, AllowedValues, "
-            "AllowedPattern, Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, When, Normalize, Synonyms, "
+            "AllowedValues, AllowedPattern, ReplaceInvalid, Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"y" * 30: {"S": ""}}],
             "1",
             "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, When, AllowedValues, "
-            "AllowedPattern, Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, When, Normalize, Synonyms, "
+            "AllowedValues, AllowedPattern, ReplaceInvalid, Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"Default": {}}],

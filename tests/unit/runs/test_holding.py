@@ -70,6 +70,7 @@ def test_a_finding_comes_back_with_all_that_it_had() -> None:
         rule_id=10,
         found="x",
         note="ask ops",
+        unlocked=True,
     )
     unlike_the_default = [
         field.name for field in fields(whole) if getattr(whole, field.name) != field.default
