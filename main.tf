@@ -69,6 +69,10 @@ locals {
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
       TAG_POLICY_SEEDED_RULES = length(local.rule_ids_json) <= 512 ? local.rule_ids_json : "gzip:${base64gzip(local.rule_ids_json)}"
     } : {},
+    # What the lock on ending names, where there may be rules that Terraform does not know.
+    local.table_knows_more && length(local.ends) > 0 ? {
+      TAG_POLICY_NAMED_TAG_KEYS = jsonencode(sort(local.rule_tag_keys))
+    } : {},
     length(local.vpc_overrides) == 0 ? {} : {
       TAG_POLICY_VPC_OVERRIDES = length(local.vpc_overrides_json) <= 512 ? local.vpc_overrides_json : "gzip:${base64gzip(local.vpc_overrides_json)}"
     },

@@ -81,6 +81,8 @@ class Settings:
 
     ``seeded_rules`` are the ids of the rules that Terraform has made, where it owns the rules; None
     where people do, in the table.
+    ``named_tag_keys`` are those that the role's lock knows, where it may end something and people
+    keep the rules; None elsewhere, because Terraform knows all of them there.
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
@@ -102,6 +104,7 @@ class Settings:
 
     rules_table: str
     seeded_rules: frozenset[int] | None
+    named_tag_keys: tuple[str, ...] | None
     state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
@@ -177,6 +180,7 @@ class Settings:
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
             seeded_rules=reader.seeded_rules("TAG_POLICY_SEEDED_RULES"),
+            named_tag_keys=reader.texts_or_none("TAG_POLICY_NAMED_TAG_KEYS"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=tuple(vpcs.get("ids", ())),
@@ -248,6 +252,10 @@ class _Reader:
     def text_or_none(self, name: str) -> str:
         """Read a variable that is not there where an engine has no such thing; else empty."""
         return self._environment.get(name, "").strip()
+
+    def texts_or_none(self, name: str) -> tuple[str, ...] | None:
+        """Read a list of strings, as ``texts`` does; None where the variable is not there."""
+        return self.texts(name) if self.text_or_none(name) else None
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Read a list of strings, written as JSON because a tag key may hold any separator."""

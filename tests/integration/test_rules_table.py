@@ -205,3 +205,23 @@ def test_one_message_goes_out_in_both_forms_with_attributes(engine: Engine) -> N
     (email,) = engine.emails()
     assert "TAGGED (3)" in email.text
     assert engine.actions().count("Publish") == 1
+
+
+def test_where_the_role_does_not_know_the_tag_of_a_rule_nothing_is_ended_and_people_are_told(
+    engine: Engine,
+) -> None:
+    named = json.dumps(["ProjectCode", "createdby", "Expires"])
+    engine.environment = {**engine.environment, "TAG_POLICY_NAMED_TAG_KEYS": named}
+    untagged = engine.launch()
+    engine.set_rules(DEFAULT_ITEMS | {4: {"TagKey": "Owner", "Action": "Check"}})
+
+    summary = engine.run()
+
+    assert engine.state(untagged) == "running"
+    assert (summary["outcomes"]["terminated"], summary["complete"]) == (0, False)
+    (email,) = engine.emails()
+    assert "the role does not know Owner (rule 4)" in email.text
+    assert "put the tag keys into writable_tag_keys" in email.text
+    engine.set_rules(DEFAULT_ITEMS)
+    engine.run()
+    assert engine.state(untagged) == "terminated"

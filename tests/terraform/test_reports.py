@@ -163,7 +163,7 @@ def test_every_metric_filter_matches_lines_that_the_function_logs(
     filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
     events = logs.filter_log_events(logGroupName=group)["events"]
 
-    assert len(filters) == 21
+    assert len(filters) == 22
     for found in filters:
         data = list(data_of(found, events))
         assert data, f"{found['filterName']} matches nothing"

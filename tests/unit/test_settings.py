@@ -26,6 +26,7 @@ def test_a_whole_environment_is_read() -> None:
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         seeded_rules=None,
+        named_tag_keys=None,
         vpc_tags={},
         all_vpcs=False,
         default_untagged_action=UntaggedAction.TERMINATE,
@@ -157,6 +158,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
     [
         ("TAG_POLICY_TOPIC_ARN", "reports", "the ARN of a topic"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-abc123c1", "web"]}', "which VPCs to look after"),
+        ("TAG_POLICY_NAMED_TAG_KEYS", "Owner", "a list of tag keys in JSON"),
         ("TAG_POLICY_SEEDED_RULES", "10,20", "ids of rules in JSON"),
         ("TAG_POLICY_SEEDED_RULES", "[]", "ids of rules in JSON"),
         ("TAG_POLICY_SEEDED_RULES", "[true]", "ids of rules in JSON"),

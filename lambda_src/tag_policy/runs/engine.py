@@ -22,6 +22,7 @@ from tag_policy.model.launch import Answer
 from tag_policy.model.outcome import PART, Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import Rule
+from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.reporting import publish
 from tag_policy.reporting.archive import Archive
 from tag_policy.reporting.publish import RunError
@@ -241,11 +242,34 @@ class Engine:
         self.rules = parsed.rules
         if not parsed.may_end:
             self.end_nothing(_UNREADABLE_RULE)
+        self._mind_the_lock()
         self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {name} has no valid rule; nothing was checked"
             self.problem(problem, failed=True)
         return bool(self.rules)
+
+    def _mind_the_lock(self) -> None:
+        """End nothing where the role does not know the keys of all rules.
+
+        What has the tag of a rule is not untagged; the second lock, in IAM, goes by the keys that
+        Terraform knows.
+        """
+        named = self.context.settings.named_tag_keys
+        if named is None:
+            return
+        known = set(map(as_iam_compares, named))
+        unknown = [rule for rule in self.rules if as_iam_compares(rule.tag_key) not in known]
+        if unknown:
+            which = ", ".join(f"{rule.tag_key} (rule {rule.rule_id})" for rule in unknown[:5])
+            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+            problem = (
+                f"nothing is ended, because the role does not know {which}{more}, so that IAM "
+                "would not keep what has such a tag from being ended; put the tag keys into "
+                "writable_tag_keys"
+            )
+            self.end_nothing(problem)
+            self.problem(problem)
 
     def judge(
         self,
