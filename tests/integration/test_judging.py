@@ -113,6 +113,33 @@ def test_three_hundred_without_a_tag_are_one_line_and_machines_are_told_of_each(
     }
 
 
+def test_of_hundreds_that_lack_the_same_people_are_told_how_many_and_then_know_of_all(
+    engine: Engine,
+) -> None:
+    """A line for each would be a message an hour, for as long as it takes to list them all."""
+    fleet.launch(engine, engine.vpc, {"ProjectCode": "web"}, count=450)
+    other = engine.launch({"ProjectCode": "web", "Owner": "a", "Stage": "Test"})
+
+    summary = engine.run()
+
+    assert summary["outcomes"]["reported"] == 901
+    (email,) = engine.emails()
+    assert "and 447 other instances  Owner  required tag missing - see https" in email.text
+    assert "and 447 other instances  Stage  required tag missing; right is one of" in email.text
+    assert f"{other}  Stage  'Test' is not allowed" in email.text, "and it has room for others"
+    assert "left out, because the message would be too long" not in email.text
+    engine.clock.sleep(HOUR)
+    assert engine.run()["outcomes"]["reported"] == 901
+    assert len(engine.emails()) == 1, "nothing is new"
+
+    engine.tag(other, Stage="TEST")
+    engine.clock.sleep(HOUR)
+    engine.run()
+    assert "'TEST' is not allowed" in engine.emails()[1].text
+    assert "901 findings for people to mend" in engine.emails()[1].text
+    assert "900 findings for people to mend" in engine.emails()[1].text.partition("LISTED")[2]
+
+
 def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
     make_engine: Callable[[str], Engine],
 ) -> None:

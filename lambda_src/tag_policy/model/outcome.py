@@ -52,3 +52,10 @@ class Outcome:
     result: Result
     detail: str = ""
     code: str = ""
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What it has in common with the outcomes of other instances: all but the instance."""
+        finding = self.finding
+        of_rule = (str(finding.rule_id), finding.tag_key, finding.code, finding.note)
+        return (self.result, self.code, self.detail, finding.reason, *of_rule)

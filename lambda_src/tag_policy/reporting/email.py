@@ -10,7 +10,7 @@ from tag_policy.model.remedy import Remedy
 from tag_policy.model.schedule import next_run
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
-from tag_policy.reporting.report import Report, Severity, counts
+from tag_policy.reporting.report import MOST_ALIKE, Report, Severity, counts
 from tag_policy.reporting.wording import ENDING_WORDING, WORDING
 
 NAME_LIMIT = 64
@@ -22,6 +22,9 @@ MOST_PROBLEMS = 20
 
 _MANY = 4
 """Instances that wait for the same, from which on they are named in one line."""
+
+_NAMED = _MANY - 1
+"""Instances that are named in such a line."""
 
 _NOT_TRIED = frozenset({"", LIMIT, PART, TOO_SLOW})
 """The codes of deferred ends for which no call was made, or none that may have been carried out."""
@@ -63,7 +66,7 @@ def text(report: Report, outcomes: Sequence[Outcome], shown: int) -> str:
         _what_is_wrong(report),
         _sections(report, outcomes, shown),
         _known(report),
-        _tail(report, report.outcomes.new - shown),
+        _tail(report, report.outcomes.new - shown - _told_in_numbers(report, outcomes[:shown])),
     )
     return "\n".join(clean(line, LINE_LIMIT) for line in lines)
 
@@ -124,7 +127,31 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
         if result is Result.DEFERRED:
             yield f"  Looked at again {next_run(report.schedule, report.time)}."
         alike = result in (Result.DEFERRED, Result.FAILED, Result.REPORTED)
-        yield from _by_owner(list(some), _together if alike else _one_by_one)
+        listed = list(some)
+        if result is Result.REPORTED:
+            yield from _in_numbers(report, listed)
+            listed = [one for one in listed if not report.outcomes.alike(one)]
+        yield from _by_owner(listed, _together if alike else _one_by_one)
+
+
+def _in_numbers(report: Report, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield one line for each kind of which there are too many to be listed, with their number."""
+    some: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        if report.outcomes.alike(outcome):
+            some.setdefault(outcome.kind, []).append(outcome)
+    for of_kind in some.values():
+        first = of_kind[0]
+        named = ", ".join(_who(outcome) for outcome in of_kind[:_NAMED])
+        others = report.outcomes.alike(first) - len(of_kind[:_NAMED])
+        who = f"{named} and {plural(others, 'other instance')}"
+        yield "  " + "  ".join(part for part in (who, _what(first), _why(first)) if part)
+
+
+def _told_in_numbers(report: Report, outcomes: Iterable[Outcome]) -> int:
+    """Return how many outcomes are told of beside these, in the number of their kind."""
+    kinds = {one.kind: report.outcomes.alike(one) for one in outcomes if report.outcomes.alike(one)}
+    return sum(number - MOST_ALIKE for number in kinds.values())
 
 
 def _known(report: Report) -> Iterator[str]:
@@ -174,8 +201,8 @@ def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
         if len(some) < _MANY:
             yield from map(_line, some)
         else:
-            named = ", ".join(_who(outcome) for outcome in some[: _MANY - 1])
-            who = f"{named} and {plural(len(some) - _MANY + 1, 'other instance')}"
+            named = ", ".join(_who(outcome) for outcome in some[:_NAMED])
+            who = f"{named} and {plural(len(some) - _NAMED, 'other instance')}"
             yield "  ".join(part for part in (who, _what(some[0]), _why(some[0])) if part)
 
 

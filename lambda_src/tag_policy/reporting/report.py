@@ -17,6 +17,12 @@ from tag_policy.model.target import Target
 from tag_policy.model.text import LINE_LIMIT, clean
 from tag_policy.reporting.wording import WORDING
 
+MOST_ALIKE = 200
+"""Outcomes ``REPORTED`` that are kept of one kind; of more, people are told how many they are."""
+
+_MOST_KINDS = 5_000
+"""Kinds that are counted: a stranger may write another value into each tag."""
+
 MOST_KEPT = 2_000
 """Outcomes of a kind that are kept. No message holds as many: see ``message.MESSAGE_LIMIT``."""
 
@@ -74,6 +80,7 @@ class Outcomes:
         self.unanswered = 0
         self.would_end = 0
         self._kept: dict[Result, list[Outcome]] = {}
+        self._of_kind = Counter[tuple[str, ...]]()
         for outcome in outcomes:
             self.add(outcome)
 
@@ -95,8 +102,27 @@ class Outcomes:
             remedy = outcome.finding.remedy
             self.would_end += remedy is Remedy.MARK or remedy in ENDING_OF_REMEDY
         kept = self._kept.setdefault(outcome.result, [])
-        if not is_known and len(kept) < MOST_KEPT:
+        if is_known or not self._has_room_for(outcome):
+            return
+        if len(kept) < MOST_KEPT:
             kept.append(outcome)
+
+    def _has_room_for(self, outcome: Outcome) -> bool:
+        """Count what people have to mend by its kind, so that one kind leaves room for others."""
+        if outcome.result is not Result.REPORTED:
+            return True
+        kind = outcome.kind
+        if kind in self._of_kind or len(self._of_kind) < _MOST_KINDS:
+            self._of_kind[kind] += 1
+        return self._of_kind[kind] <= MOST_ALIKE
+
+    def alike(self, outcome: Outcome) -> int:
+        """Return how many new ones there are of the kind of an outcome, if too many to be kept.
+
+        0 where each of them is kept, or they are not counted by their kind.
+        """
+        number = self._of_kind[outcome.kind] if outcome.result is Result.REPORTED else 0
+        return number if number > MOST_ALIKE else 0
 
     def replace(self, before: Outcome, after: Outcome) -> None:
         """Put what an outcome has become in its place: people are told before it is known."""

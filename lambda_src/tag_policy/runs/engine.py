@@ -184,7 +184,7 @@ class Engine:
         paced = context.paced(context.until_last_try())
         try:
             for told in publish.publish(self.report, context.settings, context.clients, paced):
-                self._repeats.told(told.shown)
+                self._repeats.told(told.shown, self.outcomes.alike)
                 became += self._announcements.complete(told.announced)
         except publish.PublishError as error:
             self.problem(str(error), failed=True)

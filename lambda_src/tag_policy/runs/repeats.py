@@ -7,7 +7,7 @@ message with it was delivered.
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from tag_policy.model.assignment import Mode, Scope
@@ -78,18 +78,22 @@ class Repeats:
         # It exempts for ever, and hourly words about it would soon be read by nobody.
         if wanted and outcome.finding.code is not Code.EXEMPTION_UNREADABLE:
             return False
-        digest = _digest(outcome)
-        if digest not in self._before.digests:
-            return False
-        self._known.add(digest)
-        return True
+        for digest in (_digest(outcome), _digest_of_kind(outcome)):
+            if digest in self._before.digests:
+                self._known.add(digest)
+                return True
+        return False
 
-    def told(self, outcomes: Iterable[Outcome]) -> None:
+    def told(self, outcomes: Iterable[Outcome], are_many: Callable[[Outcome], int]) -> None:
         """Take in that a message which lists these outcomes was delivered.
 
         What had no room in any message is not known to anybody, and is listed by the next run.
+        ``are_many`` tells of which outcomes people were told how many there are of their kind: all
+        of that kind are known from then on.
         """
-        self._known.update(_digest(one) for one in outcomes if self._may_repeat(one))
+        for one in outcomes:
+            if self._may_repeat(one):
+                self._known.add(_digest_of_kind(one) if are_many(one) else _digest(one))
 
     def _may_repeat(self, outcome: Outcome) -> bool:
         return self._applies and (outcome.result in _STATES or self._is_audit)
@@ -125,5 +129,14 @@ def _digest(outcome: Outcome) -> int:
         str(finding.rule_id),
         finding.note,
     )
+    return _hash(parts)
+
+
+def _digest_of_kind(outcome: Outcome) -> int:
+    """Return 64 bits of what an outcome has in common with those of other instances."""
+    return _hash(("of this kind", *outcome.kind)) if outcome.result is Result.REPORTED else 0
+
+
+def _hash(parts: Iterable[str]) -> int:
     hashed = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(hashed.digest())

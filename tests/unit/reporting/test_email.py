@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tag_policy.model.assignment import Mode
-from tag_policy.model.outcome import LIMIT, Result
+from tag_policy.model.outcome import LIMIT, Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import RuleError
 from tag_policy.model.text import LINE_LIMIT
@@ -327,3 +327,20 @@ def test_of_what_is_only_audited_the_line_says_what_would_be_done(
 
     (line,) = [line for line in text.splitlines() if line.startswith("  i-")]
     assert f"  {said}  " in line
+
+
+def test_of_a_kind_with_too_many_to_list_their_number_is_told_and_others_are_listed() -> None:
+    def mend(number: int, **changes: Any) -> Outcome:
+        of = ref(f"i-{number}")
+        return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+
+    many = [mend(number, owner="jane", note="ask ops") for number in range(5_000)]
+    text, machine = parts(report(outcomes=[*many, mend(9, tag_key="Owner", reason="tag empty")]))
+
+    assert (
+        "  i-0, i-1, i-2 and 4,997 other instances  ProjectCode  required tag missing - ask ops\n"
+    ) in text
+    assert "i-9  Owner  tag empty" in text
+    assert "AND FOR PEOPLE TO MEND (5,001)" in text
+    assert "left out" not in text, "all of them are told of"
+    assert machine["findings_left_out"] == 4_800, "machines have the log for these"

@@ -4,14 +4,20 @@ from typing import Any
 
 import pytest
 
-from tag_policy.model.outcome import CREATOR_NOT_LOOKED_UP, CREATOR_UNREADABLE, LIMIT, Result
+from tag_policy.model.outcome import (
+    CREATOR_NOT_LOOKED_UP,
+    CREATOR_UNREADABLE,
+    LIMIT,
+    Outcome,
+    Result,
+)
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import RuleError
 from tag_policy.model.text import LINE_LIMIT
 from tag_policy.reporting import sns_message as reporting
 from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import MOST_KEPT, Outcomes, Severity, summary
-from tests.support.builders import outcome, report
+from tests.support.builders import outcome, ref, report
 from tests.support.reports import ONE_OF_EACH, parts
 
 
@@ -110,3 +116,38 @@ def test_a_problem_is_one_line_from_the_moment_that_it_is_remembered() -> None:
     assert problem.startswith("a b")
     assert len(problem) == LINE_LIMIT
     assert len(str(RunError("; ".join([*of.problems, "\ud800" * 9])))) == LINE_LIMIT
+
+
+def mend(number: int, **changes: Any) -> Outcome:
+    """Return that an instance lacks a tag that people have to set."""
+    of = ref(f"i-{number:017x}")
+    return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+
+
+def test_of_one_kind_some_are_kept_and_all_are_counted_so_that_others_have_room() -> None:
+    outcomes = Outcomes(mend(number) for number in range(5_000))
+    few = [mend(number, tag_key="Owner") for number in range(200)]
+    for one in few:
+        outcomes.add(one)
+
+    assert len(outcomes.of(Result.REPORTED)) == 400
+    assert outcomes.counted[Result.REPORTED] == 5_200
+    assert outcomes.alike(mend(7)) == 5_000
+    assert outcomes.alike(few[0]) == 0, "each is kept"
+    assert outcomes.alike(outcome(Result.FAILED)) == 0
+
+
+def test_what_is_known_already_is_not_counted_among_the_new_of_its_kind() -> None:
+    outcomes = Outcomes()
+    for number in range(300):
+        outcomes.add(mend(number), is_known=number < 150)
+
+    assert outcomes.alike(mend(0)) == 0
+    assert len(outcomes.of(Result.REPORTED)) == 150
+
+
+def test_kinds_are_bounded_whatever_strangers_write() -> None:
+    outcomes = Outcomes(mend(number, reason=f"{number} is not allowed") for number in range(7_000))
+
+    assert len(outcomes.of(Result.REPORTED)) == 2_000
+    assert len(outcomes._of_kind) == 5_000

@@ -35,6 +35,11 @@ def test_another_remedy_is_another_finding() -> None:
     assert repeats._digest(stop) != repeats._digest(terminate)
 
 
+def few(_: Outcome) -> int:
+    """Tell that there are no more of a kind than can be listed."""
+    return 0
+
+
 def begin(
     aws: SmallAws,
     now: datetime = NOW,
@@ -52,7 +57,7 @@ def run(aws: SmallAws, outcomes: Sequence[Outcome], **how: Any) -> list[bool]:
     """Do a run whose message is delivered; return which of the outcomes were known."""
     this = begin(aws, **how)
     known = [this.is_known(one) for one in outcomes]
-    this.told([one for one, is_known in zip(outcomes, known, strict=True) if not is_known])
+    this.told([one for one, is_known in zip(outcomes, known, strict=True) if not is_known], few)
     this.remember()
     return known
 
@@ -196,7 +201,7 @@ def test_what_no_message_had_room_for_is_not_known() -> None:
     aws = SmallAws()
     this = begin(aws)
     this.is_known(FAILED)
-    this.told([])
+    this.told([], few)
     this.remember()
 
     assert run(aws, [FAILED]) == [False]
@@ -210,7 +215,7 @@ def test_a_run_that_ended_before_it_had_loaded_forgets_nothing() -> None:
 
     of = context(aws, SWEEP, clock=SimulatedClock(NOW))
     not_loaded = Repeats(of, Memory(aws.clients, STATE_TABLE), Unchanged.DAILY)
-    not_loaded.told([FAILED])
+    not_loaded.told([FAILED], few)
     not_loaded.remember()
 
     assert run(aws, [FAILED, other]) == [True, True]
@@ -268,3 +273,31 @@ def test_what_cannot_be_remembered_is_told_again_and_fails_nothing(
     assert warning.levelno == logging.WARNING
     assert "could not be remembered" in warning.getMessage()
     assert run(aws, [FAILED]) == [False]
+
+
+def missing(number: int, **changes: Any) -> Outcome:
+    """Return that an instance lacks a tag that people have to set."""
+    of = ref(f"i-{number:017x}")
+    return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+
+
+def test_of_what_people_were_told_how_many_there_are_each_is_known() -> None:
+    aws = SmallAws()
+    this = begin(aws)
+    this.told([missing(1)], lambda _: 5_000)
+    this.remember()
+
+    assert run(aws, [missing(1), missing(2), missing(3, rule_id=7), missing(4, note="x")]) == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert run(aws, [missing(5)]) == [True], "and it is remembered as that"
+
+
+def test_what_was_listed_is_known_of_that_instance_only() -> None:
+    aws = SmallAws()
+
+    assert run(aws, [missing(1)]) == [False]
+    assert run(aws, [missing(1), missing(2)]) == [True, False]

@@ -1,0 +1,28 @@
+"""What outcomes of several instances have in common."""
+
+import pytest
+
+from tag_policy.model.outcome import Result
+from tests.support.builders import outcome, ref
+
+
+def test_outcomes_that_differ_in_the_instance_alone_are_of_one_kind() -> None:
+    assert outcome(instance=ref("i-1")).kind == outcome(instance=ref("i-2"), owner="jane").kind
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tag_key": "Owner"},
+        {"reason": "tag empty"},
+        {"rule_id": 7},
+        {"note": "ask ops"},
+        {"code": "Limit"},
+        {"detail": "later"},
+        {"finding_code": "empty"},
+    ],
+    ids=str,
+)
+def test_any_other_difference_makes_another_kind(other: dict[str, object]) -> None:
+    assert outcome(Result.REPORTED, **other).kind != outcome(Result.REPORTED).kind
+    assert outcome(Result.REPORTED).kind != outcome(Result.LEFT).kind
