@@ -122,7 +122,7 @@ variable "rules" {
     The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
-    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`).
+    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, in UTC, each with an offset such as `+30d`, `-1w` or `+6m`, or none).
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
     - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). `Check` has none.
     - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `auto_scaling_group` and `managed_by`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
@@ -219,8 +219,12 @@ variable "rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Function" || can(regex("^today\\(\\)$", rule.default))])
-    error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\"."
+    condition = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Function" || try(
+      can(regex("^(today|launched|end_of_month)\\(([+-][1-9][0-9]{0,3}[dwm])?\\)$", rule.default))
+      && tonumber(coalesce(replace(rule.default, "/[^0-9]/", ""), "0")) * { d = 1, w = 7, m = 30, "(" = 0 }[substr(rule.default, -2, 1)] <= 3660,
+      false
+    )])
+    error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\", \"launched()\", \"end_of_month()\", each with an offset or none, such as \"today(+30d)\", up to ten years."
   }
 
   # As rules/table.py counts, and as model/tag_text.py says what cannot be seen.
@@ -460,11 +464,13 @@ variable "rules" {
 
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.expires), null), false) || !contains(["UserLookup", "Function"], coalesce(try(rule.action, null), "Check")) && (
+      for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.expires), null), false) || coalesce(try(rule.action, null), "Check") != "UserLookup" && (
+        try(rule.action, "Check") != "Function" || can(regex("\\(\\+|^end_of_month\\(\\)", rule.default))
+        ) && (
         coalesce(try(rule.action, null), "Check") != "Update" || can(regex("^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
       )
     ])
-    error_message = "A rule with expires = true is about a date: its action is \"Check\", or \"Update\" with a default such as \"2026-12-31\"."
+    error_message = "A rule with expires = true is about a date: its action is \"Check\", \"Update\" with a default such as \"2026-12-31\", or \"Function\" with one that lasts, such as \"today(+30d)\"."
   }
 
   validation {

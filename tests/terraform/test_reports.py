@@ -220,7 +220,7 @@ def test_every_field_that_a_saved_query_names_is_logged(
     logged |= {f"summary.{name}" for line in lines for name in line.get("summary", {})}
     logged |= {"code", "detail", "due"}  # of failures and announcements only; the schema has them
 
-    assert len(queries) == 9
+    assert len(queries) == 10
     for query in queries:
         assert query["logGroupNames"] == [engine["log_group_name"]]
         text = re.sub(r'"[^"]*"', "", query["queryString"])

@@ -22,14 +22,15 @@ class Kind:
 
     ``default_is`` says what has to stand in ``Default``, ``without`` what holds where the attribute
     is absent, None where it must be there. ``check`` raises functions.ValueCallError for a default
-    that is none. ``value`` is what a default means at a time; None for a kind whose value is who
-    launched the instance, which is looked up, and whose default is for nobody found.
+    that is none. ``value`` is what a default means at a time, for an instance of an age; None for a
+    kind whose value is who launched the instance, which is looked up, and whose default is for
+    nobody found.
     ``only_if_required`` says that a tag which is not required is not filled where it is missing;
     ``writes`` that there is a value at all: without one, a rule only judges.
     """
 
     default_is: str
-    value: Callable[[str, datetime], str] | None
+    value: Callable[[str, datetime, datetime], str] | None
     without: str | None = None
     check: Callable[[str], object] = lambda _: None
     only_if_required: bool = False
@@ -40,9 +41,9 @@ class Kind:
         """Whether the value is who launched the instance."""
         return self.writes and self.value is None
 
-    def fills(self, rule: Rule, now: datetime) -> str | None:
+    def fills(self, rule: Rule, now: datetime, created_at: datetime) -> str | None:
         """Return the value that a rule of this kind writes; None where it has to be looked up."""
-        return None if self.value is None else self.value(rule.default, now)
+        return None if self.value is None else self.value(rule.default, now, created_at)
 
 
 KINDS: Mapping[Action, Kind] = {
@@ -55,12 +56,12 @@ KINDS: Mapping[Action, Kind] = {
     ),
     Action.UPDATE: Kind(
         default_is="give the value to set",
-        value=lambda default, _: default,
+        value=lambda default, *_: default,
         only_if_required=True,
     ),
     Action.FUNCTION: Kind(
         default_is="give the call to make, such as 'today()'",
-        value=lambda default, now: functions.parse(default)(now),
+        value=lambda default, now, created_at: functions.parse(default)(now, created_at),
         check=functions.parse,
     ),
     Action.USER_LOOKUP: Kind(

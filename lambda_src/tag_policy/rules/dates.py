@@ -30,10 +30,15 @@ def read_date(text: str) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A length of time in days and months, such as ``90d``, ``2w`` or ``6m``."""
+    """A length of time in days and months, such as ``90d``, ``2w`` or ``6m``; maybe backwards."""
 
     days: int = 0
     months: int = 0
+
+    @property
+    def negative(self) -> "Length":
+        """The same, backwards."""
+        return Length(-self.days, -self.months)
 
     def after(self, day: date) -> date:
         """Return the day that is so long after another.

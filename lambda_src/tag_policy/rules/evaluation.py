@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import cache, cached_property, lru_cache
 
 from tag_policy.model.finding import Code, Finding, Verdict
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, InstanceRef
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import guarded_spelling
@@ -185,16 +185,18 @@ class Evaluator:
 
     def _replaced(self, finding: Finding, judging: "_Judging") -> Finding:
         """Return that what is not allowed gives way to the rule's own value, if that is right."""
-        value, wrong = self._own_value(judging)
+        value, wrong = self._own_value(finding.instance, judging)
         if wrong is not None:
             why = f"{finding.reason}; nor is the rule's own value written: {wrong.reason}"
             return replace(finding, reason=why)
         fallback = judging.rule.default if judging.kind.is_creator else ""
         return replace(finding, remedy=Remedy.TAG, value=value, fallback=fallback, unlocked=True)
 
-    def _own_value(self, judging: "_Judging") -> tuple[str | None, Wrong | None]:
+    def _own_value(
+        self, instance: InstanceRef, judging: "_Judging"
+    ) -> tuple[str | None, Wrong | None]:
         """Return what a rule writes, and what is wrong with that; None where it is looked up."""
-        value = judging.kind.fills(judging.rule, self.now)
+        value = judging.kind.fills(judging.rule, self.now, instance.created_at)
         if value is None:
             return None, None
         value = judging.spelling.of(value)
@@ -212,7 +214,7 @@ class Evaluator:
             there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
             reason = _together(finding.reason, there, judging.standard.right)
             return replace(finding, reason=reason)
-        value, wrong = self._own_value(judging)
+        value, wrong = self._own_value(finding.instance, judging)
         if wrong is not None:
             why = f"{finding.reason}; the rule's own value is not written: {wrong.reason}"
             return replace(finding, reason=why)

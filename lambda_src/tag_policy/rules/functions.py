@@ -1,50 +1,78 @@
 """The values that a ``Function`` rule may compute: a table of functions, never ``eval``.
 
-A call is written ``name()`` or ``name(argument, argument)``. Each function checks its own
-arguments. The calls that are known stand in ``variable "rules"``, too, and in ``tests/rules.json``.
+A call is ``name()``, or ``name(+30d)`` with an offset. The calls that are known stand in ``variable
+"rules"``, too, and in ``tests/rules.json``.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from calendar import monthrange
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from tag_policy.model.error import TagPolicyError
+from tag_policy.rules.dates import Length, read_length
 
-Value = Callable[[datetime], str]
-"""A call that was understood: gives the tag's value at a time (time zone aware)."""
-
-_CALL = re.compile(r"\s*(?P<name>[a-z_][a-z0-9_]*)\s*\((?P<arguments>[^()]*)\)\s*")
+_CALL = re.compile(r"\s*(?P<name>[a-z_][a-z0-9_]*)\s*\(\s*(?P<offset>[^()]*?)\s*\)\s*")
 
 
 class ValueCallError(TagPolicyError):
-    """A call that names no known function, or gives it arguments that it does not take."""
+    """A call that names no known function, or gives it what it does not take."""
 
 
-def _today(arguments: Sequence[str]) -> Value:
-    """Give the date in UTC as ISO 8601 writes it, such as ``2026-11-23``."""
-    if arguments:
-        raise ValueCallError("today() takes no arguments; write 'today()'")
-    return lambda now: now.astimezone(UTC).date().isoformat()
+def _end_of_month(today: date, _: date) -> date:
+    return today.replace(day=monthrange(today.year, today.month)[1])
 
 
-FUNCTIONS: Mapping[str, Callable[[Sequence[str]], Value]] = {"today": _today}
+FUNCTIONS: Mapping[str, Callable[[date, date], date]] = {
+    "today": lambda today, _: today,
+    "launched": lambda _, launched: launched,
+    "end_of_month": _end_of_month,
+}
+"""Each is given the day of the run and that of the launch, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A call that was understood."""
+
+    name: str
+    offset: Length
+
+    def __call__(self, now: datetime, created_at: datetime) -> str:
+        """Return the tag's value: a day in UTC as ISO 8601 writes it, such as ``2026-11-23``.
+
+        ``now`` is when the run began, ``created_at`` when the instance was launched; both know
+        their time zone.
+        """
+        days = now.astimezone(UTC).date(), created_at.astimezone(UTC).date()
+        return self.offset.after(FUNCTIONS[self.name](*days)).isoformat()
 
 
 @lru_cache  # the same few calls, once for each instance
 def parse(call: str) -> Value:
-    """Understand a call such as ``today()`` without making it.
+    """Understand a call such as ``today()`` or ``launched(+90d)`` without making it.
 
-    Raises ValueCallError when the call is not of the form ``name(arguments)``, names a function
-    that is not in ``FUNCTIONS``, or gives it arguments that it does not take.
+    An offset is ``+`` or ``-`` and a length of time: days, weeks or months, up to ten years. Raises
+    ValueCallError when the call is not of that form, or names a function that is not in
+    ``FUNCTIONS``.
     """
     match = _CALL.fullmatch(call)
     if match is None:
         raise ValueCallError(f"{call!r} is not a call; expected one of {_known()}")
-    function = FUNCTIONS.get(match["name"])
-    if function is None:
+    if match["name"] not in FUNCTIONS:
         raise ValueCallError(f"{call!r} names no known function; expected one of {_known()}")
-    return function([part.strip() for part in match["arguments"].split(",") if part.strip()])
+    offset = match["offset"]
+    if not offset:
+        return Value(match["name"], Length())
+    length = read_length(offset[1:])
+    if offset[0] not in "+-" or length is None:
+        raise ValueCallError(
+            f"{call!r} has an offset that is none; expected one such as '{match['name']}(+30d)', "
+            "'-1w' or '+6m', up to ten years"
+        )
+    return Value(match["name"], length if offset[0] == "+" else length.negative)
 
 
 def _known() -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tag_policy.model.rule import TAG_FACT, Action, Conditions, Rule, RuleError
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import cut, is_blank, quoted, trimmed
+from tag_policy.rules import functions
 from tag_policy.rules.actions import KINDS
 from tag_policy.rules.conditions import ConditionError, When
 from tag_policy.rules.dates import read_date, read_length
@@ -533,7 +534,7 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
     if rule.expires and rule.action is Action.USER_LOOKUP:
         raise _ItemError("Expires is 'Y', and a creator is no date; use Check or Update")
     if rule.expires and rule.action is Action.FUNCTION:
-        raise _ItemError("Expires is 'Y', and what today() gives has expired tomorrow; use Check")
+        _refuse_what_expires_at_once(rule)
     if rule.allowed_values and rule.allowed_pattern:
         exact = [value for value in rule.allowed_values if "*" not in value]
         pattern = compile_pattern(rule.allowed_pattern)
@@ -557,6 +558,22 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
                 f"Default is {quoted(rule.default)}, and the rule spells it "
                 f"{quoted(spelling.of(rule.default))}; write it so"
             )
+
+
+def _refuse_what_expires_at_once(rule: Rule) -> None:
+    """Refuse a computed date that is no good day for long, or later than the rule allows."""
+    day = datetime(2001, 1, 1, tzinfo=UTC)  # of a month of 31 days: a month is no shorter than 30
+    value = functions.parse(rule.default)(day, day)
+    if value <= day.date().isoformat():
+        raise _ItemError(
+            f"Default is {quoted(rule.default)}, which has expired at once; give it an offset, "
+            "such as 'today(+30d)'"
+        )
+    wrong = Standard(replace(rule, allowed_values=(), allowed_pattern="")).wrong(value, day.date())
+    if wrong is not None:
+        raise _ItemError(
+            f"Default is {quoted(rule.default)}, which is later than MaxLifetime allows"
+        )
 
 
 def _refuse_replacing_nothing(rule: Rule) -> None:

@@ -18,7 +18,7 @@ def test_every_action_has_its_kind() -> None:
 def test_an_update_writes_its_default_and_fills_what_is_missing_only_where_it_is_required() -> None:
     kind = KINDS[Action.UPDATE]
 
-    assert kind.fills(replace(PROJECT_CODE, default="any value ()"), NOW) == "any value ()"
+    assert kind.fills(replace(PROJECT_CODE, default="any value ()"), NOW, NOW) == "any value ()"
     assert kind.only_if_required
     assert not kind.is_creator
     assert kind.without is None, "there is nothing to write without a default"
@@ -27,8 +27,8 @@ def test_an_update_writes_its_default_and_fills_what_is_missing_only_where_it_is
 def test_a_function_writes_what_its_call_gives_at_the_time_of_the_run() -> None:
     kind = KINDS[Action.FUNCTION]
 
-    assert kind.fills(EXPIRES, NOW) == "2026-11-23"
-    assert kind.fills(EXPIRES, NOW + timedelta(days=1)) == "2026-11-24"
+    assert kind.fills(EXPIRES, NOW, NOW) == "2026-11-23"
+    assert kind.fills(EXPIRES, NOW + timedelta(days=1), NOW) == "2026-11-24"
     assert not kind.only_if_required
     assert not kind.is_creator
     assert kind.without is None
@@ -39,7 +39,7 @@ def test_a_user_lookup_has_no_value_before_it_is_looked_up_and_a_fallback_withou
 ):
     kind = KINDS[Action.USER_LOOKUP]
 
-    assert kind.fills(CREATED_BY, NOW) is None
+    assert kind.fills(CREATED_BY, NOW, NOW) is None
     assert kind.is_creator
     assert kind.without == UNKNOWN_CREATOR == "Undefined"
     assert not kind.only_if_required

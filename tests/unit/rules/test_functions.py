@@ -17,18 +17,18 @@ def _nothing_understood_before() -> None:
 def test_today_is_the_date_in_utc_wherever_the_function_runs() -> None:
     late_on_the_23rd = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)
 
-    assert values.parse("today()")(late_on_the_23rd) == "2026-11-23"
+    assert values.parse("today()")(late_on_the_23rd, NOW) == "2026-11-23"
 
 
 @pytest.mark.parametrize("call", ["today()", " today ( ) "])
 def test_today_is_the_date_as_iso_8601_writes_it(call: str) -> None:
-    assert values.parse(call)(NOW) == "2026-11-23"
+    assert values.parse(call)(NOW, NOW) == "2026-11-23"
 
 
 def test_today_is_the_date_in_utc_wherever_the_clock_is() -> None:
     late_in_new_york = datetime(2026, 11, 22, 20, 0, tzinfo=timezone(timedelta(hours=-5)))
 
-    assert values.parse("today()")(late_in_new_york) == "2026-11-23"
+    assert values.parse("today()")(late_in_new_york, NOW) == "2026-11-23"
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,51 @@ def test_anything_but_a_call_of_a_known_function_is_refused_and_the_known_one_na
         values.parse(call)
 
 
-def test_arguments_are_understood_and_refused_by_a_function_that_takes_none() -> None:
-    with pytest.raises(
-        values.ValueCallError, match=r"^today\(\) takes no arguments; write 'today\(\)'$"
-    ):
-        values.parse("today(+30d)")
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("today(+30d)", "2026-12-23"),
+        ("today(-1w)", "2026-11-16"),
+        ("today( +6m )", "2027-05-23"),
+        ("launched()", "2026-01-31"),
+        ("launched(+1m)", "2026-02-28"),
+        ("launched(-2m)", "2025-11-30"),
+        ("end_of_month()", "2026-11-30"),
+        ("end_of_month(+1d)", "2026-12-01"),
+        ("end_of_month(+1m)", "2026-12-30"),
+    ],
+)
+def test_a_day_may_be_offset(call: str, expected: str) -> None:
+    assert values.parse(call)(NOW, datetime(2026, 1, 31, 12, tzinfo=UTC)) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [("2028-02-10", "2028-02-29"), ("2027-02-10", "2027-02-28"), ("2026-12-31", "2026-12-31")],
+)
+def test_the_end_of_a_month_is_a_day_that_exists(now: str, expected: str) -> None:
+    at = datetime.fromisoformat(f"{now}T12:00:00Z")
+
+    assert values.parse("end_of_month()")(at, NOW) == expected
+
+
+@pytest.mark.usefixtures("_function_in_japan")
+def test_the_day_of_a_launch_is_one_in_utc_wherever_the_clock_is() -> None:
+    late_in_new_york = datetime(2026, 11, 22, 20, 0, tzinfo=timezone(timedelta(hours=-5)))
+
+    assert values.parse("launched()")(NOW, late_in_new_york) == "2026-11-23"
+
+
+@pytest.mark.parametrize("offset", ["30d", "+30", "+0d", "+30h", "+1d+1d", "++1d", "+3661d", "1"])
+def test_an_offset_that_is_none_is_refused(offset: str) -> None:
+    with pytest.raises(values.ValueCallError, match=r"expected one such as 'today\(\+30d\)'"):
+        values.parse(f"today({offset})")
 
 
 @given(st.text())
 def test_no_text_at_all_makes_anything_but_a_value_or_a_clear_error(call: str) -> None:
     try:
-        value = values.parse(call)(datetime.now(UTC))
+        value = values.parse(call)(datetime.now(UTC), NOW)
     except values.ValueCallError:
         return
     assert value
