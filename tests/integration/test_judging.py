@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from moto.config.models import config_backends
 
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
-from tests.support.calls import Call, acting
+from tests.support.calls import AwsError, Call, acting, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.faults import answer_lost
 
@@ -262,6 +263,70 @@ def test_a_lost_answer_is_asked_for_and_told_as_what_it_was(speller: Engine) -> 
     assert (summary["outcomes"]["tagged"], summary["outcomes"]["failed"]) == (1, 0)
     assert speller.tags(instance)["Stage"] == "prod"
     assert speller.run()["violations"] == 0
+
+
+STAGES = ["prod", "dev", "PROD ", "Production", "Dev", "test", "", None]
+BACKUPS = ["daily", "none", "hourly", "", " ", None]
+
+
+def is_rightly_written(key: str, before: str, after: str) -> bool:
+    """Tell whether a rule of the speller's would write a value over another, in a test's words."""
+    if key == "Stage":
+        word = before.strip().lower()
+        right = "prod" if word == "production" else word
+        return right in ("prod", "dev") and after == right != before
+    return key == "Backup" and after == "daily" and before not in ("daily", "none")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_its_owners_do_meanwhile_only_what_was_judged_is_written_over(
+    speller: Engine, seed: int
+) -> None:
+    """AWS throttles, refuses and loses answers, and some listings are too old to act on.
+
+    The owners act before any call but the one that writes, which follows its look at once.
+    """
+    random = Random(seed)
+
+    def some_tags() -> dict[str, str]:
+        drawn = {"Stage": random.choice(STAGES), "Backup": random.choice(BACKUPS), "Name": "x"}
+        return {key: value for key, value in drawn.items() if value is not None}
+
+    ids = [speller.launch(some_tags()) for _ in range(6)]
+
+    def act(call: Call) -> None:
+        if call.action == "CreateTags" or random.random() < 0.4:
+            return
+        speller.clock.sleep(random.choice([0, 0, 4, 11]))
+        speller.tag(random.choice(ids), **some_tags())
+
+    def examine(call: Call) -> None:
+        if call.action != "CreateTags":
+            return
+        for tags in call.resource_tags.values():
+            for tag in call.parameters["Tags"]:
+                before, after = tags.get(tag["Key"], ""), tag["Value"]
+                # An answer that was lost may be asked for anew: then it is there already.
+                assert after == before or is_rightly_written(tag["Key"], before, after), (
+                    f"{tag['Key']}: {before!r} gives way to {after!r}"
+                )
+        trouble = random.choice(["", "", "RequestLimitExceeded", "InternalError", "Refused"])
+        if trouble:
+            raise AwsError(trouble)
+
+    for _ in range(3):
+        with acting(act), listening(examine), answer_lost("CreateTags"):
+            speller.run()
+        speller.clock.sleep(HOUR)
+
+    speller.run()
+    settled = [speller.tags(instance_id) for instance_id in ids]
+    assert speller.run()["outcomes"]["tagged"] == 0
+    assert settled == [speller.tags(instance_id) for instance_id in ids]
+    for tags in settled:
+        assert tags["Backup"] in ("daily", "none")
+        assert not is_rightly_written("Stage", tags.get("Stage", ""), "prod")
+        assert not is_rightly_written("Stage", tags.get("Stage", ""), "dev")
 
 
 # Rules that concern some instances

@@ -136,11 +136,15 @@ class Writing:
         yield from attempt.call.of(sorted(changed)).refused(CHANGED)
 
     def _unchanged(self, call: Call) -> list[str]:
-        """Return the ids of those instances of which everything that was found is still so."""
-        may_be_fresh = call.remedy is Remedy.TAG and not call.is_unlocked
-        if may_be_fresh and self._second_look.is_fresh(call.seen_at):
+        """Return the ids of those instances of which everything that was found is still so.
+
+        Where IAM keeps what somebody writes meanwhile, a look may be some seconds old, and be taken
+        in two calls, the first of which is older than the second. Elsewhere it is one, right now.
+        """
+        is_kept = call.remedy is Remedy.TAG and not call.is_unlocked
+        if is_kept and self._second_look.is_fresh(call.seen_at):
             return list(call.findings)
-        if call.remedy is Remedy.TAG and not call.tried:
+        if is_kept and not call.tried:
             unchanged, _ = self._second_look.unchanged(call.findings)
             return unchanged
         seen = self._second_look.whole(list(call.findings))
