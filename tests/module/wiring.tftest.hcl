@@ -758,7 +758,7 @@ run "by_default_there_are_the_metrics_that_alarms_go_by" {
       toset(keys(aws_cloudwatch_log_metric_filter.this)) == toset(["Sweeps", "RuleErrors", "SweepFailed", "HeldBack"]),
       length(aws_cloudwatch_log_metric_filter.by_vpc) == 0,
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_query_definition.this) == 9,
+      length(aws_cloudwatch_query_definition.this) == 10,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "The default costs more than the alarms need, or less than they need."
@@ -800,7 +800,7 @@ run "without_a_dashboard_there_are_metrics_and_alarms" {
   assert {
     condition = alltrue([
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_log_metric_filter.this) == 17,
+      length(aws_cloudwatch_log_metric_filter.this) == 18,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "More than the dashboard is missing."
@@ -904,7 +904,7 @@ run "no_saved_query_compares_sentences" {
 
   assert {
     condition = alltrue([
-      length(aws_cloudwatch_query_definition.this) == 9,
+      length(aws_cloudwatch_query_definition.this) == 10,
       strcontains(aws_cloudwatch_query_definition.this["What somebody has to decide"].query_string, "result = \"left\""),
       strcontains(aws_cloudwatch_query_definition.this["Who was told of what"].query_string, "remedy = \"mark\""),
       strcontains(aws_cloudwatch_query_definition.this["Who launches instances without the tags"].query_string, "finding = \"missing\""),
