@@ -32,7 +32,8 @@ locals {
   )
   vpc_overrides_json = jsonencode(local.vpc_overrides)
 
-  rule_ids_json = "[${join(",", sort(keys(local.rules)))}]"
+  # With its tag key, so that one that has gone from the table is known for what it was about.
+  seeded_rules_json = jsonencode({ for id, rule in local.rules : id => rule.tag_key })
 
   vpcs = length(local.vpcs_json) <= 1024 ? local.vpcs_json : "gzip:${base64gzip(local.vpcs_json)}"
 
@@ -67,7 +68,11 @@ locals {
       MALLOC_ARENA_MAX = 1
     },
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
-      TAG_POLICY_SEEDED_RULES = length(local.rule_ids_json) <= 512 ? local.rule_ids_json : "gzip:${base64gzip(local.rule_ids_json)}"
+      TAG_POLICY_SEEDED_RULES = length(local.seeded_rules_json) <= 512 ? local.seeded_rules_json : "gzip:${base64gzip(local.seeded_rules_json)}"
+    } : {},
+    # What may be written over is looked at right before it is written, whatever rule it is of.
+    local.enforces && length(local.changed_tag_keys) > 0 ? {
+      TAG_POLICY_UNLOCKED_TAG_KEYS = jsonencode(sort(local.changed_tag_keys))
     } : {},
     # What the lock on ending names, where there may be rules that Terraform does not know.
     local.table_knows_more && length(local.ends) > 0 ? {
@@ -177,6 +182,14 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = length(local.own_keys_alike) == 0
       error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and writable_tag_keys, in more than case, because IAM takes \"Due\" and \"due\" for one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
+    }
+
+    precondition {
+      condition = length(setintersection(
+        [for key in local.own_tag_keys : "tag:${lower(key)}"],
+        flatten([for rule in values(local.rules) : [for fact in keys(rule.when == null ? {} : rule.when) : lower(fact)]]),
+      )) == 0
+      error_message = "A rule's when asks for marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; ask for a tag of people's, such as \"tag:Stage\"."
     }
 
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html

@@ -279,7 +279,7 @@ variable "rules" {
       for id in try(keys(var.rules), []) : [
         for fact in try(keys(var.rules[id].when), []) : [
           for other in try(keys(var.rules), []) :
-          coalesce(try(var.rules[other].action, null), "Check") == "Check" || try(tonumber(other) < tonumber(id), true) || try(lower("tag:${var.rules[other].tag_key}") != lower(fact), true)
+          (coalesce(try(var.rules[other].action, null), "Check") == "Check" && try(var.rules[other].normalize, null) == null && try(var.rules[other].synonyms, null) == null) || try(tonumber(other) < tonumber(id), true) || try(lower("tag:${var.rules[other].tag_key}") != lower(fact), true)
         ]
       ]
     ]))
@@ -335,7 +335,7 @@ variable "rules" {
       for rule in try(values(var.rules), []) : [
         for value in concat(
           try(coalescelist(rule.allowed_values), []), try(keys(rule.synonyms), []), try(flatten(values(rule.synonyms)), []),
-          try(rule.default, null) == null || try(rule.action, "") == "Function" ? [] : [tostring(rule.default)],
+          try(rule.action, "") == "Function" ? [] : [for value in [try(rule.default, null), try(rule.action, "") == "UserLookup" && try(rule.default, null) == null ? "Undefined" : null] : tostring(value) if value != null],
         ) :
         try(alltrue([
           for step in try(coalesce(rule.normalize), []) :
@@ -356,6 +356,20 @@ variable "rules" {
       ]
     ]))
     error_message = "The right values of a rule's synonyms must be allowed by it, such as \"prod\" with allowed_values = [\"prod\", \"dev\"]."
+  }
+
+  # Where nothing else says which values are right, the right values of the synonyms are.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null
+      || !contains(["Update", "UserLookup"], coalesce(try(rule.action, null), "Check")) || try(
+        contains(keys(rule.synonyms), coalesce(try(rule.default, null), "Undefined")) || !anytrue([
+          for pattern in flatten(values(rule.synonyms)) : can(regex("^(?s:${join(".*", [for part in split("*", pattern) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", coalesce(try(rule.default, null), "Undefined")))
+        ]),
+        true
+      )
+    ])
+    error_message = "A rule's default is one of its synonyms, and would be written otherwise; give the right value, such as \"prod\" with synonyms = { prod = [\"production\"] }."
   }
 
   validation {

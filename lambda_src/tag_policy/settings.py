@@ -79,8 +79,9 @@ class VpcOverride:
 class Settings:
     """What this deployment is told to do. Terraform writes it, a person reads it in the console.
 
-    ``seeded_rules`` are the ids of the rules that Terraform has made, where it owns the rules; None
-    where people do, in the table.
+    ``seeded_rules`` are the rules that Terraform has made, where it owns them, by their ids and tag
+    keys; None where people do, in the table.
+    ``unlocked_tag_keys`` are those whose values IAM lets the role write over.
     ``named_tag_keys`` are those that the role's lock knows, where it may end something and people
     keep the rules; None elsewhere, because Terraform knows all of them there.
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
@@ -103,7 +104,8 @@ class Settings:
     """
 
     rules_table: str
-    seeded_rules: frozenset[int] | None
+    seeded_rules: Mapping[int, str] | None
+    unlocked_tag_keys: tuple[str, ...]
     named_tag_keys: tuple[str, ...] | None
     state_table: str
     topic_arn: str
@@ -180,6 +182,7 @@ class Settings:
         settings = cls(
             rules_table=reader.text("TAG_POLICY_RULES_TABLE", "tag-policy-rules"),
             seeded_rules=reader.seeded_rules("TAG_POLICY_SEEDED_RULES"),
+            unlocked_tag_keys=reader.texts_or_none("TAG_POLICY_UNLOCKED_TAG_KEYS") or (),
             named_tag_keys=reader.texts_or_none("TAG_POLICY_NAMED_TAG_KEYS"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
@@ -274,19 +277,20 @@ class _Reader:
             return ()
         return tuple(texts)
 
-    def seeded_rules(self, name: str) -> frozenset[int] | None:
-        """Read the ids of the rules that Terraform owns; None where it owns none."""
+    def seeded_rules(self, name: str) -> Mapping[int, str] | None:
+        """Read ids and tag keys of the rules that Terraform owns; None where it owns none."""
         value = self.text_or_none(name)
         if not value:
             return None
         try:
-            ids = json.loads(_unpacked(value))
-        except (ValueError, RecursionError, zlib.error):
-            ids = None
-        if isinstance(ids, list) and ids and all(type(rule_id) is int for rule_id in ids):
-            return frozenset(ids)
+            keys = json.loads(_unpacked(value))
+            if keys and all(isinstance(key, str) for key in keys.values()):
+                return {int(rule_id): key for rule_id, key in keys.items()}
+        except (AttributeError, ValueError, RecursionError, zlib.error):
+            pass
         self.problems.append(
-            f"{name} is {quoted(value, 200)}; expected ids of rules in JSON, such as '[10, 20]'"
+            f"{name} is {quoted(value, 200)}; expected ids of rules and their tag keys in JSON, "
+            'such as \'{"10": "Owner"}\''
         )
         return None
 

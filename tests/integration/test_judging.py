@@ -10,7 +10,7 @@ from moto.config.models import config_backends
 
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
-from tests.support.calls import AwsError, Call, acting, listening
+from tests.support.calls import AwsError, Call, acting, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.faults import answer_lost
 
@@ -380,6 +380,64 @@ def test_what_another_rule_concerns_by_now_does_not_get_the_value_of_the_first(
     engine.run()
     expected = "prod-project" if becomes == "prod" else None
     assert engine.tags(instance).get("ProjectCode") == expected
+
+
+@pytest.mark.parametrize("many", [1, 5])
+def test_what_rests_on_a_tag_that_aws_refuses_is_not_written_without_it(
+    speller: Engine, many: int
+) -> None:
+    stage = {"TagKey": "Stage", "Action": "Update", "Default": "dev"}
+    backup = {"TagKey": "Backup", "Action": "Update", "Default": "none"}
+    team = {"TagKey": "Team", "Action": "Update", "Default": "web"}
+    speller.set_rules({10: stage, 20: {**backup, "When": {"tag:Stage": ["dev"]}}, 30: team})
+    ids = [speller.launch({"Name": "x"}) for _ in range(many)]
+
+    def has_stage(call: Call) -> bool:
+        return any(tag["Key"] == "Stage" for tag in call.parameters["Tags"])
+
+    with failing("CreateTags", AwsError("TagPolicyViolation"), has_stage):
+        summary = speller.run()
+
+    assert [speller.tags(i) for i in ids] == [{"Name": "x", "Team": "web"}] * many
+    assert (summary["outcomes"]["failed"], summary["outcomes"]["deferred"]) == (many, many)
+    speller.run()
+    written = {"Name": "x", "Team": "web", "Stage": "dev", "Backup": "none"}
+    assert [speller.tags(i) for i in ids] == [written] * many
+
+
+def test_what_rests_on_a_tag_is_written_along_with_it(speller: Engine) -> None:
+    stage = {"TagKey": "Stage", "Action": "Update", "Default": "dev"}
+    backup = {"TagKey": "Backup", "Action": "Update", "Default": "none"}
+    speller.set_rules({10: stage, 20: {**backup, "When": {"tag:Stage": ["dev"]}}})
+    instance = speller.launch({"Name": "x"})
+
+    speller.run()
+
+    assert speller.tags(instance) == {"Name": "x", "Stage": "dev", "Backup": "none"}
+    assert speller.changes() == ["CreateTags"], "in one call"
+
+
+def test_where_the_lock_is_off_a_fill_is_looked_at_whatever_the_table_says(
+    speller: Engine,
+) -> None:
+    """Somebody has taken Normalize off the rule in the table; Terraform does not know."""
+    speller.set_rules({10: {"TagKey": "Stage", "Action": "Update", "Default": "dev"}})
+    speller.environment = {
+        **speller.environment,
+        "TAG_POLICY_UNLOCKED_TAG_KEYS": '["Backup", "Stage"]',
+    }
+    instance = speller.launch({"Name": "x"})
+    looks: list[Call] = []
+
+    def act(call: Call) -> None:
+        looks.extend([call] if call.action == "DescribeInstances" else [])
+        if len(looks) == 2:
+            speller.tag(instance, Stage="mine")
+
+    with acting(act):
+        speller.run()
+
+    assert speller.tags(instance)["Stage"] == "mine"
 
 
 def test_a_rule_that_waits_for_a_creator_is_asked_in_the_next_run(

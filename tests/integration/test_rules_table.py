@@ -10,6 +10,8 @@ from tag_policy.rules import table
 from tests.integration.conftest import DEFAULT_ITEMS, Engine
 from tests.support.calls import AwsError, Call, answering, failing
 
+SEEDED = json.dumps({"1": "ProjectCode", "2": "CreatedBy", "3": "Expires"})
+
 BAD = {
     4: {"Action": "Update", "Default": "x"},
     5: {"TagKey": "A", "Action": "Delete"},
@@ -56,7 +58,7 @@ def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says
 def test_what_terraform_has_not_made_writes_no_tag_and_is_said(engine: Engine) -> None:
     foreign = {4: {"TagKey": "Owner", "Action": "Update", "Default": "mallory"}}
     engine.set_rules(DEFAULT_ITEMS | foreign)
-    engine.environment = {**engine.environment, "TAG_POLICY_SEEDED_RULES": "[1, 2, 3]"}
+    engine.environment = {**engine.environment, "TAG_POLICY_SEEDED_RULES": SEEDED}
     instance = engine.launch({"Name": "web"})
 
     engine.run()
@@ -225,3 +227,15 @@ def test_where_the_role_does_not_know_the_tag_of_a_rule_nothing_is_ended_and_peo
     engine.set_rules(DEFAULT_ITEMS)
     engine.run()
     assert engine.state(untagged) == "terminated"
+
+
+def test_a_run_for_events_does_not_tell_of_it_because_it_ends_nothing(
+    make_engine: Any,
+) -> None:
+    engine: Engine = make_engine("events")
+    engine.environment = {**engine.environment, "TAG_POLICY_NAMED_TAG_KEYS": '["ProjectCode"]'}
+    engine.set_rules({4: {"TagKey": "Owner", "Action": "Check", "Required": "N"}})
+    engine.launch({"Name": "web"})
+    engine.deliver()
+
+    assert engine.emails() == []

@@ -73,7 +73,7 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_RULES_TABLE     = "tag-policy-rules"
       TAG_POLICY_STATE_TABLE     = "tag-policy-state"
       MALLOC_ARENA_MAX           = "1"
-      TAG_POLICY_SEEDED_RULES    = "[1,2,3]"
+      TAG_POLICY_SEEDED_RULES    = "{\"1\":\"ProjectCode\",\"2\":\"CreatedBy\",\"3\":\"Expires\"}"
       TAG_POLICY_TOPIC_ARN       = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"
       TAG_POLICY_VPCS            = "{\"ids\":[\"vpc-0a1b2c3d4e5f67890\",\"vpc-11111111\"]}"
       TAG_POLICY_UNTAGGED_ACTION = "stop"

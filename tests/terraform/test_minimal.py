@@ -81,7 +81,7 @@ def test_the_function_is_told_what_to_do(
 
     assert configuration["Environment"]["Variables"] == {
         "TAG_POLICY_RULES_TABLE": engine["rules_table_name"],
-        "TAG_POLICY_SEEDED_RULES": "[1,2,3]",
+        "TAG_POLICY_SEEDED_RULES": '{"1":"ProjectCode","2":"CreatedBy","3":"Expires"}',
         "TAG_POLICY_STATE_TABLE": engine["state_table_name"],
         "MALLOC_ARENA_MAX": "1",
         "TAG_POLICY_TOPIC_ARN": engine["topic_arn"],

@@ -26,6 +26,7 @@ def test_a_whole_environment_is_read() -> None:
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         seeded_rules=None,
+        unlocked_tag_keys=(),
         named_tag_keys=None,
         vpc_tags={},
         all_vpcs=False,
@@ -159,10 +160,11 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_TOPIC_ARN", "reports", "the ARN of a topic"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-abc123c1", "web"]}', "which VPCs to look after"),
         ("TAG_POLICY_NAMED_TAG_KEYS", "Owner", "a list of tag keys in JSON"),
-        ("TAG_POLICY_SEEDED_RULES", "10,20", "ids of rules in JSON"),
-        ("TAG_POLICY_SEEDED_RULES", "[]", "ids of rules in JSON"),
-        ("TAG_POLICY_SEEDED_RULES", "[true]", "ids of rules in JSON"),
-        ("TAG_POLICY_SEEDED_RULES", '["10"]', "ids of rules in JSON"),
+        ("TAG_POLICY_SEEDED_RULES", "10,20", "ids of rules and their tag keys"),
+        ("TAG_POLICY_SEEDED_RULES", "{}", "ids of rules and their tag keys"),
+        ("TAG_POLICY_SEEDED_RULES", "[10]", "ids of rules and their tag keys"),
+        ("TAG_POLICY_SEEDED_RULES", '{"10": 5}', "ids of rules and their tag keys"),
+        ("TAG_POLICY_SEEDED_RULES", '{"ten": "A"}', "ids of rules and their tag keys"),
         ("TAG_POLICY_VPCS", '{"ids": []}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-0abc"], "all": true}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"tags": {}}', "which VPCs to look after"),
@@ -239,11 +241,14 @@ def test_which_vpcs_may_be_said_by_ids_by_tags_or_that_it_is_all_of_them() -> No
     ] == [False, True, True]
 
 
-@pytest.mark.parametrize("form", ["[10, 20]", packed("[10,20]")], ids=["plain", "packed"])
+MADE = '{"10": "Owner", "20": "Team"}'
+
+
+@pytest.mark.parametrize("form", [MADE, packed(MADE)], ids=["plain", "packed"])
 def test_which_rules_terraform_has_made_is_read(form: str) -> None:
     environment = ENVIRONMENT | {"TAG_POLICY_SEEDED_RULES": form}
 
-    assert Settings.from_env(environment).seeded_rules == {10, 20}
+    assert Settings.from_env(environment).seeded_rules == {10: "Owner", 20: "Team"}
     assert Settings.from_env(ENVIRONMENT).seeded_rules is None
 
 

@@ -54,6 +54,7 @@ class Finding:
     ``rule_id`` is the rule that says so, 0 for what no rule says; ``found`` is the value that
     stands in its tag, which ``Remedy.TAG`` writes over; ``note`` is the rule's, for whoever has to
     mend it. ``unlocked`` says that IAM does not keep a value that somebody writes meanwhile.
+    ``rests_on`` are the keys of the tags that have to be written along with it for it to be true.
     """
 
     instance: InstanceRef
@@ -74,6 +75,7 @@ class Finding:
     found: str = ""
     note: str = ""
     unlocked: bool = False
+    rests_on: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

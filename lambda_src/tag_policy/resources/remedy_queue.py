@@ -36,6 +36,10 @@ _PROBES = 3
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 """When something was seen that has to be looked at again in any case."""
 
+NOT_ALONE = Refusal(
+    Result.DEFERRED,
+    "it rests on a tag that could not be written along with it; the next run looks again",
+)
 OUT_OF_TIME = Refusal(Result.DEFERRED, "the time of this run was up; the next run goes on here")
 CHANGED = Refusal(
     Result.DEFERRED, "the instance changed while the run was under way; the next run looks again"
@@ -76,6 +80,14 @@ class Call:
         findings = {instance_id: some for instance_id, some in left.items() if some}
         tags = tags_of(next(iter(findings.values()))) if findings else ()
         return replace(self, findings=findings, tags=tags)
+
+    def resting(self) -> "Call":
+        """Return what of the call rests on other tags of it.
+
+        A key that rests on another one for one instance is left out for all: the next run has it.
+        """
+        keys = {f.tag_key for some in self.findings.values() for f in some if f.rests_on}
+        return self.without({key for key, _ in self.tags} - keys)
 
     @property
     def whats(self) -> frozenset[tuple[Remedy, str]]:
@@ -166,7 +178,12 @@ class Queue:
             for finding in findings
             if (refusal := refusals.get(finding.tag_key)) is not None
         ]
-        return call.without(refusals), refused
+        left = call.without(refusals)
+        if refusals and left.findings:
+            resting = left.resting()
+            refused += resting.refused(NOT_ALONE)
+            left = left.without(key for key, _ in resting.tags)
+        return left, refused
 
     def count(self, call: Call, refusal: Refusal) -> None:
         """Count a refusal to one instance; give up when it is one to all alike."""

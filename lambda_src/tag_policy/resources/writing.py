@@ -15,7 +15,15 @@ from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome
 from tag_policy.model.remedy import Remedy
-from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, OUT_OF_TIME, Call, Queue, tags_of
+from tag_policy.resources.remedy_queue import (
+    CHANGED,
+    LONG_AGO,
+    NOT_ALONE,
+    OUT_OF_TIME,
+    Call,
+    Queue,
+    tags_of,
+)
 from tag_policy.resources.second_look import SecondLook, Seen
 
 if TYPE_CHECKING:
@@ -181,6 +189,12 @@ class Writing:
 
     def _refused(self, call: Call, error: Exception) -> Iterator[Outcome]:
         """Queue the parts of a refused call, or give up what cannot be parted any more."""
+        resting = call.resting()
+        if resting.findings:
+            yield from resting.refused(NOT_ALONE)
+            call = call.without(key for key, _ in resting.tags)
+            self._queue.later.append(call)
+            return
         ((instance_id, some), *others) = call.findings.items()
         if others or len(some) > 1:
             self._queue.split(call, error)

@@ -28,8 +28,8 @@ class Unknown(Enum):
     VALUE = "not known yet"
 
 
-Value = str | Unknown | None
-"""Of a fact; None where there is none."""
+Value = str | tuple[str, ...] | Unknown | None
+"""Of a fact; None where there is none, and several where all of them are it."""
 
 
 class ConditionError(TagPolicyError):
@@ -52,11 +52,11 @@ _FACTS: Mapping[str, Callable[[Context], Value]] = {
     "account": lambda asked: asked.target.account_id,
     "state": lambda asked: asked.instance.state,
     "auto_scaling_group": lambda asked: asked.instance.ref.managers.get("autoscaling"),
-    "managed_by": lambda asked: next(iter(asked.instance.ref.managers), None),
+    "managed_by": lambda asked: tuple(asked.instance.ref.managers),
 }
 """What is known of an instance beside its tags and its age.
 
-``managed_by`` is the service that it belongs to, as resources/instance.py names it.
+``managed_by`` are the services that it belongs to, as resources/instance.py names them.
 """
 
 _AGE_FACT = "age"
@@ -108,8 +108,9 @@ def _of_text(value_of: Callable[[Context], Value], patterns: Sequence[str]) -> _
         value = value_of(asked)
         if isinstance(value, Unknown):
             return None
-        is_there = value is not None and not is_blank(value)
-        return _holds([(not_, is_there and is_like(glob, value or "")) for not_, glob in parted])
+        values = value if isinstance(value, tuple) else [value or ""]
+        there = [one for one in values if not is_blank(one)]
+        return _holds([(not_, any(is_like(glob, one) for one in there)) for not_, glob in parted])
 
     return condition
 

@@ -9,7 +9,7 @@ from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance, InstanceRef
 from tag_policy.model.remedy import Remedy, UntaggedAction
 from tag_policy.model.rule import Rule
-from tag_policy.model.tag_keys import guarded_spelling
+from tag_policy.model.tag_keys import as_iam_compares, guarded_spelling
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
 from tag_policy.model.target import Target
@@ -32,7 +32,7 @@ class _Judging:
 
     ``rests_on_absence`` is False where some rule of its key concerns some instances only: then more
     than the absence of the tag has to be looked at again before it is filled. ``is_unlocked`` says
-    that some rule of its key may change values, so that IAM lets all of them be written over.
+    that IAM lets values of its key be written over, because some rule of it may do so.
     """
 
     rule: Rule
@@ -76,7 +76,10 @@ class Evaluator:
     def judging(self) -> Sequence["_Judging"]:
         """The rules, with what each says of values and of instances."""
         conditional = {rule.tag_key for rule in self.rules if rule.when}
-        unlocked = {rule.tag_key for rule in self.rules if rule.changes_values}
+        unlocked = {
+            *map(as_iam_compares, self.settings.unlocked_tag_keys),
+            *(as_iam_compares(rule.tag_key) for rule in self.rules if rule.changes_values),
+        }
 
         def judging(rule: Rule) -> _Judging:
             standard = Standard(rule)
@@ -87,7 +90,7 @@ class Evaluator:
                 Spelling(rule, standard.is_allowed),
                 When(rule.when),
                 rests_on_absence=rule.tag_key not in conditional,
-                is_unlocked=rule.tag_key in unlocked,
+                is_unlocked=as_iam_compares(rule.tag_key) in unlocked,
             )
 
         return list(map(judging, self.rules))
@@ -115,16 +118,18 @@ class Evaluator:
         """
         owner: str | None = None
         left: dict[str, Value] = {}  # of the tags that a rule changes: what they will hold
+        asked_for: set[str] = set()  # of these, what the conditions of a rule have asked for
         decided = set[str]()
         waiting: list[str] = []
         asked: Context | None = None
         for judging in self.judging:
             rule, kind = judging.rule, judging.kind
+            asked_for.clear()
             if not judging.rests_on_absence:
                 if rule.tag_key in decided:
                     continue
                 if asked is None:
-                    asked = self._asked(instance, left)
+                    asked = self._asked(instance, left, asked_for)
                 concerns = judging.when.holds(asked)
                 if concerns is False:
                     continue
@@ -163,8 +168,10 @@ class Evaluator:
                 finding = replace(finding, remedy=Remedy.TAG, value=spelt, unlocked=True)
             elif not finding.found:
                 finding = self._filled(finding, judging, instance.tags)
-            elif rule.replace_invalid:
+            elif rule.replace_invalid and code is Code.NOT_ALLOWED:
                 finding = self._replaced(finding, judging)
+            if asked_for and finding.remedy is Remedy.TAG:
+                finding = replace(finding, rests_on=frozenset(asked_for))
             if finding.remedy is not Remedy.REPORT:
                 left[rule.tag_key] = Unknown.VALUE if finding.value is None else finding.value
             yield finding
@@ -180,8 +187,10 @@ class Evaluator:
         wrong = standard.wrong(spelt, self.today) or _too_long(spelt)
         if wrong is None:
             return None if spelt == found else (Code.MISSPELT, _MISSPELT, spelt)
-        wrong = standard.wrong(found, self.today) or wrong
-        return wrong.code, wrong.reason, None
+        as_it_is = standard.wrong(found, self.today)
+        if as_it_is is None:  # right as it stands, and not as the rule would spell it
+            return (Code.MISSPELT, wrong.reason, None) if _too_long(spelt) else None
+        return as_it_is.code, as_it_is.reason, None
 
     def _replaced(self, finding: Finding, judging: "_Judging") -> Finding:
         """Return that what is not allowed gives way to the rule's own value, if that is right."""
@@ -200,11 +209,16 @@ class Evaluator:
         if value is None:
             return None, None
         value = judging.spelling.of(value)
-        return value, judging.standard.wrong(value, self.today)
+        return value, judging.standard.wrong(value, self.today) or _too_long(value)
 
-    def _asked(self, instance: Instance, left: Mapping[str, Value]) -> Context:
-        tags = instance.tags
-        return Context(instance, lambda key: left.get(key, tags.get(key)), self.target, self.now)
+    def _asked(self, instance: Instance, left: Mapping[str, Value], asked_for: set[str]) -> Context:
+        def tag(key: str) -> Value:
+            if key not in left:
+                return instance.tags.get(key)
+            asked_for.add(key)
+            return left[key]
+
+        return Context(instance, tag, self.target, self.now)
 
     def _filled(self, finding: Finding, judging: "_Judging", tags: Mapping[str, str]) -> Finding:
         """Return that a missing or empty tag is to be filled, if its rule has a right value."""
@@ -227,8 +241,12 @@ class Evaluator:
             absent_keys=_only(rule.tag_key) if is_absent else None,
             unlocked=judging.is_unlocked,
         )
-        if judging.is_unlocked and guarded == rule.tag_key:
-            return filled  # blanks, which no lock takes for a value here
+        if judging.is_unlocked:  # no lock takes blanks for a value, or another case for the same
+            others = [key for key in tags if key != rule.tag_key and tags[key].strip()]
+            another = next((k for k in others if k.casefold() == rule.tag_key.casefold()), "")
+            if not another:
+                return filled
+            return replace(finding, reason=f"{finding.reason}; it is there as {quoted(another)}")
         return _refused_by_lock(filled, guarded) if guarded else filled
 
     def allowed(self, finding: Finding) -> Finding:
@@ -240,7 +258,7 @@ class Evaluator:
         if judging is None or not finding.value or finding.remedy is not Remedy.TAG:
             return finding
         spelt = judging.spelling.of(finding.value)
-        wrong = judging.standard.wrong(spelt, self.today)
+        wrong = judging.standard.wrong(spelt, self.today) or _too_long(spelt)
         if wrong is None or finding.value == finding.fallback:
             return replace(finding, value=spelt)
         return replace(

@@ -30,7 +30,7 @@ FUNCTIONS: Mapping[str, Callable[[date, date], date]] = {
     "launched": lambda _, launched: launched,
     "end_of_month": _end_of_month,
 }
-"""Each is given the day of the run and that of the launch, in UTC."""
+"""Each is given the day of the run and that of the launch, in UTC, moved by months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,10 @@ class Value:
         ``now`` is when the run began, ``created_at`` when the instance was launched; both know
         their time zone.
         """
-        days = now.astimezone(UTC).date(), created_at.astimezone(UTC).date()
-        return self.offset.after(FUNCTIONS[self.name](*days)).isoformat()
+        # Months first: the end of the month in half a year is not half a year behind this one's.
+        months, rest = Length(months=self.offset.months), Length(days=self.offset.days)
+        days = (months.after(at.astimezone(UTC).date()) for at in (now, created_at))
+        return rest.after(FUNCTIONS[self.name](*days)).isoformat()
 
 
 @lru_cache  # the same few calls, once for each instance

@@ -31,7 +31,7 @@ class Spelling:
         said = [(pattern, right) for right, patterns in rule.synonyms for pattern in patterns]
         self._exact = {pattern: right for pattern, right in said if "*" not in pattern}
         globs = [(pattern.split("*"), right) for pattern, right in said if "*" in pattern]
-        self._globs = sorted(globs, key=lambda glob: glob[0] == ["", ""])  # what is all comes last
+        self._globs = sorted(globs, key=_most_said_first)
         self._right = frozenset(right for right, _ in rule.synonyms)
         says_which = rule.allowed_values or rule.allowed_pattern
         self._is_right = is_right if says_which else self._right.__contains__
@@ -47,7 +47,7 @@ class Spelling:
         """Return how a value is to be written: normalised, and the right one of its synonyms.
 
         A right value stays. Of several patterns that it is like, an exact one counts before those
-        with an asterisk, in their order, and the one that is all comes last.
+        with an asterisk; of these, the one that says most. What is in a map has no order.
         """
         value = self.normalized(value)
         if not self._right or self._is_right(value):
@@ -55,3 +55,8 @@ class Spelling:
         if value in self._exact:
             return self._exact[value]
         return next((right for glob, right in self._globs if is_like(glob, value)), value)
+
+
+def _most_said_first(glob: tuple[list[str], str]) -> tuple[int, list[str]]:
+    parts, _ = glob
+    return -sum(map(len, parts)), parts

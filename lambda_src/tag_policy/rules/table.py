@@ -1,7 +1,7 @@
 """The rules table: DynamoDB items to rules, and what is wrong with the items that are none."""
 
 import re
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -122,12 +122,13 @@ class ParsedTable:
 def parse(
     items: Iterable["Item"],
     own_keys: Iterable[str] = (),
-    seeded: Collection[int] | None = None,
+    seeded: Mapping[int, str] | None = None,
 ) -> ParsedTable:
     """Turn items into rules, and into errors where they are none.
 
-    ``seeded`` are the ids of the items that Terraform has made, where it owns the rules. Then any
-    other item is an error, and says nothing of the others; so is one that has gone.
+    ``seeded`` are the ids and tag keys of the items that Terraform has made, where it owns the
+    rules. Then any other item is an error, and says nothing of the others. One that has gone is an
+    error, too, and as a bad item to the others.
 
     A rule about one of ``own_keys``, which are the engine's, is an error. So are, with keys
     compared as IAM does,
@@ -166,7 +167,11 @@ def parse(
         except _ItemError as error:
             candidates.remove((item, rule))
             bad.append((item, str(error)))
-    silencers = _silencers(item for item, _ in bad)
+    missing: list[Item] = [
+        {"RuleId": {"N": str(rule_id)}, "TagKey": {"S": (seeded or {})[rule_id]}}
+        for rule_id in sorted(gone)
+    ]
+    silencers = _silencers([*missing, *(item for item, _ in bad)])
     rules: list[Rule] = []
     last: dict[str, Rule] = {}  # the last of the rules so far, by key
     for item, rule in candidates:
@@ -175,6 +180,8 @@ def parse(
             _refuse_second(rule, last.get(key))
         except _ItemError as error:
             bad.append((item, str(error)))
+            if last[key].tag_key != rule.tag_key:  # another tag for EC2, which nobody fills now
+                silencers.setdefault(key, item)
             continue
         try:
             for asked in (rule.tag_key, *rule.asks_for_tags):

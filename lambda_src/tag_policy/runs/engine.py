@@ -15,7 +15,7 @@ from tag_policy.creators.answers import instances_to_look_up, waits_for_creator,
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
-from tag_policy.model.assignment import Mode, Scope
+from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.finding import Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.launch import Answer
@@ -269,7 +269,8 @@ class Engine:
                 "writable_tag_keys"
             )
             self.end_nothing(problem)
-            self.problem(problem)
+            if self.report.is_sweep or self.report.trigger is Trigger.MANUAL:
+                self.problem(problem)  # a run for events ends nothing, and comes many times an hour
 
     def judge(
         self,

@@ -7,12 +7,14 @@ message with it was delivered.
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from tag_policy.model.assignment import Mode, Scope
 from tag_policy.model.finding import Code
 from tag_policy.model.outcome import Outcome, Result
+from tag_policy.reporting.report import MOST_ALIKE
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.memory import MEMORY_ERRORS, Listed, Memory
 from tag_policy.settings import Unchanged
@@ -48,6 +50,7 @@ class Repeats:
         self._loaded = False
         self._before = Listed(frozenset(), None)
         self._known = set[int]()
+        self._of_kind = Counter[int]()
         self.told_at: datetime | None = None
 
     def load(self) -> None:
@@ -78,9 +81,11 @@ class Repeats:
         # It exempts for ever, and hourly words about it would soon be read by nobody.
         if wanted and outcome.finding.code is not Code.EXEMPTION_UNREADABLE:
             return False
-        for digest in (_digest(outcome), _digest_of_kind(outcome)):
-            if digest in self._before.digests:
-                self._known.add(digest)
+        digest, of_kind = _digest(outcome), _digest_of_kind(outcome)
+        self._of_kind[of_kind] += outcome.result is Result.REPORTED
+        for one in (digest, of_kind):
+            if one in self._before.digests:
+                self._known.add(one)
                 return True
         return False
 
@@ -105,7 +110,9 @@ class Repeats:
         """
         if not self._loaded:
             return
-        known = frozenset(self._known)
+        # What was told in numbers and has become few is listed by the next run, one by one.
+        few = {one for one, number in self._of_kind.items() if number <= MOST_ALIKE}
+        known = frozenset(self._known - few)
         at = self.told_at or self._now
         if known == self._before.digests and (not known or at == self._before.at):
             return

@@ -81,6 +81,9 @@ def test_conditions_on_who_manages_an_instance() -> None:
     assert holds("auto_scaling_group", "web-*", managers=web)
     assert not holds("auto_scaling_group", "db-*", managers=web)
     assert holds("managed_by", "autoscaling", managers=web)
+    assert holds("managed_by", "cloudformation", managers=web)
+    assert not holds("managed_by", "!cloudformation", managers=web)
+    assert not holds("managed_by", "spotfleet", managers=web)
 
 
 @pytest.mark.parametrize(

@@ -494,7 +494,7 @@ def test_what_grows_too_long_when_it_is_spelt_is_left() -> None:
 
     (finding,) = evaluate(instance({"Stage": "ß" * 200}), [upper], SETTINGS, NOW)
 
-    assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.NOT_ALLOWED)
+    assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.MISSPELT)
     assert finding.reason == "as the rule spells it, it has 400 characters"
 
 
@@ -547,10 +547,44 @@ def test_where_a_value_may_be_written_over_iam_guards_no_blanks_and_each_write_s
         assert (finding.remedy, finding.value, finding.unlocked) == (Remedy.TAG, "daily", True)
 
 
-def test_a_tag_of_another_case_is_left_where_values_may_be_written_over_too() -> None:
-    (finding,) = evaluate(instance({"backup": "none"}), [GIVES_WAY], SETTINGS, NOW)
+@pytest.mark.parametrize("tags", [{"backup": "none"}, {"Backup": " ", "backup": "none"}])
+def test_a_tag_of_another_case_is_told_of_where_no_lock_refuses_it(tags: dict[str, str]) -> None:
+    (finding,) = evaluate(instance(tags), [GIVES_WAY], SETTINGS, NOW)
 
-    assert (finding.remedy, finding.code) == (Remedy.LEAVE, Code.REFUSED_BY_LOCK)
+    assert finding.remedy is Remedy.REPORT
+    assert finding.reason.endswith("it is there as 'backup'")
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern", "step"), [("PROD", "^[A-Z0-9]+$", "lower"), ("ß" * 200, "^.+$", "upper")]
+)
+def test_an_allowed_value_never_gives_way_though_it_cannot_be_spelt(
+    value: str, pattern: str, step: str
+) -> None:
+    rule = replace(GIVES_WAY, default="0", allowed_values=(), allowed_pattern=pattern)
+
+    for finding in evaluate(
+        instance({"Backup": value}), [replace(rule, normalize=(step,))], SETTINGS, NOW
+    ):
+        assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.MISSPELT)
+
+
+def test_where_iam_lets_a_value_be_written_over_each_write_says_so_whatever_the_rules_say() -> None:
+    """Terraform has taken the lock off for a rule that somebody has changed in the table."""
+    how = settings(unlocked_tag_keys='["projectcode"]')
+
+    (finding,) = evaluate(instance({"Name": "web"}), [PROJECT_CODE], how, NOW)
+
+    assert finding.unlocked
+
+
+def test_a_creator_that_grows_too_long_when_it_is_spelt_gives_way_to_the_default() -> None:
+    upper = replace(CREATED_BY, normalize=("upper",), default="NOBODY")
+    (finding,) = evaluate(instance({"Name": "web"}), [upper], SETTINGS, NOW)
+
+    found = Evaluator([upper], SETTINGS, "e", NOW).allowed(replace(finding, value="ß" * 200))
+
+    assert found.value == "NOBODY"
 
 
 def test_a_rule_sees_a_tag_as_it_will_be_spelt() -> None:

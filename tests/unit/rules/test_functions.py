@@ -52,7 +52,8 @@ def test_anything_but_a_call_of_a_known_function_is_refused_and_the_known_one_na
         ("launched(-2m)", "2025-11-30"),
         ("end_of_month()", "2026-11-30"),
         ("end_of_month(+1d)", "2026-12-01"),
-        ("end_of_month(+1m)", "2026-12-30"),
+        ("end_of_month(+1m)", "2026-12-31"),
+        ("end_of_month(+3m)", "2027-02-28"),
     ],
 )
 def test_a_day_may_be_offset(call: str, expected: str) -> None:

@@ -44,7 +44,8 @@ PROD_OR_DEV = (("prod", ("production", "live*", "p*")), ("dev", ("pd-*", "*", "p
         ("production", "prod"),
         ("live-7", "prod"),
         ("pp", "dev"),  # exact before a glob that comes earlier
-        ("pd-1", "prod"),  # the first glob that it is like
+        ("pd-1", "dev"),  # of two globs the one that says more, whichever comes first
+        ("pe-1", "prod"),
         ("anything", "dev"),  # "*" last, wherever it stands
     ],
 )

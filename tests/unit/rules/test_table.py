@@ -157,6 +157,23 @@ def test_rules_of_a_key_with_conditions_are_all_rules_in_whatever_order_they_sta
         assert ids(rules.parse(items)) == [1, 2, 3, 9]
 
 
+def test_an_item_that_has_gone_silences_what_comes_behind_it_as_a_bad_one_does() -> None:
+    """It was for some of them only: what is behind it would now be written to all."""
+    rest, asking, apart = (
+        update(20, "K"),
+        item(30, TagKey="L") | when(K=["x"]),
+        item(40, TagKey="M"),
+    )
+    seeded = {10: "K", 20: "K", 30: "L", 40: "M"}
+
+    parsed = rules.parse([rest, asking, apart], seeded=seeded)
+
+    assert ids(parsed) == [40]
+    assert "is that of rule 10, which comes before this one" in errors(parsed)["20"]
+    assert "When asks for 'K', which is that of rule 10" in errors(parsed)["30"]
+    assert "it is not in the table" in errors(parsed)["10"]
+
+
 def test_behind_a_rule_for_all_no_other_is_one() -> None:
     parsed = rules.parse([item(1, TagKey="K"), item(2, TagKey="K") | when(Stage=["x"])])
 
@@ -185,6 +202,15 @@ def test_a_bad_item_silences_what_asks_for_its_key_and_what_comes_behind_that() 
     assert ids(parsed) == [4]
     assert "When asks for 'Stage', which is that of rule 1" in errors(parsed)["2"]
     assert "TagKey 'K' is that of rule 2" in errors(parsed)["3"]
+
+
+def test_a_second_rule_of_another_case_silences_what_asks_for_its_tag() -> None:
+    asking = item(3, TagKey="K") | when(owner=["!*"])
+
+    parsed = rules.parse([item(1, TagKey="Owner"), update(2, "owner"), asking])
+
+    assert ids(parsed) == [1]
+    assert "When asks for 'owner', which is that of rule 2" in errors(parsed)["3"]
 
 
 def test_a_bad_item_says_nothing_of_what_asks_for_its_key_before_it() -> None:
@@ -690,7 +716,7 @@ def test_what_terraform_has_not_made_is_no_rule_and_says_nothing_of_the_others()
         {"TagKey": {"S": "Team"}},
     ]
 
-    parsed = rules.parse(items, seeded={10, 20})
+    parsed = rules.parse(items, seeded={10: "Owner", 20: "Team"})
 
     assert [rule.rule_id for rule in parsed.rules] == [10, 20]
     assert parsed.may_end, "what is not Terraform's narrows none of its rules"
@@ -699,7 +725,7 @@ def test_what_terraform_has_not_made_is_no_rule_and_says_nothing_of_the_others()
 
 
 def test_what_terraform_has_made_and_is_gone_is_said() -> None:
-    parsed = rules.parse([update(10, "Owner")], seeded={10, 20, 30})
+    parsed = rules.parse([update(10, "Owner")], seeded={10: "Owner", 20: "A", 30: "B"})
 
     assert [rule.rule_id for rule in parsed.rules] == [10]
     assert [(e.rule_id, "is not in the table" in e.problem) for e in parsed.errors] == [
@@ -711,7 +737,7 @@ def test_what_terraform_has_made_and_is_gone_is_said() -> None:
 def test_what_terraform_has_made_and_somebody_has_broken_silences_as_ever() -> None:
     broken = item(10, TagKey="Owner", Action="Delete")
 
-    parsed = rules.parse([broken, update(20, "Owner")], seeded={10, 20})
+    parsed = rules.parse([broken, update(20, "Owner")], seeded={10: "Owner", 20: "Team"})
 
     assert parsed.rules == ()
     assert [error.rule_id for error in parsed.errors] == ["10", "20"]

@@ -281,19 +281,20 @@ def missing(number: int, **changes: Any) -> Outcome:
     return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
 
 
-def test_of_what_people_were_told_how_many_there_are_each_is_known() -> None:
+def test_of_what_people_were_told_how_many_there_are_each_is_known_as_long_as_they_are_many() -> (
+    None
+):
     aws = SmallAws()
     this = begin(aws)
     this.told([missing(1)], lambda _: 5_000)
     this.remember()
+    many = [missing(number) for number in range(201)]
 
-    assert run(aws, [missing(1), missing(2), missing(3, rule_id=7), missing(4, note="x")]) == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert run(aws, [missing(5)]) == [True], "and it is remembered as that"
+    assert all(run(aws, many))
+    others = [missing(3, rule_id=7), missing(4, note="x")]
+    assert run(aws, [*many, *others]) == [True] * 201 + [False, False]
+    assert run(aws, [missing(500), *others]) == [True, True, True]
+    assert run(aws, [missing(501)]) == [False], "they have become few, and each is listed"
 
 
 def test_what_was_listed_is_known_of_that_instance_only() -> None:
