@@ -104,6 +104,25 @@ def test_ten_findings_are_shown_worst_first_with_all_that_is_known(open_page: Op
     assert not seen.page.locator("#next").is_visible()
 
 
+def test_what_was_written_over_and_whom_to_ask_is_shown(open_page: OpenPage) -> None:
+    seen = open_page(
+        [
+            outcome(Result.TAGGED, tag_key="Stage", value="prod", found=" Production"),
+            outcome(
+                Result.REPORTED,
+                remedy=Remedy.REPORT,
+                tag_key="Owner",
+                value=None,
+                found="nobody",
+                note="ask ops",
+            ),
+        ]
+    )
+
+    assert seen.column(4) == ["Owner", "Stage = prod (was Production)"]
+    assert seen.column(5) == ["required tag missing - ask ops", "required tag missing"]
+
+
 def test_ten_thousand_findings_are_sorted_filtered_and_turned_over(open_page: OpenPage) -> None:
     seen = open_page(findings(10_000), history(200))
 
