@@ -220,8 +220,8 @@ variable "rules" {
 
   validation {
     condition = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Function" || try(
-      can(regex("^(today|launched|end_of_month)\\(([+-][1-9][0-9]{0,3}[dwm])?\\)$", rule.default))
-      && tonumber(coalesce(replace(rule.default, "/[^0-9]/", ""), "0")) * { d = 1, w = 7, m = 30, "(" = 0 }[substr(rule.default, -2, 1)] <= 3660,
+      can(regex("^(today|launched|end_of_month)\\(([+-][1-9][0-9]{0,3}[dwm])?\\)$", rule.default)) &&
+      tonumber(coalesce(replace(rule.default, "/[^0-9]/", ""), "0")) * { d = 1, w = 7, m = 30, "(" = 0 }[substr(rule.default, -2, 1)] <= 3660,
       false
     )])
     error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\", \"launched()\", \"end_of_month()\", each with an offset or none, such as \"today(+30d)\", up to ten years."
@@ -306,9 +306,9 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.normalize, null) == null || try(
-        length(rule.normalize) >= 1 && length(distinct(rule.normalize)) == length(rule.normalize)
-        && length(setsubtract(rule.normalize, ["trim", "lower", "upper", "spaces-to-hyphens", "spaces-to-underscores"])) == 0
-        && length(setintersection(rule.normalize, ["lower", "upper"])) < 2 && length(setintersection(rule.normalize, ["spaces-to-hyphens", "spaces-to-underscores"])) < 2,
+        length(rule.normalize) >= 1 && length(distinct(rule.normalize)) == length(rule.normalize) &&
+        length(setsubtract(rule.normalize, ["trim", "lower", "upper", "spaces-to-hyphens", "spaces-to-underscores"])) == 0 &&
+        length(setintersection(rule.normalize, ["lower", "upper"])) < 2 && length(setintersection(rule.normalize, ["spaces-to-hyphens", "spaces-to-underscores"])) < 2,
         false
       )
     ])
@@ -318,11 +318,11 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(
-        length(keys(rule.synonyms)) >= 1 && length(concat(keys(rule.synonyms), flatten(values(rule.synonyms)))) <= 500
-        && length(distinct(concat(keys(rule.synonyms), flatten(values(rule.synonyms))))) == length(concat(keys(rule.synonyms), flatten(values(rule.synonyms))))
-        && alltrue([for patterns in values(rule.synonyms) : length(patterns) >= 1])
-        && alltrue([for value in concat(keys(rule.synonyms), flatten(values(rule.synonyms))) : length(regexall("(?s:.)", value)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", value))])
-        && alltrue([for right in keys(rule.synonyms) : !strcontains(right, "*")]),
+        length(keys(rule.synonyms)) >= 1 && length(concat(keys(rule.synonyms), flatten(values(rule.synonyms)))) <= 500 &&
+        length(distinct(concat(keys(rule.synonyms), flatten(values(rule.synonyms))))) == length(concat(keys(rule.synonyms), flatten(values(rule.synonyms)))) &&
+        alltrue([for patterns in values(rule.synonyms) : length(patterns) >= 1]) &&
+        alltrue([for value in concat(keys(rule.synonyms), flatten(values(rule.synonyms))) : length(regexall("(?s:.)", value)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", value))]) &&
+        alltrue([for right in keys(rule.synonyms) : !strcontains(right, "*")]),
         false
       )
     ])
@@ -361,8 +361,8 @@ variable "rules" {
   # Where nothing else says which values are right, the right values of the synonyms are.
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null
-      || !contains(["Update", "UserLookup"], coalesce(try(rule.action, null), "Check")) || try(
+      for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null ||
+      !contains(["Update", "UserLookup"], coalesce(try(rule.action, null), "Check")) || try(
         contains(keys(rule.synonyms), coalesce(try(rule.default, null), "Undefined")) || !anytrue([
           for pattern in flatten(values(rule.synonyms)) : can(regex("^(?s:${join(".*", [for part in split("*", pattern) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", coalesce(try(rule.default, null), "Undefined")))
         ]),
@@ -375,8 +375,8 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.replace_invalid), null), false) || (
-        coalesce(try(rule.action, null), "Check") != "Check" && !coalesce(try(tobool(rule.expires), null), false)
-        && (try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null)
+        coalesce(try(rule.action, null), "Check") != "Check" && !coalesce(try(tobool(rule.expires), null), false) &&
+        (try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null)
       )
     ])
     error_message = "A rule with replace_invalid = true needs a value to write and says which are allowed, and is about no date that expires, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
@@ -458,8 +458,8 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.action, "") != "UserLookup" || try(rule.default, null) != null || (
-        (try(rule.allowed_values, null) == null || try(anytrue([for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", "Undefined"))]), true))
-        && (try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, "Undefined")))
+        (try(rule.allowed_values, null) == null || try(anytrue([for value in rule.allowed_values : can(regex("^(?s:${join(".*", [for part in split("*", value) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", "Undefined"))]), true)) &&
+        (try(rule.allowed_pattern, null) == null || can(regex(rule.allowed_pattern, "Undefined")))
       )
     ])
     error_message = "A rule with action \"UserLookup\" that says which values are allowed needs a default that is one of them, for instances whose creator nobody knows."
@@ -468,8 +468,8 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.max_lifetime, null) == null || try(
-        tobool(rule.expires) && can(regex("^[1-9][0-9]{0,3}[dwm]$", rule.max_lifetime))
-        && tonumber(trim(rule.max_lifetime, "dwm")) * { d = 1, w = 7, m = 30 }[substr(rule.max_lifetime, -1, 1)] <= 3660,
+        tobool(rule.expires) && can(regex("^[1-9][0-9]{0,3}[dwm]$", rule.max_lifetime)) &&
+        tonumber(trim(rule.max_lifetime, "dwm")) * { d = 1, w = 7, m = 30 }[substr(rule.max_lifetime, -1, 1)] <= 3660,
         false
       )
     ])
@@ -1043,8 +1043,8 @@ variable "function" {
 
   validation {
     condition = try(var.function.vpc_config, null) == null || try(
-      join(" ", sort(keys(var.function.vpc_config))) == "security_group_ids subnet_ids"
-      && length(var.function.vpc_config.subnet_ids) > 0 && length(var.function.vpc_config.security_group_ids) > 0,
+      join(" ", sort(keys(var.function.vpc_config))) == "security_group_ids subnet_ids" &&
+      length(var.function.vpc_config.subnet_ids) > 0 && length(var.function.vpc_config.security_group_ids) > 0,
       false
     )
     error_message = "function.vpc_config must have subnet_ids and security_group_ids, and nothing else, such as { subnet_ids = [\"subnet-0a1b2c3d4e5f67890\"], security_group_ids = [\"sg-0a1b2c3d4e5f67890\"] }."
