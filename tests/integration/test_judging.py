@@ -1,6 +1,7 @@
 """Rules that say which values are right: what is wrong is told, and nothing is overwritten."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -107,9 +108,9 @@ def test_three_hundred_without_a_tag_are_one_line_and_machines_are_told_of_each(
 
     (email,) = engine.emails()
     assert "and 297 other instances  Owner  required tag missing - see https" in email.text
-    told = [r for r in caplog.records if getattr(r, "result", "") == "reported"]
-    assert {record.instance_id for record in told} == set(ids)  # type: ignore[attr-defined]
-    assert {(r.finding, r.rule_id, r.note) for r in told} == {  # type: ignore[attr-defined]
+    told = [line for line in map(vars, caplog.records) if line.get("result") == "reported"]
+    assert {line["instance_id"] for line in told} == set(ids)
+    assert {(line["finding"], line["rule_id"], line["note"]) for line in told} == {
         ("missing", "10", "see https://wiki.example.org/owner")
     }
 
@@ -158,6 +159,28 @@ def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
         "what matches ^[A-Z][a-z]+$"
     ) in email.text
     assert engine.run()["outcomes"]["tagged"] == 0
+
+
+@contextmanager
+def before_the_look(engine: Engine, deed: Callable[[], object], age: int = 0) -> Iterator[None]:
+    """Have something done just before the instances are looked at again, and see that they are.
+
+    What was listed is ``age`` seconds old by then.
+    """
+    asked = 0
+
+    def act(call: Call) -> None:
+        nonlocal asked
+        if call.action == "DescribeInstances":
+            asked += 1
+            if asked == 1:
+                engine.clock.sleep(age)
+            elif asked == 2:
+                deed()
+
+    with acting(act):
+        yield
+    assert asked > 1, "what was listed is looked at again"
 
 
 # Values that are written anew
@@ -220,14 +243,8 @@ def test_only_the_value_that_was_judged_is_written_over_however_fresh_the_listin
 ) -> None:
     """IAM lets it be written over, so that it is looked at right before the call in any case."""
     instance = speller.launch({"Stage": "Production", "Backup": "none"})
-    looks: list[Call] = []
 
-    def act(call: Call) -> None:
-        looks.extend([call] if call.action == "DescribeInstances" else [])
-        if len(looks) == 2:  # the look before the call: what it shows is the owner's
-            speller.tag(instance, Stage=becomes)
-
-    with acting(act):
+    with before_the_look(speller, lambda: speller.tag(instance, Stage=becomes)):
         summary = speller.run()
 
     assert speller.tags(instance)["Stage"] == becomes
@@ -240,17 +257,10 @@ def test_what_is_missing_is_not_written_over_what_its_owner_has_written_meanwhil
     speller: Engine,
 ) -> None:
     instance = speller.launch({"Stage": "prod"})
-    looks: list[Call] = []
 
-    def act(call: Call) -> None:
-        looks.extend([call] if call.action == "DescribeInstances" else [])
-        if len(looks) == 2:
-            speller.tag(instance, Backup="none")
-
-    with acting(act):
+    with before_the_look(speller, lambda: speller.tag(instance, Backup="none")):
         speller.run()
 
-    assert len(looks) >= 2, "what was listed a moment ago is looked at again"
     assert speller.tags(instance)["Backup"] == "none"
 
 
@@ -361,21 +371,10 @@ def test_what_another_rule_concerns_by_now_does_not_get_the_value_of_the_first(
     """Its owner says it is another stage between the listing and the call, which looks again."""
     engine.set_rules({10: OF_DEV, 20: OF_PROD, 30: ELSE})
     instance = engine.launch({"Stage": "dev"})
-    listed: list[Call] = []
 
-    def act(call: Call) -> None:
-        if call.action != "DescribeInstances":
-            return
-        listed.append(call)
-        if len(listed) == 1:
-            engine.clock.sleep(11)  # what was listed is too old for a call without a look
-        else:
-            engine.tag(instance, Stage=becomes)
-
-    with acting(act):
+    with before_the_look(engine, lambda: engine.tag(instance, Stage=becomes), age=11):
         engine.run()
 
-    assert len(listed) > 1, "it was looked at again"
     assert "ProjectCode" not in engine.tags(instance)
     engine.run()
     expected = "prod-project" if becomes == "prod" else None
@@ -427,14 +426,8 @@ def test_where_the_lock_is_off_a_fill_is_looked_at_whatever_the_table_says(
         "TAG_POLICY_UNLOCKED_TAG_KEYS": '["Backup", "Stage"]',
     }
     instance = speller.launch({"Name": "x"})
-    looks: list[Call] = []
 
-    def act(call: Call) -> None:
-        looks.extend([call] if call.action == "DescribeInstances" else [])
-        if len(looks) == 2:
-            speller.tag(instance, Stage="mine")
-
-    with acting(act):
+    with before_the_look(speller, lambda: speller.tag(instance, Stage="mine")):
         speller.run()
 
     assert speller.tags(instance)["Stage"] == "mine"

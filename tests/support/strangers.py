@@ -50,13 +50,15 @@ def a_report(text: Callable[[], str]) -> Report:
                 owner=text(),
                 launch=launch,
                 detail_tag=(text(), text()),
+                found=text(),
+                note=text(),
             ),
             result,
             text(),
             text(),
         )
         for result in Res
-        for remedy in (Remedy.TAG, Remedy.MARK, Remedy.STOP)
+        for remedy in (Remedy.TAG, Remedy.MARK, Remedy.STOP, Remedy.REPORT)
     ]
     return Report(
         mode=Mode.ENFORCE,

@@ -204,8 +204,7 @@ class Remediation:
     def _has_to_be_looked_at(self, call: Call) -> bool:
         """Tell whether a call writes tags, and waits for its first look at the instances."""
         is_new = call.remedy is Remedy.TAG and not call.tried and not call.looks
-        # What IAM would let be written over has a look of its own, right before the call.
-        return is_new and not call.is_unlocked and not self._second_look.is_fresh(call.seen_at)
+        return is_new and not self._second_look.is_fresh(call.seen_at)
 
     def _settle_next(self) -> Iterator[Outcome]:
         """Settle one of those under way, and make what is to be made at once because of it."""

@@ -123,7 +123,7 @@ class Evaluator:
         waiting: list[str] = []
         asked: Context | None = None
         for judging in self.judging:
-            rule, kind = judging.rule, judging.kind
+            rule = judging.rule
             asked_for.clear()
             if not judging.rests_on_absence:
                 if rule.tag_key in decided:
@@ -138,38 +138,12 @@ class Evaluator:
                     waiting.append(str(rule.rule_id))
                     left[rule.tag_key] = Unknown.VALUE
                     continue
-            found = instance.tags.get(rule.tag_key)
-            if found is not None and not is_blank(found):
-                told = self._wrong(found, judging)
-                if told is None:
-                    continue
-                code, reason, spelt = told
-            elif found is None and not rule.required and kind.only_if_required:
+            finding = self._finding(instance, judging)
+            if finding is None:
                 continue
-            else:
-                code = Code.MISSING if found is None else Code.EMPTY
-                reason = _reason(found is not None, rule.required)
-                spelt = None
             if owner is None:
                 owner = _owner(instance, self.rules)
-            finding = Finding(
-                instance.ref,
-                Remedy.REPORT,
-                code,
-                reason,
-                violation=found is not None or rule.required,
-                tag_key=rule.tag_key,
-                owner=owner,
-                rule_id=rule.rule_id,
-                found=found if found and code not in (Code.MISSING, Code.EMPTY) else "",
-                note=rule.note,
-            )
-            if spelt is not None:
-                finding = replace(finding, remedy=Remedy.TAG, value=spelt, unlocked=True)
-            elif not finding.found:
-                finding = self._filled(finding, judging, instance.tags)
-            elif rule.replace_invalid and code is Code.NOT_ALLOWED:
-                finding = self._replaced(finding, judging)
+            finding = replace(finding, owner=owner)
             if asked_for and finding.remedy is Remedy.TAG:
                 finding = replace(finding, rests_on=frozenset(asked_for))
             if finding.remedy is not Remedy.REPORT:
@@ -177,6 +151,41 @@ class Evaluator:
             yield finding
         if waiting:
             yield _waits(instance, waiting)
+
+    def _finding(self, instance: Instance, judging: "_Judging") -> Finding | None:
+        """Return what is not as a rule says, and what is to be done about it; None where all is."""
+        rule = judging.rule
+        found = instance.tags.get(rule.tag_key)
+        is_empty = found is None or is_blank(found)
+        spelt = None
+        if not is_empty:
+            told = self._wrong(found or "", judging)
+            if told is None:
+                return None
+            code, reason, spelt = told
+        elif found is None and not rule.required and judging.kind.only_if_required:
+            return None
+        else:
+            code = Code.MISSING if found is None else Code.EMPTY
+            reason = _reason(found is not None, rule.required)
+        finding = Finding(
+            instance.ref,
+            Remedy.REPORT,
+            code,
+            reason,
+            violation=found is not None or rule.required,
+            tag_key=rule.tag_key,
+            rule_id=rule.rule_id,
+            found="" if is_empty else found or "",
+            note=rule.note,
+        )
+        if is_empty:
+            return self._filled(finding, judging, instance.tags)
+        if spelt is not None:
+            return replace(finding, remedy=Remedy.TAG, value=spelt, unlocked=True)
+        if rule.replace_invalid and code is Code.NOT_ALLOWED:
+            return self._replaced(finding, judging)
+        return finding
 
     def _wrong(self, found: str, judging: "_Judging") -> tuple[Code, str, str | None] | None:
         """Return what is wrong with a value, and how it is written rightly where that is known."""
@@ -242,8 +251,8 @@ class Evaluator:
             unlocked=judging.is_unlocked,
         )
         if judging.is_unlocked:  # no lock takes blanks for a value, or another case for the same
-            others = [key for key in tags if key != rule.tag_key and tags[key].strip()]
-            another = next((k for k in others if k.casefold() == rule.tag_key.casefold()), "")
+            others = {k: v for k, v in tags.items() if k != rule.tag_key and not is_blank(v)}
+            another = guarded_spelling(others, rule.tag_key)
             if not another:
                 return filled
             return replace(finding, reason=f"{finding.reason}; it is there as {quoted(another)}")

@@ -394,12 +394,10 @@ def _yes_or_no(item: "Item", attribute: str, *, otherwise: bool) -> bool:
 def _allowed_values(item: "Item") -> tuple[str, ...]:
     if "AllowedValues" not in item:
         return ()
-    listed = item["AllowedValues"].get("L")
-    if not listed or not all("S" in value for value in listed):
-        raise _ItemError(
-            "AllowedValues must be a list (L) of strings (S), one at least, such as 'prod', 'dev'"
-        )
-    values = tuple(value["S"] for value in listed)
+    values = _list(
+        item["AllowedValues"],
+        "AllowedValues must be a list (L) of strings (S), one at least, such as 'prod', 'dev'",
+    )
     if len(values) > MAX_ALLOWED_VALUES:
         raise _ItemError(f"AllowedValues are more than {MAX_ALLOWED_VALUES}; use AllowedPattern")
     for value in values:
@@ -439,16 +437,34 @@ def _max_lifetime(item: "Item") -> str:
     return text
 
 
+def _list(value: "AttributeValueTypeDef", problem: str) -> tuple[str, ...]:
+    """Return a list of strings, one at least; ``problem`` is what is said of anything else."""
+    listed = value.get("L")
+    if not listed or not all("S" in one for one in listed):
+        raise _ItemError(problem)
+    return tuple(one["S"] for one in listed)
+
+
+def _map_of_lists(item: "Item", attribute: str, problem: str) -> Conditions:
+    """Return a map of lists of strings, one at least in each; empty when it is absent."""
+    if attribute not in item:
+        return ()
+    said = item[attribute].get("M")
+    if not said:
+        raise _ItemError(problem)
+    return tuple((name, _list(value, problem)) for name, value in said.items())
+
+
 def _normalize(item: "Item") -> tuple[str, ...]:
     if "Normalize" not in item:
         return ()
-    listed = item["Normalize"].get("L")
-    names = tuple(value.get("S", "") for value in listed or ())
-    if not names or len(set(names)) < len(names) or not NORMALIZERS.keys() >= set(names):
-        raise _ItemError(
-            f"Normalize must be a list (L) of strings (S), each one of {', '.join(NORMALIZERS)}, "
-            "and once"
-        )
+    problem = (
+        "Normalize must be a list (L) of strings (S), each of them once, and one of "
+        f"{', '.join(NORMALIZERS)}"
+    )
+    names = _list(item["Normalize"], problem)
+    if len(set(names)) < len(names) or not NORMALIZERS.keys() >= set(names):
+        raise _ItemError(problem)
     for one, other in EXCLUDING:
         if one in names and other in names:
             raise _ItemError(f"Normalize has {one} and {other}; one of them will do")
@@ -456,49 +472,36 @@ def _normalize(item: "Item") -> tuple[str, ...]:
 
 
 def _synonyms(item: "Item") -> Conditions:
-    if "Synonyms" not in item:
-        return ()
-    said = item["Synonyms"].get("M")
-    if not said or not all(
-        value.get("L") and all("S" in pattern for pattern in value["L"]) for value in said.values()
-    ):
-        raise _ItemError(
-            "Synonyms must be a map (M) of right values to lists (L) of what means the same (S), "
-            "one at least, such as 'prod' to 'production', 'live*'"
-        )
-    synonyms = tuple(
-        (right, tuple(pattern["S"] for pattern in value["L"])) for right, value in said.items()
+    synonyms = _map_of_lists(
+        item,
+        "Synonyms",
+        "Synonyms must be a map (M) of right values to lists (L) of what means the same (S), one "
+        "at least, such as 'prod' to 'production', 'live*'",
     )
+    rights = [right for right, _ in synonyms]
     patterns = [pattern for _, some in synonyms for pattern in some]
     if len(synonyms) + len(patterns) > MAX_ALLOWED_VALUES:
         raise _ItemError(f"Synonyms are more than {MAX_ALLOWED_VALUES}")
-    for value in (*said, *patterns):
+    for value in (*rights, *patterns):
         if is_blank(value) or len(value) > MAX_TAG_VALUE_LENGTH:
             raise _ItemError(
                 f"Synonyms has a blank one, or one above {MAX_TAG_VALUE_LENGTH} characters"
             )
     for pattern in patterns:
-        if patterns.count(pattern) > 1 or pattern in said:
+        if patterns.count(pattern) > 1 or pattern in rights:
             raise _ItemError(f"Synonyms says twice what {quoted(pattern)} means; once will do")
-    for right in said:
+    for right in rights:
         if "*" in right:
             raise _ItemError(f"Synonyms has the right value {quoted(right)}, which is a pattern")
     return synonyms
 
 
 def _when(item: "Item", own_keys: Container[str]) -> Conditions:
-    if "When" not in item:
-        return ()
-    said = item["When"].get("M")
-    if not said or not all(
-        value.get("L") and all("S" in pattern for pattern in value["L"]) for value in said.values()
-    ):
-        raise _ItemError(
-            "When must be a map (M) of facts to lists (L) of patterns (S), one at least, such as "
-            "'tag:Stage' to 'prod', 'test-*'"
-        )
-    when = tuple(
-        (fact, tuple(pattern["S"] for pattern in value["L"])) for fact, value in said.items()
+    when = _map_of_lists(
+        item,
+        "When",
+        "When must be a map (M) of facts to lists (L) of patterns (S), one at least, such as "
+        "'tag:Stage' to 'prod', 'test-*'",
     )
     patterns = [pattern for _, some in when for pattern in some]
     if len(patterns) > MAX_PATTERNS or any(len(one) > MAX_TAG_VALUE_LENGTH + 1 for one in patterns):

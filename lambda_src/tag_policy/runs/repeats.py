@@ -81,11 +81,13 @@ class Repeats:
         # It exempts for ever, and hourly words about it would soon be read by nobody.
         if wanted and outcome.finding.code is not Code.EXEMPTION_UNREADABLE:
             return False
-        digest, of_kind = _digest(outcome), _digest_of_kind(outcome)
-        self._of_kind[of_kind] += outcome.result is Result.REPORTED
-        for one in (digest, of_kind):
-            if one in self._before.digests:
-                self._known.add(one)
+        digests = [_digest(outcome)]
+        if outcome.result is Result.REPORTED:
+            digests.append(_digest_of_kind(outcome))
+            self._of_kind[digests[-1]] += 1
+        for digest in digests:
+            if digest in self._before.digests:
+                self._known.add(digest)
                 return True
         return False
 
@@ -141,7 +143,7 @@ def _digest(outcome: Outcome) -> int:
 
 def _digest_of_kind(outcome: Outcome) -> int:
     """Return 64 bits of what an outcome has in common with those of other instances."""
-    return _hash(("of this kind", *outcome.kind)) if outcome.result is Result.REPORTED else 0
+    return _hash(("of this kind", *outcome.kind))
 
 
 def _hash(parts: Iterable[str]) -> int:

@@ -208,7 +208,7 @@ def test_the_worst_that_strangers_can_write_fits_into_a_message(character: str) 
     message = reporting.message(a_report(lambda: character * 5_000))
 
     assert len(message.encode()) <= reporting.MESSAGE_LIMIT
-    assert json.loads(json.loads(message)["default"])["summary"]["outcomes"]["tagged"] == 3
+    assert json.loads(json.loads(message)["default"])["summary"]["outcomes"]["tagged"] == 4
 
 
 @pytest.mark.parametrize("name", ["web\n", "\ud800"])

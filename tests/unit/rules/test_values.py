@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,11 @@ TODAY = date(2026, 11, 25)
 ANYTHING = Rule(10, "Stage", Action.CHECK, required=True, default="")
 
 
-def wrong(value: str, **attributes: object) -> Wrong | None:
-    return Standard(replace(ANYTHING, **attributes)).wrong(value, TODAY)  # type: ignore[arg-type]
+def wrong(value: str, **attributes: Any) -> Wrong | None:
+    return Standard(replace(ANYTHING, **attributes)).wrong(value, TODAY)
 
 
-def reason(value: str, **attributes: object) -> str:
+def reason(value: str, **attributes: Any) -> str:
     found = wrong(value, **attributes)
     assert found is not None
     return found.reason
