@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from moto.config.models import config_backends
 
+from tag_policy.runs import holding
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
 from tests.support.calls import AwsError, Call, acting, failing, listening
@@ -453,6 +454,40 @@ def test_a_rule_that_waits_for_a_creator_is_asked_in_the_next_run(
     assert engine.tags(instance)["ProjectCode"] == "of-root"
     engine.run()
     assert engine.changes() == ["CreateTags", "CreateTags"]
+
+
+@pytest.mark.parametrize(("kinds", "owner"), [(5_000, "root"), (0, None)])
+def test_where_findings_take_too_much_memory_they_are_told_without_the_creator(
+    make_engine: Callable[[str], Engine],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kinds: int,
+    owner: str | None,
+) -> None:
+    monkeypatch.setattr(holding, "_MANY_KINDS", kinds)
+    engine = make_engine("notify")
+    engine.set_rules({10: {"TagKey": "CreatedBy", "Action": "UserLookup"}, 20: STAGE})
+    engine.backdate(engine.launch({"Stage": "Prod"}), timedelta(hours=2))
+
+    summary = engine.run()
+
+    assert (summary["outcomes"]["tagged"], summary["outcomes"]["reported"]) == (1, 1)
+    (told,) = [line for line in map(vars, caplog.records) if line.get("result") == "reported"]
+    assert told.get("owner") == owner
+
+
+def test_an_annotation_that_would_be_cut_names_each_tag_with_its_code(
+    make_engine: Callable[[str], Engine],
+) -> None:
+    engine = make_engine("events")
+    long = {"AllowedValues": [f"{number}{'x' * 40}" for number in range(5)]}
+    engine.set_rules({n: {"TagKey": f"Key{n}", "Action": "Check", **long} for n in range(1, 5)})
+    instance = engine.launch({"Name": "web", "Key2": "wrong", "Key3": ""})
+
+    engine.run(moto_config.change(ACCOUNT_ID, REGION, "events", instance))
+
+    told = moto_config.evaluations_of(config_backends[ACCOUNT_ID][REGION], "events")[instance]
+    assert told["Annotation"] == "Key1: missing; Key2: not-allowed; Key3: empty; Key4: missing"
 
 
 def test_aws_config_is_told_of_each_and_why(make_engine: Callable[[str], Engine]) -> None:

@@ -207,6 +207,26 @@ def test_what_is_refused_to_three_and_granted_to_nobody_is_asked_for_no_more() -
     assert left == call(4, keys=("Team",))
 
 
+def test_what_rests_on_a_tag_that_is_given_up_is_left_out_and_the_rest_goes_on() -> None:
+    queue = Queue()
+    for at in (1, 2, 3):
+        queue.refused_to_one(call(at), DENIED)
+    whole = call(4, keys=("Owner", "Team", "Cost", "Name"))
+    rests = {"Team": frozenset({"Owner"}), "Cost": frozenset({"Team"})}
+    found = [
+        replace(f, rests_on=rests.get(f.tag_key, frozenset())) for f in whole.findings[number(4)]
+    ]
+
+    left, refused = queue.without_what_is_given_up(replace(whole, findings={number(4): found}))
+
+    assert left.tags == (("Name", "jane"),)
+    assert {(one.finding.tag_key, one.result) for one in refused} == {
+        ("Owner", Result.FAILED),
+        ("Team", Result.DEFERRED),
+        ("Cost", Result.DEFERRED),
+    }
+
+
 def test_what_is_refused_goes_by_remedy_tag_and_reason() -> None:
     queue = Queue()
 
