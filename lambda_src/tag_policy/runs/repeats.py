@@ -83,8 +83,10 @@ class Repeats:
             return False
         digests = [_digest(outcome)]
         if outcome.result is Result.REPORTED:
-            digests.append(_digest_of_kind(outcome))
-            self._of_kind[digests[-1]] += 1
+            of_kind = _digest_of_kind(outcome)
+            digests.append(of_kind)
+            if of_kind in self._before.digests:  # others may be as many as strangers write values
+                self._of_kind[of_kind] += 1
         for digest in digests:
             if digest in self._before.digests:
                 self._known.add(digest)

@@ -302,3 +302,12 @@ def test_what_was_listed_is_known_of_that_instance_only() -> None:
 
     assert run(aws, [missing(1)]) == [False]
     assert run(aws, [missing(1), missing(2)]) == [True, False]
+
+
+def test_kinds_that_nobody_was_told_of_in_numbers_take_no_memory() -> None:
+    this = begin(SmallAws())
+
+    for number in range(1_000):
+        this.is_known(missing(number, reason=f"{number} is not allowed"))
+
+    assert not this._of_kind
