@@ -138,7 +138,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             title  = "Last findings"
             region = local.region
             view   = "table"
-            query  = "SOURCE '${local.log_group_name}' | fields @timestamp, mode, result, instance_id, instance_name, owner, tag_key, tag_value, due, reason, code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+            query  = "SOURCE '${local.log_group_name}' | fields @timestamp, mode, result, resource_id, resource_name, owner, tag_key, new_value, due, reason, error_code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
           }
         },
       ],

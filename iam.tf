@@ -46,6 +46,13 @@ locals {
     for folded, keys in { for key in setunion(local.rule_tag_keys, ["Name"]) : lower(key) => key... } : folded => keys[0]
   }
 
+  # What rules take values from, which has to be read.
+  sources = distinct(flatten([for rule in values(local.rules) : [for source in rule.from : split(":", source)[0]] if rule.from != null]))
+  reads_tags_of_parents = compact([
+    local.table_knows_more || contains(local.sources, "auto_scaling_group") ? "autoscaling:DescribeTags" : "",
+    local.table_knows_more || length(setintersection(local.sources, ["subnet", "vpc", "image", "launch_template"])) > 0 ? "ec2:DescribeTags" : "",
+  ])
+
   looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
 }
 
@@ -162,6 +169,16 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
+    for_each = length(local.reads_tags_of_parents) > 0 ? ["this"] : []
+
+    content {
+      sid       = "ReadWhereValuesComeFrom"
+      actions   = local.reads_tags_of_parents
+      resources = ["*"] # These have no resource level either.
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.looks_users_up ? ["this"] : []
 
     content {
@@ -243,6 +260,35 @@ data "aws_iam_policy_document" "this" {
         test     = "Null"
         variable = "aws:TagKeys"
         values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.enforces && length(local.removable_tag_keys) > 0 ? ["this"] : []
+
+    content {
+      sid       = "DeleteTagsThatAreNotToBeUsed"
+      actions   = ["ec2:DeleteTags"]
+      resources = [local.arns.instances]
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "aws:TagKeys"
+        values   = local.removable_tag_keys
+      }
+
+      # No keys at all would be all tags of the instance.
+      condition {
+        test     = "Null"
+        variable = "aws:TagKeys"
+        values   = ["false"]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "aws:ResourceTag/${var.exempt_tag_key}"
+        values   = ["true"]
       }
     }
   }

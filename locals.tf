@@ -42,6 +42,10 @@ locals {
       normalize       = try([for step in rule.normalize : tostring(step)], null)
       synonyms        = try({ for right, patterns in rule.synonyms : right => [for pattern in patterns : tostring(pattern)] }, null)
       replace_invalid = tobool(coalesce(try(rule.replace_invalid, null), false))
+      resource_types  = try([for type in rule.resource_types : tostring(type)], null)
+      from            = try([for source in rule.from : tostring(source)], null)
+      aliases         = try([for alias in rule.aliases : tostring(alias)], null)
+      rename          = tobool(coalesce(try(rule.rename, null), false))
       allowed_values  = try([for value in rule.allowed_values : tostring(value)], null)
       allowed_pattern = try(tostring(rule.allowed_pattern), null)
       expires         = tobool(coalesce(try(rule.expires, null), false))
@@ -49,6 +53,10 @@ locals {
       note            = try(tostring(rule.note), null)
     }
   }
+
+  # What rules ask for, to know whom they concern and where a value comes from.
+  asked_for       = flatten([for rule in values(local.rules) : concat(rule.when == null ? [] : keys(rule.when), coalesce(rule.from, []))])
+  facts_asked_for = toset([for asked in local.asked_for : trimprefix(asked, "fact:") if startswith(asked, "fact:")])
 
   # What is said otherwise of a VPC, without what is null.
   vpc_overrides = {

@@ -31,6 +31,7 @@ locals {
     : jsonencode({ ids = sort(var.vpc_ids) })
   )
   vpc_overrides_json = jsonencode(local.vpc_overrides)
+  facts_json         = jsonencode(var.facts)
 
   # With its tag key, so that one that has gone from the table is known for what it was about.
   seeded_rules_json = jsonencode({ for id, rule in local.rules : id => rule.tag_key })
@@ -70,6 +71,9 @@ locals {
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
       TAG_POLICY_SEEDED_RULES = length(local.seeded_rules_json) <= 512 ? local.seeded_rules_json : "gzip:${base64gzip(local.seeded_rules_json)}"
     } : {},
+    length(var.facts) == 0 ? {} : {
+      TAG_POLICY_FACTS = length(local.facts_json) <= 512 ? local.facts_json : "gzip:${base64gzip(local.facts_json)}"
+    },
     # What may be written over is looked at right before it is written, whatever rule it is of.
     local.enforces && length(local.changed_tag_keys) > 0 ? {
       TAG_POLICY_UNLOCKED_TAG_KEYS = jsonencode(sort(local.changed_tag_keys))
@@ -175,6 +179,11 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
+      condition     = length(setsubtract(local.facts_asked_for, keys(var.facts))) == 0
+      error_message = "Rules ask for fact:${join(", fact:", setsubtract(local.facts_asked_for, keys(var.facts)))}, which facts does not give; give it, such as facts = { ${try(tolist(setsubtract(local.facts_asked_for, keys(var.facts)))[0], "team")} = \"platforms\" }."
+    }
+
+    precondition {
       condition     = length(local.keys_alike) == 0
       error_message = "IAM takes tag keys that differ in case alone for one, so that the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and writable_tag_keys, such as \"Owner\"."
     }
@@ -187,15 +196,23 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition = length(setintersection(
         [for key in local.own_tag_keys : "tag:${lower(key)}"],
-        flatten([for rule in values(local.rules) : [for fact in keys(rule.when == null ? {} : rule.when) : lower(fact)]]),
+        [for asked in local.asked_for : lower(asked)],
       )) == 0
-      error_message = "A rule's when asks for marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; ask for a tag of people's, such as \"tag:Stage\"."
+      error_message = "A rule's when or from asks for marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; ask for a tag of people's, such as \"tag:Stage\"."
+    }
+
+    precondition {
+      condition = length(setintersection(
+        [for key in local.own_tag_keys : lower(key)],
+        [for alias in concat(flatten([for rule in values(local.rules) : coalesce(rule.aliases, [])]), tolist(local.removable_tag_keys)) : lower(alias)],
+      )) == 0
+      error_message = "A rule's aliases, or removable_tag_keys, name marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; drop that one."
     }
 
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     precondition {
-      condition     = !local.enforces || alltrue([for key in setunion(local.written_tag_keys, length(local.ends) == 0 ? [] : local.rule_tag_keys) : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
-      error_message = "The role's policies have to name each tag key that it may write, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
+      condition     = !local.enforces || alltrue([for key in setunion(local.written_tag_keys, local.removable_tag_keys, length(local.ends) == 0 ? [] : local.rule_tag_keys) : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
+      error_message = "The role's policies have to name each tag key that it may write or delete, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
     }
 
     precondition {

@@ -3,14 +3,14 @@
 locals {
   queries = {
     "What was stopped or terminated, and why" = <<-EOT
-      fields @timestamp, result, instance_id, instance_name, vpc_id, reason
+      fields @timestamp, result, resource_id, resource_name, vpc_id, reason
       | filter result in ["terminated", "stopped"] and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
     EOT
 
     "What is due, and when" = <<-EOT
-      fields @timestamp, instance_id, instance_name, vpc_id, due
+      fields @timestamp, resource_id, resource_name, vpc_id, due
       | filter result = "marked" and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
@@ -18,7 +18,7 @@ locals {
 
     # "marked" was told; "deferred" was not, or could not be marked, and is announced anew.
     "Who was told of what" = <<-EOT
-      fields @timestamp, result, instance_id, instance_name, vpc_id, owner, due, code, detail
+      fields @timestamp, result, resource_id, resource_name, vpc_id, owner, due, error_code, detail
       | filter remedy = "mark" and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
@@ -26,43 +26,43 @@ locals {
 
     # Told by every run, until somebody has decided: each is listed once.
     "What somebody has to decide" = <<-EOT
-      fields @timestamp, instance_id, instance_name, vpc_id, owner, finding, tag_key, reason
+      fields @timestamp, resource_id, resource_name, vpc_id, owner, code, tag_key, reason
       | filter result = "left"
       | sort @timestamp desc
-      | dedup instance_id, finding, tag_key
+      | dedup resource_id, code, tag_key
       | limit 1000
     EOT
 
     # Told by every run, until somebody has mended it: each is listed once.
     "What people have to mend" = <<-EOT
-      fields @timestamp, instance_id, instance_name, vpc_id, owner, finding, tag_key, tag_value_found, reason, note
+      fields @timestamp, resource_id, resource_name, vpc_id, owner, code, tag_key, old_value, reason, note
       | filter result = "reported"
       | sort @timestamp desc
-      | dedup instance_id, finding, tag_key
+      | dedup resource_id, code, tag_key
       | limit 1000
     EOT
 
     "What AWS refused" = <<-EOT
       filter result = "failed"
-      | stats count(*) as findings, count_distinct(instance_id) as instances by code, remedy, tag_key
+      | stats count(*) as findings, count_distinct(resource_id) as instances by error_code, remedy, tag_key
       | sort findings desc
     EOT
 
     "Who launches instances without the tags" = <<-EOT
-      filter remedy in ["tag", "report"] and finding = "missing" and ispresent(owner)
-      | stats count_distinct(instance_id) as instances by owner
+      filter remedy in ["tag", "report"] and code = "missing" and ispresent(owner)
+      | stats count_distinct(resource_id) as instances by owner
       | sort instances desc
     EOT
 
     "Which tags are missing or wrong" = <<-EOT
       filter remedy in ["tag", "report"]
-      | stats count_distinct(instance_id) as instances by tag_key, finding
+      | stats count_distinct(resource_id) as instances by tag_key, code
       | sort instances desc
     EOT
 
     "What happened to an instance (put in its id)" = <<-EOT
-      fields @timestamp, mode, result, finding, tag_key, tag_value, due, reason, code, detail, event_id
-      | filter instance_id = "i-0123456789abcdef0"
+      fields @timestamp, mode, result, code, tag_key, old_value, new_value, source, due, reason, error_code, detail, event_id
+      | filter resource_id = "i-0123456789abcdef0"
       | sort @timestamp desc
     EOT
 

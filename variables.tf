@@ -122,15 +122,19 @@ variable "rules" {
     The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
-    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance) or `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, in UTC, each with an offset such as `+30d`, `-1w` or `+6m`, or none).
+    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, in UTC, each with an offset such as `+30d`, `-1w` or `+6m`, or none) or `Remove` (the tag is not to be used: it is deleted, unless it is the last one).
+    - `resource_types` (list of strings): what the rule is about: `["instance"]`, which is all that there is so far.
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
-    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). `Check` has none.
-    - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `auto_scaling_group` and `managed_by`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
+    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). An `Update` with `from` needs none; `Check` and `Remove` have none.
+    - `from` (list of strings): where a missing value comes from, before `default`; the first that has one that is allowed: the tag of the same key of `auto_scaling_group`, `subnet`, `vpc`, `image` or `launch_template`, or of another key (`vpc:CostCenter`), `tag:Key` (another tag of the instance), `fact:name` (of `facts`), `public_ip` (`true` or `false`).
+    - `aliases` (list of strings): other spellings of the key, whose value is taken over. With any listed, so are keys that differ only in case, blanks, `_` and `-`.
+    - `rename` (bool, `false`): the `aliases` that are listed are deleted when their value stands in the right tag.
+    - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `subnet`, `availability_zone`, `instance_type`, `image`, `lifecycle` (`spot`), `platform` (`Linux/UNIX`), `public_ip` (`true` or `false`), `instance_profile`, `auto_scaling_group`, `managed_by` and `fact:name`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
     - `allowed_values` (list of strings): the values that are right, as they are written, case and blanks included; `*` stands for anything. Any other is reported, and left as it is.
     - `allowed_pattern` (string): a regular expression that a value has to match, as Terraform's `regex` does: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may hold.
     - `normalize` (list of strings): how a value is written: `trim`, `lower`, `upper`, `spaces-to-hyphens`, `spaces-to-underscores`. A value that is written otherwise is written anew.
     - `synonyms` (map of lists of strings): right values, and what means the same, such as `{ prod = ["production", "live*"] }`; `*` alone is everything else. What means the same is written anew.
-    - `replace_invalid` (bool, `false`): a value that is not allowed gives way to the rule's own.
+    - `replace_invalid` (bool, `false`): a value that is not allowed gives way to what `from` and `default` give.
     - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
     - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
     - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
@@ -146,11 +150,11 @@ variable "rules" {
   # Terraform drops what an object's type does not name, without a word: hence "any", and this.
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "action", "required", "default", "when", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "expires", "max_lifetime", "note"], name)]
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "note"], name)]
     ]))
     error_message = "No rule has ${join(", ", flatten([
-      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "action", "required", "default", "when", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
-    ]))}. A rule has tag_key, action, required, default, when, normalize, synonyms, allowed_values, allowed_pattern, replace_invalid, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, resource_types, action, required, default, when, aliases, rename, normalize, synonyms, allowed_values, allowed_pattern, replace_invalid, from, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
   }
 
   validation {
@@ -164,9 +168,9 @@ variable "rules" {
 
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in ["required", "expires", "replace_invalid"] : try(rule[name], null) == null || can(tobool(rule[name]))]
+      for rule in try(values(var.rules), []) : [for name in ["required", "expires", "replace_invalid", "rename"] : try(rule[name], null) == null || can(tobool(rule[name]))]
     ]))
-    error_message = "A rule's required, expires and replace_invalid must be true or false."
+    error_message = "A rule's required, expires, replace_invalid and rename must be true or false."
   }
 
   validation {
@@ -175,8 +179,8 @@ variable "rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, null) == null || try(contains(["Check", "Update", "UserLookup", "Function"], rule.action), true)])
-    error_message = "Each rule's action must be \"Check\", \"Update\", \"UserLookup\" or \"Function\"."
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, null) == null || try(contains(["Check", "Update", "UserLookup", "Function", "Remove"], rule.action), true)])
+    error_message = "Each rule's action must be \"Check\", \"Update\", \"UserLookup\", \"Function\" or \"Remove\"."
   }
 
   validation {
@@ -214,8 +218,8 @@ variable "rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Update" || try(rule.default, null) != null])
-    error_message = "A rule with action \"Update\" needs the value to set as its default, such as \"Proj007\"."
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "Update" || try(rule.default, null) != null || try(rule.from, null) != null])
+    error_message = "A rule with action \"Update\" needs the value to set as its default, such as \"Proj007\", or from, which says where it comes from, such as [\"vpc\"]."
   }
 
   validation {
@@ -255,10 +259,10 @@ variable "rules" {
   validation {
     condition = alltrue(flatten([
       for rule in try(values(var.rules), []) : [
-        for fact in try(keys(rule.when), []) : can(regex("^(tag:[^\\pC]{1,127}|vpc|region|account|state|age|auto_scaling_group|managed_by)$", fact))
+        for fact in try(keys(rule.when), []) : can(regex("^(tag:[^\\pC]{1,127}|fact:[A-Za-z0-9_.:/-]{1,127}|vpc|region|account|state|age|auto_scaling_group|managed_by|subnet|availability_zone|instance_type|image|lifecycle|platform|public_ip|instance_profile)$", fact))
       ]
     ]))
-    error_message = "A rule's when asks for a fact that is not known. Known are tag:Key, vpc, region, account, state, age, auto_scaling_group and managed_by, such as { \"tag:Stage\" = [\"prod\"] }."
+    error_message = "A rule's when asks for a fact that is not known of instances. Known are tag:Key, fact:name, vpc, subnet, availability_zone, region, account, state, age, instance_type, image, auto_scaling_group, managed_by, lifecycle, platform, public_ip and instance_profile, such as { \"tag:Stage\" = [\"prod\"] }."
   }
 
   validation {
@@ -277,13 +281,91 @@ variable "rules" {
   validation {
     condition = alltrue(flatten([
       for id in try(keys(var.rules), []) : [
-        for fact in try(keys(var.rules[id].when), []) : [
-          for other in try(keys(var.rules), []) :
-          (coalesce(try(var.rules[other].action, null), "Check") == "Check" && try(var.rules[other].normalize, null) == null && try(var.rules[other].synonyms, null) == null) || try(tonumber(other) < tonumber(id), true) || try(lower("tag:${var.rules[other].tag_key}") != lower(fact), true)
+        for asked in concat(try(keys(var.rules[id].when), []), try([for source in var.rules[id].from : tostring(source)], [])) : [
+          for other in try(keys(var.rules), []) : try(tonumber(other) < tonumber(id), true) || !try(contains([
+            for key in concat(
+              coalesce(try(var.rules[other].action, null), "Check") != "Check" || try(var.rules[other].normalize, null) != null || try(var.rules[other].synonyms, null) != null || try(var.rules[other].aliases, null) != null ? [var.rules[other].tag_key] : [],
+              coalesce(try(tobool(var.rules[other].rename), null), false) ? [for alias in try(var.rules[other].aliases, []) : tostring(alias)] : [],
+            ) : "tag:${lower(key)}"
+          ], lower(asked)), false)
         ]
       ]
     ]))
-    error_message = "A rule's when asks for a tag that it, or a rule behind it, may write, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
+    error_message = "A rule's when or from asks for a tag that it, or a rule behind it, may write or delete, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.from, null) == null || try(
+        length(rule.from) >= 1 && length(rule.from) <= 20 && length(distinct(rule.from)) == length(rule.from) && alltrue([
+          for source in rule.from :
+          can(regex("^(public_ip|(auto_scaling_group|subnet|vpc|image|launch_template)(:(?s:.){1,127})?|tag:(?s:.){1,127}|fact:[A-Za-z0-9_.:/-]{1,127})$", source)) &&
+          !can(regex("[\\pC\\pZ]", replace(source, " ", ""))) && !can(regex(":[ \\x{2800}\\x{3164}]*$", source)) && source != "tag:${rule.tag_key}"
+        ]),
+        false
+      )
+    ])
+    error_message = "A rule's from must be a list of 1 to 20 different sources: auto_scaling_group, subnet, vpc, image, launch_template, each for its tag of the same key, or of another one such as \"vpc:CostCenter\"; \"tag:Key\" for another tag of the instance; \"fact:name\"; or public_ip. (instance and volume are for what hangs off an instance, which is not treated yet.)"
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : coalesce(try(rule.action, null), "Check") != "Check" || try(rule.from, null) == null])
+    error_message = "A rule with action \"Check\", which is the default, writes no value that it does not find in the tag: leave its from out, or give it the action \"Update\"."
+  }
+
+  # Blanks at an edge may be what the other spelling is about.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.aliases, null) == null || try(
+        length(rule.aliases) >= 1 && length(rule.aliases) <= 50 && length(distinct(rule.aliases)) == length(rule.aliases) && alltrue([
+          for alias in rule.aliases : length(regexall("(?s:.)", alias)) <= 127 && can(regex("[^ \\x{2800}\\x{3164}]", alias)) && !startswith(lower(alias), "aws:") && !can(regex("[\\pC\\pZ]", replace(alias, " ", ""))) && alias != rule.tag_key
+        ]),
+        false
+      )
+    ])
+    error_message = "A rule's aliases must be a list of 1 to 50 different tag keys of 1 to 127 characters that can be seen, none of which is its tag_key or starts with \"aws:\", such as [\"cost-center\", \"cc\"]."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for alias in try([for alias in rule.aliases : tostring(alias)], []) : !coalesce(try(tobool(rule.rename), null), false) || !can(regex("[*?]|[$&]\\{", alias))
+      ]
+    ]))
+    error_message = "One of the aliases that a rule renames has a \"*\" or \"?\", or a brace behind a dollar sign or an ampersand, which IAM takes for a wildcard or a variable; leave it out of aliases, or rename out of the rule."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for id in try(keys(var.rules), []) : [
+        for alias in try([for alias in var.rules[id].aliases : lower(alias)], []) : [
+          for other in try(values(var.rules), []) : try(lower(other.tag_key) == lower(var.rules[id].tag_key), true) || (
+            try(lower(other.tag_key) != alias, true) && !contains(try([for another in other.aliases : lower(another)], []), alias)
+          )
+        ]
+      ]
+    ]))
+    error_message = "One of a rule's aliases is the tag_key of another rule, or one of its aliases; a tag has one meaning, so drop it from one of them, such as \"cc\" from the second."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.rename), null), false) || try(rule.aliases, null) != null])
+    error_message = "A rule with rename = true needs aliases, which say what is to be renamed, such as [\"cost-center\", \"cc\"]."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.action, "") != "Remove" || try(length(setsubtract(
+        [for name, value in rule : name if value != null && try(tobool(value), true)],
+        ["tag_key", "action", "required", "when", "note", "resource_types"],
+      )) == 0, false)
+    ])
+    error_message = "A rule with action \"Remove\" says that a tag is not to be used; beside when and note nothing goes with it, such as { tag_key = \"Old\", action = \"Remove\" }."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.resource_types, null) == null || try(length(rule.resource_types) >= 1 && length(setsubtract(rule.resource_types, ["instance"])) == 0, false)])
+    error_message = "A rule's resource_types may be [\"instance\"], which is what it is without: this version does not treat volumes, network interfaces, snapshots, images and addresses."
   }
 
   validation {
@@ -362,7 +444,7 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.synonyms, null) == null || try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null ||
-      !contains(["Update", "UserLookup"], coalesce(try(rule.action, null), "Check")) || try(
+      !contains(["Update", "UserLookup"], coalesce(try(rule.action, null), "Check")) || (try(rule.action, "") == "Update" && try(rule.default, null) == null) || try(
         contains(keys(rule.synonyms), coalesce(try(rule.default, null), "Undefined")) || !anytrue([
           for pattern in flatten(values(rule.synonyms)) : can(regex("^(?s:${join(".*", [for part in split("*", pattern) : "\\Q${replace(part, "\\E", "\\E\\\\E\\Q")}\\E"])})$", coalesce(try(rule.default, null), "Undefined")))
         ]),
@@ -481,7 +563,7 @@ variable "rules" {
       for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.expires), null), false) || coalesce(try(rule.action, null), "Check") != "UserLookup" && (
         try(rule.action, "Check") != "Function" || can(regex("\\(\\+|^end_of_month\\(\\)", rule.default))
         ) && (
-        coalesce(try(rule.action, null), "Check") != "Update" || can(regex("^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
+        coalesce(try(rule.action, null), "Check") != "Update" || (try(rule.default, null) == null && try(rule.from, null) != null) || can(regex("^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$", rule.default)) && can(timeadd("${rule.default}T00:00:00Z", "0s"))
       )
     ])
     error_message = "A rule with expires = true is about a date: its action is \"Check\", \"Update\" with a default such as \"2026-12-31\", or \"Function\" with one that lasts, such as \"today(+30d)\"."
@@ -548,6 +630,29 @@ variable "rules_table" {
   }
 }
 
+variable "facts" {
+  description = "What Terraform knows about these VPCs or this account, by name, for rules that say `from = [\"fact:team\"]` or `when = { \"fact:stage\" = [\"prod\"] }`, such as `{ team = \"platforms\" }`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.facts) : can(regex("^[A-Za-z0-9_.:/-]{1,127}$", name))])
+    error_message = "Each name of facts must have 1 to 127 letters, digits, and _ . : / -, such as { team = \"platforms\" }."
+  }
+
+  # As model/tag_text.py says what cannot be seen.
+  validation {
+    condition = alltrue([
+      for value in values(var.facts) : try(
+        length(regexall("(?s:.)", value)) <= 256 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", value)),
+        false
+      )
+    ])
+    error_message = "Each of facts must have 1 to 256 characters that are not all blank, such as { team = \"platforms\" }."
+  }
+}
+
 variable "writable_tag_keys" {
   description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table.name` or `arn`, or `rules_table.owner = \"table\"`."
   type        = set(string)
@@ -574,7 +679,7 @@ variable "writable_tag_keys" {
 }
 
 variable "changeable_tag_keys" {
-  description = "Tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms` or `replace_invalid`: for such rules that only the table knows."
+  description = "Tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms`, `replace_invalid` or `aliases`: for such rules that only the table knows."
   type        = set(string)
   default     = []
   nullable    = false
@@ -595,6 +700,33 @@ variable "changeable_tag_keys" {
   validation {
     condition     = alltrue([for key in var.changeable_tag_keys : trimspace(key) == key])
     error_message = "One of changeable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
+  }
+}
+
+# Nothing destructive by accident
+
+variable "removable_tag_keys" {
+  description = "Tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key in var.removable_tag_keys :
+      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
+    ])
+    error_message = "Each of removable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"cost-center\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.removable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
+    error_message = "Each of removable_tag_keys must be one tag key, without wildcards or variables, such as \"cost-center\"."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.removable_tag_keys : trimspace(key) == key])
+    error_message = "One of removable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"cost-center\"."
   }
 }
 

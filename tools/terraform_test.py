@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.rules_file import BAD, GOOD, PLAN_ONLY, Rules
+from tests.support.rules_file import BAD, FACTS, GOOD, PLAN_ONLY, Rules
 from tests.support.terraform import ROOT, write_cli_config
 
 TESTS = "tests/module"
@@ -69,7 +69,7 @@ def _tests_of_rules() -> dict[str, Any]:
 def _plan(rules: Rules) -> dict[str, Any]:
     # Texts are templates in Terraform's JSON.
     text = json.dumps(rules).replace("${", "$${").replace("%{", "%%{")
-    return {"command": "plan", "variables": {"rules": json.loads(text)}}
+    return {"command": "plan", "variables": {"rules": json.loads(text), "facts": FACTS}}
 
 
 if __name__ == "__main__":

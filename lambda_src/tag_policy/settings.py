@@ -84,6 +84,7 @@ class Settings:
     ``unlocked_tag_keys`` are those whose values IAM lets the role write over.
     ``named_tag_keys`` are those that the role's lock knows, where it may end something and people
     keep the rules; None elsewhere, because Terraform knows all of them there.
+    ``facts`` are what Terraform gives rules to know, by name.
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
@@ -107,6 +108,7 @@ class Settings:
     seeded_rules: Mapping[int, str] | None
     unlocked_tag_keys: tuple[str, ...]
     named_tag_keys: tuple[str, ...] | None
+    facts: Mapping[str, str]
     state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
@@ -184,6 +186,7 @@ class Settings:
             seeded_rules=reader.seeded_rules("TAG_POLICY_SEEDED_RULES"),
             unlocked_tag_keys=reader.texts_or_none("TAG_POLICY_UNLOCKED_TAG_KEYS") or (),
             named_tag_keys=reader.texts_or_none("TAG_POLICY_NAMED_TAG_KEYS"),
+            facts=reader.facts("TAG_POLICY_FACTS"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=tuple(vpcs.get("ids", ())),
@@ -293,6 +296,23 @@ class _Reader:
             'such as \'{"10": "Owner"}\''
         )
         return None
+
+    def facts(self, name: str) -> Mapping[str, str]:
+        """Read what Terraform gives rules to know: names and values; empty where it gives none."""
+        value = self.text_or_none(name)
+        if not value:
+            return {}
+        try:
+            facts = json.loads(_unpacked(value))
+            if facts and all(isinstance(fact, str) for fact in facts.values()):
+                return dict(facts)
+        except (AttributeError, ValueError, RecursionError, zlib.error):
+            pass
+        self.problems.append(
+            f"{name} is {quoted(value, 200)}; expected names and values in JSON, "
+            'such as \'{"team": "platforms"}\''
+        )
+        return {}
 
     def topic_arn(self, name: str) -> str:
         example = "arn:aws:sns:eu-west-1:123456789012:tag-policy-reports"

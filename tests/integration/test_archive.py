@@ -72,7 +72,7 @@ def test_a_run_keeps_its_numbers_its_findings_and_a_page(engine: Engine) -> None
     machine = json.loads(numbers[1])
     assert machine["summary"] == summary
     assert numbers[1].count(b"\n") == 1, "a line, as Athena reads JSON"
-    found = [(finding["instance_id"], finding["result"]) for finding in findings(engine)]
+    found = [(finding["resource_id"], finding["result"]) for finding in findings(engine)]
     assert sorted(found) == sorted([(untagged, "terminated"), *[(tagged, "tagged")] * 3])
     pages = kept(engine, "pages")
     assert sorted(name.partition("/")[0] for name in pages) == [day[:-1], "latest.html"]
@@ -391,7 +391,7 @@ class Counter(logging.Handler):
         self.logged: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(record, "instance_id"):
+        if hasattr(record, "resource_id"):
             self.logged.append(record.instance_id)
 
 
@@ -411,7 +411,7 @@ def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message
     this.carry_out(lambda run: run.remedy(found(engine, ids)))
 
     assert counter.logged == ids
-    assert [finding["instance_id"] for finding in findings(engine)] == ids
+    assert [finding["resource_id"] for finding in findings(engine)] == ids
     topic = sns_backends[ACCOUNT_ID][REGION].topics[engine.topic_arn]
     (message,) = [notification[1] for notification in topic.sent_notifications]
     assert len(message.encode()) <= report.MESSAGE_LIMIT

@@ -253,7 +253,7 @@ def findings_of_the_sweep(engine: Engine) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
     for _, message, *_ in topic.sent_notifications:
         for finding in json.loads(json.loads(message)["default"])["findings"]:
-            found.setdefault(finding["instance_id"], []).append(finding)
+            found.setdefault(finding["resource_id"], []).append(finding)
     return found
 
 

@@ -110,8 +110,8 @@ def test_three_hundred_without_a_tag_are_one_line_and_machines_are_told_of_each(
     (email,) = engine.emails()
     assert "and 297 other instances  Owner  required tag missing - see https" in email.text
     told = [line for line in map(vars, caplog.records) if line.get("result") == "reported"]
-    assert {line["instance_id"] for line in told} == set(ids)
-    assert {(line["finding"], line["rule_id"], line["note"]) for line in told} == {
+    assert {line["resource_id"] for line in told} == set(ids)
+    assert {(line["code"], line["rule_id"], line["note"]) for line in told} == {
         ("missing", "10", "see https://wiki.example.org/owner")
     }
 

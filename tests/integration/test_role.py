@@ -38,13 +38,22 @@ BY_OTHER_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey", "s3:ListBucket"}
 
 DAY = {"TAG_POLICY_GRACE_PERIOD": "24h"}
 
+FROM = ["vpc", "auto_scaling_group"]
+
 # What is in the table, where the rules of the other variants are not.
 RULES = {
     "no-lookup": {"TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
     "by-hand": {"TagKey": "Owner", "Action": "UserLookup"},
     "checks": {"TagKey": "Owner", "Action": "Check"},
     "spelling": {"TagKey": "Team", "Action": "Update", "Default": "web"},
-    "shared": {"TagKey": "Owner", "Action": "UserLookup"},
+    "shared": {"TagKey": "Owner", "Action": "UserLookup", "From": FROM},
+    "taking": {"TagKey": "Stage", "Action": "Update", "From": FROM},
+}
+OTHER_RULES = {
+    "taking": {
+        2: {"TagKey": "Center", "Action": "Check", "Aliases": ["cc"], "Rename": "Y"},
+        3: {"TagKey": "Old", "Action": "Remove"},
+    }
 }
 
 
@@ -54,7 +63,7 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
 ) -> None:
     engine: Engine = make_engine(variant)
     if variant in RULES:
-        engine.set_rules({1: RULES[variant]})
+        engine.set_rules({1: RULES[variant]} | OTHER_RULES.get(variant, {}))
     vpcs = [engine.vpc]
     for said in VARIANTS[variant].get("vpc_overrides", {}).values():
         vpcs.append(fleet.create_vpc(engine))
@@ -70,6 +79,8 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
         fleet.launch(engine, vpc, {"Name": "web"})
         fleet.launch(engine, vpc, {"projectcode": "in another spelling"})  # left, and told once
         fleet.launch(engine, vpc, {"Name": "web", "tag-policy:due": announcing})
+        fleet.launch(engine, vpc, {"cc": "4711", "Old": "x"})
+        fleet.launch_group(engine, vpc, f"{variant}-{vpc.vpc_id}")
 
     at_once = engine.environment
     engine.environment = {**at_once, **DAY}

@@ -34,6 +34,7 @@ SUBJECTS: dict[str, set[str] | None] = {
         "UseTheKeyOfTheBucket",
     },
     "encrypted": {"UseTheKeyOfTablesTopicQueueAndBucket"},
+    "taking": {"DeleteTagsThatAreNotToBeUsed", "ReadWhereValuesComeFrom"},
     "given": {"UseTheKeyOfTheRulesTable", "UseTheKeyOfTheTopic"},
 }
 
@@ -196,6 +197,22 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "without StringEquals kms:ViaService",
         "one less StringEquals kms:ViaService",
     ],
+    ("taking", "ReadWhereValuesComeFrom"): [
+        "removed",
+        "any action of autoscaling",
+        "any action of ec2",
+    ],
+    ("taking", "DeleteTagsThatAreNotToBeUsed"): [
+        "removed",
+        "any action",
+        "any resource",
+        "without ForAllValues:StringEquals aws:TagKeys",
+        "one more ForAllValues:StringEquals aws:TagKeys",
+        "without Null aws:TagKeys",
+        "negated Null aws:TagKeys",
+        f"without Null {EXEMPT}",
+        f"negated Null {EXEMPT}",
+    ],
     ("given", "UseTheKeyOfTheRulesTable"): [
         "removed",
         "any action",
@@ -228,8 +245,12 @@ def edits(statement: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any] | Non
     yield "removed", None
     allow = statement["Effect"] == "Allow"
     if allow:
-        for service in {action.split(":")[0] for action in _values(statement["Action"])}:
-            yield "any action", statement | {"Action": f"{service}:*"}
+        actions = _values(statement["Action"])
+        services = {action.split(":")[0] for action in actions}
+        for service in services:
+            others = [action for action in actions if not action.startswith(f"{service}:")]
+            name = "any action" if len(services) == 1 else f"any action of {service}"
+            yield name, statement | {"Action": [f"{service}:*", *others]}
         if statement["Resource"] != "*":
             yield "any resource", statement | {"Resource": "*"}
     if not allow:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.iam import allowed_actions, allows, refuses
 from tests.support.policies import SHAPES, Policies
 from tests.support.role_cases import (
+    DELETING,
     ENDING,
     EXEMPTION,
     MARK,
@@ -66,6 +67,13 @@ def test_only_the_mark_can_be_taken_back(policies: dict[str, Policies], case: Ca
     check(policies, case)
 
 
+@pytest.mark.parametrize("case", DELETING, ids=str)
+def test_only_what_a_rule_renames_or_forbids_can_be_deleted_and_nothing_of_an_exempt_instance(
+    policies: dict[str, Policies], case: Case
+) -> None:
+    check(policies, case)
+
+
 @pytest.mark.parametrize("case", OTHERS, ids=str)
 def test_what_nobody_needs_is_not_allowed(policies: dict[str, Policies], case: Case) -> None:
     check(policies, case)
@@ -116,14 +124,18 @@ def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
         for statement in lock["Statement"]
     ]
 
-    may_be_written_over = {"Stage", "Backup"} if shape == "spelling" else set()
-    assert sorted(locked) == sorted(writable - {MARK} - may_be_written_over)
+    may_be_written_over = {"spelling": {"Stage", "Backup"}, "taking": {"Center", "Team"}}
+    assert sorted(locked) == sorted(writable - {MARK} - may_be_written_over.get(shape, set()))
 
 
 @pytest.mark.parametrize(
     ("name", "uses_of_the_mark", "kept"),
-    [("n" * 40, 6, 5_800 + 2 * 300), ("e" * 40, 7, 5_800 + 2 * 300 + 900 + 800)],
-    ids=["one end", "two ends, in a VPC"],
+    [
+        ("n" * 40, 6, 5_800 + 2 * 300 + 20),
+        ("e" * 40, 7, 5_800 + 2 * 300 + 20 + 900 + 800),
+        ("d" * 40, 6, 5_800 + 2 * 300 + 20 + 420),
+    ],
+    ids=["one end", "two ends, in a VPC", "one end, and tags are deleted"],
 )
 def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
     policies: dict[str, Policies], name: str, uses_of_the_mark: int, kept: int
@@ -138,5 +150,7 @@ def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
     arns = json.dumps(own).count("arn:aws:")
 
     own_keys = uses_of_the_mark * len(f'"{MARK}",') + len(f'"{EXEMPTION}",')
+    if name.startswith("d"):
+        own_keys += len(f'"{EXEMPTION}",') + len('"cc",')
 
     assert characters(own) + arns * longer - own_keys <= kept  # two keys are given

@@ -907,7 +907,7 @@ run "no_saved_query_compares_sentences" {
       length(aws_cloudwatch_query_definition.this) == 10,
       strcontains(aws_cloudwatch_query_definition.this["What somebody has to decide"].query_string, "result = \"left\""),
       strcontains(aws_cloudwatch_query_definition.this["Who was told of what"].query_string, "remedy = \"mark\""),
-      strcontains(aws_cloudwatch_query_definition.this["Who launches instances without the tags"].query_string, "finding = \"missing\""),
+      strcontains(aws_cloudwatch_query_definition.this["Who launches instances without the tags"].query_string, "code = \"missing\""),
       strcontains(aws_cloudwatch_query_definition.this["What is due, and when"].query_string, "due"),
       aws_cloudwatch_log_metric_filter.this["Left"].metric_transformation[0].name == "WouldBeLeft",
     ])

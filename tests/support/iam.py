@@ -77,10 +77,12 @@ def requests_of(call: Call) -> Iterator[Request]:
         case "s3:PutObject" | "s3:GetObject":
             yield Request(action, f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}")
         case (
-            "cloudtrail:LookupEvents"
+            "autoscaling:DescribeTags"
+            | "cloudtrail:LookupEvents"
             | "config:PutEvaluations"
             | "ec2:DescribeInstances"
             | "ec2:DescribeSpotInstanceRequests"
+            | "ec2:DescribeTags"
             | "ec2:DescribeVpcs"
         ):
             yield Request(action, "*")

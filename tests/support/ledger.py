@@ -60,7 +60,7 @@ class Delivered:
         if self.is_audit:
             return {}
         to_machines = {
-            finding["instance_id"]: _time(finding["due"].rpartition(" at ")[2])
+            finding["resource_id"]: _time(finding["due"].rpartition(" at ")[2])
             for finding in self.findings
             if finding["result"] == "marked"
         }
@@ -74,7 +74,7 @@ class Delivered:
 
     def ids(self, *results: str) -> list[str]:
         """Return the instances of which it tells one of these results."""
-        return [f["instance_id"] for f in self.findings if f["result"] in results]
+        return [f["resource_id"] for f in self.findings if f["result"] in results]
 
     @property
     def ended(self) -> list[str]:

@@ -89,6 +89,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "20": {"tag_key": "Stage", "allowed_values": ["prod", "dev"]},
         },
     },
+    "taking": {
+        "untagged_action": "remediate",
+        "rules": {
+            "10": {"tag_key": "Center", "aliases": ["cc", "cost center"], "rename": True},
+            "20": {"tag_key": "Team", "aliases": ["tm"]},
+            "30": {"tag_key": "Old", "action": "Remove"},
+            "40": {"tag_key": "Stage", "action": "Update", "from": ["vpc", "auto_scaling_group"]},
+        },
+    },
     "encrypted": {
         "untagged_action": "notify",
         "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",
@@ -156,6 +165,8 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     },
     "n" * 40: _EVERYTHING
     | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
+    "d" * 40: _EVERYTHING
+    | {"rules": {}, "writable_tag_keys": ["Owner"], "removable_tag_keys": ["cc"]},
     "e" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
     | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(21)]},

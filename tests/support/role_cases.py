@@ -279,6 +279,37 @@ def _taking_back() -> Iterator[Case]:
 TAKING_BACK = list(_taking_back())
 
 
+# What is deleted beside that: what a rule renames, and what is not to be used.
+
+
+def delete(keys: Sequence[str], tags: Tags, resource: str = INSTANCE) -> Request:
+    """Return the request to delete the tags with these keys of what has these tags."""
+    context = {"aws:TagKeys": list(keys)} if keys else {}
+    return Request("ec2:DeleteTags", resource, context | on(tags))
+
+
+def _deleting() -> Iterator[Case]:
+    tags = {"cc": "1", "cost center": "1", "Old": "x", "Center": "1", "tm": "ops"}
+    for keys in (["cc"], ["cost center"], ["Old"], ["cc", "Old"]):
+        yield Case(f"{keys}", "taking", delete(keys, tags), True)
+        yield Case(f"{keys}", "terminate", delete(keys, tags), False)
+        yield Case(f"{keys}, exempt", "taking", delete(keys, tags | {EXEMPTION: ""}), False)
+        for about, resource in NOT_OURS.items():
+            yield Case(f"{keys} of {about}", "taking", delete(keys, tags, resource), False)
+    for keys in (["Center"], ["tm"], ["Team"], ["Stage"], ["CC"], ["cc", "Name"], ["Name"], []):
+        yield Case(f"{keys}", "taking", delete(keys, tags), False)
+    yield Case("the mark", "taking", delete([MARK], tags), True)
+    yield Case("the mark and a tag", "taking", delete([MARK, "cc"], tags), False)
+    for key, may in (("Center", True), ("Team", True), ("Stage", True), ("Old", False)):
+        yield Case(f"{key} is written", "taking", write([key], {}), may)
+    for key in ("Center", "Team"):
+        yield Case(f"{key} beside {key.lower()}", "taking", write([key], {key.lower(): "1"}), True)
+    yield Case("Stage over a value", "taking", write(["Stage"], {"Stage": "x"}), False)
+
+
+DELETING = list(_deleting())
+
+
 BY_LAMBDA_IN_A_VPC = (
     "AssignPrivateIpAddresses",
     "CreateNetworkInterface",
@@ -313,6 +344,11 @@ def _others() -> Iterator[Case]:
     yield _case("terminate", "ec2:DescribeSpotInstanceRequests", "*", True)
     yield _case("terminate", "cloudtrail:LookupEvents", "*", True)
     yield _case("no-lookup", "cloudtrail:LookupEvents", "*", False)
+    for action in ("ec2:DescribeTags", "autoscaling:DescribeTags"):
+        for variant, may in (("taking", True), ("shared", True), ("terminate", False)):
+            yield _case(variant, action, "*", may)
+        yield _case("spelling", action, "*", False)
+    yield _case("taking", "autoscaling:DescribeAutoScalingGroups", "*", False)
     yield _case("by-hand", "cloudtrail:LookupEvents", "*", True)
     yield _case("terminate", "cloudtrail:StopLogging", "*", False)
     yield _case("terminate", "iam:PassRole", "*", False)
@@ -413,5 +449,6 @@ CASES: list[Case] = [
     *WRITING,
     *OVERWRITING,
     *TAKING_BACK,
+    *DELETING,
     *OTHERS,
 ]

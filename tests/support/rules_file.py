@@ -30,6 +30,9 @@ class BadRules:
 
 _FILE = json.loads((Path(__file__).parents[1] / "rules.json").read_text())
 
+FACTS: Mapping[str, str] = _FILE["facts"]
+"""What the input ``facts`` gives beside all of these rules."""
+
 GOOD: Rules = {str(number): rule for number, rule in enumerate(_FILE["good"].values(), start=1)}
 """The good rules, each with a RuleId."""
 

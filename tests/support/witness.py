@@ -151,7 +151,7 @@ class Witness:
         self._running.remove(run)
         with self._noted():
             if run.told and not killed:
-                named = {f["instance_id"] for one in run.told for f in one.findings}
+                named = {f["resource_id"] for one in run.told for f in one.findings}
                 assert run.ended <= named, "somebody's instance is ended, and nobody is told"
 
     def somebody_acts(self, instance_id: str = "") -> bool:
@@ -396,7 +396,7 @@ class Witness:
         with self._noted():
             assert one.engine == run.engine
             for finding in one.findings:
-                instance_id, key = finding["instance_id"], finding.get("tag_key", "")
+                instance_id, key = finding["resource_id"], finding.get("tag_key", "")
                 if instance_id in run.acted:
                     continue
                 tags, state = self.tags(instance_id), self.state(instance_id)
@@ -406,7 +406,7 @@ class Witness:
                     case "stopped":
                         assert state in ENDS["StopInstances"][1], f"it is {state}: {finding}"
                     case "tagged":
-                        assert tags.get(key) == finding["tag_value"], f"{tags}: {finding}"
+                        assert tags.get(key) == finding["new_value"], f"{tags}: {finding}"
                     case "unmarked":
                         assert key not in tags, f"{tags}: {finding}"
                     case "marked":

@@ -106,7 +106,7 @@ def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
         with recording() as calls:
             aws.fire_schedule(engine["schedule_rule_name"])
         (message,) = aws.deliveries(queue)
-        told = {f["instance_id"]: f["due"] for f in json.loads(message.message)["findings"]}
+        told = {f["resource_id"]: f["due"] for f in json.loads(message.message)["findings"]}
         marks = {i: fleet.tags_of(aws, i)["tag-policy:due"] for i in (kept, ended)}
         assert told.keys() == {kept, ended}
         assert all(f"tag-policy-sandbox: {told[i]}: untagged, ann" in marks[i] for i in marks)

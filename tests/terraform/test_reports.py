@@ -106,8 +106,8 @@ def test_a_sweep_tells_each_what_concerns_them_and_keeps_the_rest(
         sweep(aws, engine)
 
     # What strangers write breaks no line of the log: each is the JSON of one line.
-    lines = [line for line in aws.log_lines(engine["log_group_name"]) if "instance_id" in line]
-    assert {line["instance_name"] for line in lines if line["result"] == "tagged"} == {
+    lines = [line for line in aws.log_lines(engine["log_group_name"]) if "resource_id" in line]
+    assert {line["resource_name"] for line in lines if line["result"] == "tagged"} == {
         "<script>alert(1)</script>"
     }
     (ended,), (one_vpc,) = (aws.deliveries(queues[name]) for name in ("ended", "one-vpc"))
@@ -138,7 +138,7 @@ def test_a_sweep_tells_each_what_concerns_them_and_keeps_the_rest(
     told = [finding | of_the_run for finding in machine["findings"]]
     assert sorted(findings, key=_by_tag) == sorted(told, key=_by_tag)
     assert {f["owner"] for f in findings if f["result"] == "tagged"} == {"gina"}
-    assert [f["instance_id"] for f in findings if f["result"] == "terminated"] == [untagged]
+    assert [f["resource_id"] for f in findings if f["result"] == "terminated"] == [untagged]
 
     # The role, both ways; S3 itself asks for ListBucket, and nothing here had a mark taken back, or
     # belongs to a Spot request.
@@ -219,7 +219,7 @@ def test_every_field_that_a_saved_query_names_is_logged(
     logged = {"@timestamp"} | {name for line in lines for name in line}
     logged |= {f"summary.{name}" for line in lines for name in line.get("summary", {})}
     # Of failures, announcements and what people have to mend only, which the schema has.
-    others = {"code", "detail", "due", "tag_value_found", "note"}
+    others = {"error_code", "detail", "due", "old_value", "source", "note"}
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
     assert others <= schema["$defs"]["finding"]["properties"].keys()
     logged |= others
@@ -368,7 +368,7 @@ def test_a_bucket_that_holds_reports_is_not_destroyed_with_the_engine(
 
 
 def _by_tag(finding: dict[str, Any]) -> str:
-    return finding["instance_id"] + finding.get("tag_key", "")
+    return finding["resource_id"] + finding.get("tag_key", "")
 
 
 def forget() -> None:

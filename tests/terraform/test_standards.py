@@ -104,9 +104,9 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     assert first["rule_errors"] == 0
     assert fleet.tags_of(embedded_aws, instance) == given | written
     told = {
-        (line["tag_key"], line["finding"])
+        (line["tag_key"], line["code"])
         for line in embedded_aws.log_lines(group)
-        if line.get("instance_id") == instance and line.get("result") == "reported"
+        if line.get("resource_id") == instance and line.get("result") == "reported"
     }
     assert told == reported
     assert second["outcomes"]["tagged"] == 0

@@ -28,6 +28,7 @@ def test_a_whole_environment_is_read() -> None:
         seeded_rules=None,
         unlocked_tag_keys=(),
         named_tag_keys=None,
+        facts={},
         vpc_tags={},
         all_vpcs=False,
         default_untagged_action=UntaggedAction.TERMINATE,

@@ -20,6 +20,7 @@ from tag_policy.aws.fast import request as lean_request
 from tag_policy.model.target import Target
 
 if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudtrail.client import CloudTrailClient
     from mypy_boto3_config.client import ConfigServiceClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -55,6 +56,7 @@ class Clients:
     EC2 and CloudTrail are asked in the region of the ``target``, the others where the function is
     at home. Credentials and endpoint come from the environment, as the Lambda runtime sets it, and
     so does the region at home.
+
     """
 
     def __init__(self, target: Target) -> None:
@@ -78,6 +80,10 @@ class Clients:
     def _at_target(self, service: str, config: Config | None = None) -> object:
         return self._client(service, config, self._target.region)
 
+    def tell_more(self) -> None:
+        """Have EC2's clients tell of instances what few rules ask for, too."""
+        lean_parser.tell_more(self._session)
+
     @cached_property
     def ec2(self) -> "EC2Client":
         """EC2: instances, tags, VPCs."""
@@ -90,6 +96,11 @@ class Clients:
         botocore's retries would stand between the look and the call, for half a minute at worst.
         """
         return cast("EC2Client", self._at_target("ec2", _CONFIG.merge(_ONCE)))
+
+    @cached_property
+    def autoscaling(self) -> "AutoScalingClient":
+        """EC2 Auto Scaling: the tags of groups, where a rule takes values from them."""
+        return cast("AutoScalingClient", self._at_target("autoscaling"))
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":

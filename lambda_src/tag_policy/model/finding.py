@@ -17,6 +17,8 @@ class Code(StrEnum):
     MISSPELT = "misspelt"
     NOT_ALLOWED = "not-allowed"
     EXPIRED = "expired"
+    CONFLICT = "conflict"
+    ALIAS = "alias"
     NOT_KNOWN_YET = "not-known-yet"
     UNTAGGED = "untagged"
     PROTECTED = "protected"
@@ -30,13 +32,30 @@ class Code(StrEnum):
     EXEMPTION_UNREADABLE = "exemption-unreadable"
 
 
+DEFAULT = "default"
+"""The source of a value that is the rule's own."""
+
+FUNCTION = "function"
+"""The source of a value that was computed."""
+
+CREATOR = "creator"
+"""The source of a value that is who launched the instance."""
+
+SPELLING = "spelling"
+"""The source of a value that is another spelling of what was there."""
+
+ALIAS = "alias:"
+"""What the source begins with that is a tag of another spelling; its key follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as the rules say, and the remedy that they ask for.
 
     ``tag_key`` and ``value`` belong to ``Remedy.TAG``; a ``value`` of None is the launching user,
     still to be looked up, and ``fallback`` is what is written when there is none to be found. With
-    ``Remedy.UNMARK`` they are the tag to delete, which is deleted with this value only.
+    ``Remedy.UNMARK`` and ``Remedy.REMOVE`` they are the tag to delete, which is deleted with this
+    value only.
 
     ``mark`` is what ``Remedy.MARK`` announces. With ``Remedy.STOP`` and ``Remedy.TERMINATE`` it is
     the mark that has to be written first, in the tag ``tag_key``, because there is no grace period;
@@ -53,8 +72,12 @@ class Finding:
 
     ``rule_id`` is the rule that says so, 0 for what no rule says; ``found`` is the value that
     stands in its tag, which ``Remedy.TAG`` writes over; ``note`` is the rule's, for whoever has to
-    mend it. ``unlocked`` says that IAM does not keep a value that somebody writes meanwhile.
-    ``rests_on`` are the keys of the tags that have to be written along with it for it to be true.
+    mend it. ``rests_on`` are the keys of the tags that have to be written along with it for it to
+    be true. ``unlocked`` says that nothing is written without a look right before it: IAM does not
+    keep a value that somebody writes meanwhile, or the value comes from what may have changed.
+
+    ``source`` says where the value comes from, in the words of the rule, or one of those below.
+    ``after_writing`` says of a tag that it is deleted only when another one was written.
     """
 
     instance: InstanceRef
@@ -76,6 +99,13 @@ class Finding:
     note: str = ""
     unlocked: bool = False
     rests_on: frozenset[str] = frozenset()
+    source: str = ""
+    after_writing: bool = False
+
+    @property
+    def comes_from_the_rule(self) -> bool:
+        """Whether the value is the rule's own, or to be looked up: not one that was seen."""
+        return self.source in (DEFAULT, CREATOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,23 @@ class InstanceRef:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An EC2 instance as ``DescribeInstances`` tells of it; ``started_at`` is its last start."""
+    """An EC2 instance as ``DescribeInstances`` tells of it; ``started_at`` is its last start.
+
+    What it does not tell is empty: ``lifecycle`` of an instance on demand, and ``instance_profile``
+    of one without. ``platform`` is in the words of EC2's ``PlatformDetails``, and
+    ``instance_profile`` the name of the profile, without its path.
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
+    """
 
     ref: InstanceRef
     state: str
     started_at: datetime
     tags: Mapping[str, str]
+    subnet_id: str = ""
+    availability_zone: str = ""
+    instance_type: str = ""
+    image_id: str = ""
+    lifecycle: str = ""
+    platform: str = ""
+    instance_profile: str = ""
+    has_public_ip: bool = False

@@ -18,6 +18,7 @@ class Result(StrEnum):
     DEFERRED = "deferred"
     MARKED = "marked"
     UNMARKED = "unmarked"
+    REMOVED = "removed"
     NOTIFIED = "notified"
     LEFT = "left"
     REPORTED = "reported"

@@ -17,14 +17,16 @@ class Remedy(StrEnum):
 
     ``MARK`` and ``UNMARK`` announce that an instance will be stopped or terminated, and take that
     back. ``NOTIFY`` reports an instance without tags that is not to be touched, ``LEAVE`` something
-    that the engine may not touch, so that a person has to look. ``REPORT`` is for what is not as a
-    rule says, and that the rule leaves to people. ``WAIT`` is nothing for now: the
-    instance is too young, or its time has not come.
+    that the engine may not touch, so that a person has to look. ``REMOVE`` deletes a tag that is
+    not to be used, or whose value stands in another by now. ``REPORT`` is for what is not as a rule
+    says, and that the rule leaves to people. ``WAIT`` is nothing for now: the instance is too
+    young, or its time has not come.
     """
 
     TAG = "tag"
     MARK = "mark"
     UNMARK = "unmark"
+    REMOVE = "remove"
     TERMINATE = "terminate"
     STOP = "stop"
     NOTIFY = "notify"

@@ -14,10 +14,12 @@ from enum import StrEnum
 class Action(StrEnum):
     """How a rule finds the value of its tag. Spelled as in the rules table.
 
-    ``CHECK`` finds none: what is missing or not allowed is reported, for people to mend.
+    ``CHECK`` finds none: what is missing or not allowed is reported, for people to mend. ``REMOVE``
+    says that the tag is not to be used: it is deleted.
     """
 
     CHECK = "Check"
+    REMOVE = "Remove"
     UPDATE = "Update"
     USER_LOOKUP = "UserLookup"
     FUNCTION = "Function"
@@ -29,13 +31,17 @@ Conditions = tuple[tuple[str, tuple[str, ...]], ...]
 TAG_FACT = "tag:"
 """What the fact begins with that is the value of a tag; its key follows."""
 
+GIVEN_FACT = "fact:"
+"""What the fact begins with that Terraform's input ``facts`` gives; its name follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One valid item of the rules table.
 
     ``default`` is the value for ``Update``, the call for ``Function`` and the fallback for
-    ``UserLookup``, and never blank; ``Check`` has none.
+    ``UserLookup``, and never blank, but for an ``Update`` that has ``sources``, and needs none;
+    ``Check`` and ``Remove`` have none.
 
     ``allowed_values`` (with ``*`` for anything) and ``allowed_pattern`` say which values are right;
     both where both are given. ``expires`` says that the value is a date, which is its last good
@@ -44,6 +50,9 @@ class Rule:
 
     ``normalize`` and ``synonyms`` (right values, and the patterns of what means the same) say how a
     value is written; ``replace_invalid`` that one which is not allowed gives way to the rule's own.
+    ``sources`` say where a missing value is taken from, before the action's own; see
+    rules/sources.py. ``aliases`` are other spellings of the key, and ``rename`` says that those are
+    deleted when their value has been taken over; see rules/aliases.py.
     """
 
     rule_id: int
@@ -60,6 +69,9 @@ class Rule:
     normalize: tuple[str, ...] = ()
     synonyms: Conditions = ()
     replace_invalid: bool = False
+    sources: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    rename: bool = False
 
     @property
     def changes_values(self) -> bool:
@@ -67,9 +79,26 @@ class Rule:
         return bool(self.normalize or self.synonyms or self.replace_invalid)
 
     @property
+    def is_unlocked(self) -> bool:
+        """Whether IAM may not keep the values of its key: it would keep them from the rule, too.
+
+        For IAM ``owner`` and ``Owner`` are one key, so that the one could not be taken over by the
+        other.
+        """
+        return self.changes_values or bool(self.aliases)
+
+    @property
     def asks_for_tags(self) -> list[str]:
-        """The keys of the tags on which it depends whether the rule concerns an instance."""
-        return [fact.removeprefix(TAG_FACT) for fact, _ in self.when if fact.startswith(TAG_FACT)]
+        """The keys of the tags on which it depends whether a rule concerns an instance, or how."""
+        asked = (*(fact for fact, _ in self.when), *self.sources)
+        return [one.removeprefix(TAG_FACT) for one in asked if one.startswith(TAG_FACT)]
+
+    @property
+    def deletes_keys(self) -> tuple[str, ...]:
+        """The keys of the tags that the rule may delete."""
+        if self.action is Action.REMOVE:
+            return (self.tag_key,)
+        return self.aliases if self.rename else ()
 
 
 @dataclass(frozen=True, slots=True)

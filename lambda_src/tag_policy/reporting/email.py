@@ -192,7 +192,7 @@ def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
     alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
         finding = outcome.finding
-        if finding.remedy not in (Remedy.TAG, Remedy.REPORT):
+        if finding.remedy not in (Remedy.TAG, Remedy.REMOVE, Remedy.REPORT):
             yield _line(outcome)
             continue
         key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
@@ -230,6 +230,8 @@ def _what(outcome: Outcome) -> str:
     finding = outcome.finding
     if finding.remedy is Remedy.REPORT:
         return finding.tag_key
+    if finding.remedy is Remedy.REMOVE:
+        return f'{finding.tag_key} = "{clean(finding.value or "", MAX_TAG_VALUE_LENGTH)}"'
     if finding.remedy is Remedy.TAG:
         if finding.value is None:
             return finding.tag_key

@@ -30,7 +30,7 @@ from tag_policy.reporting.report import (
 )
 from tag_policy.reporting.wording import WORDING
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the JSON of a report: docs/report.schema.json. It grows when a field goes or means another."""
 
 SUBJECT_LIMIT = 99
@@ -256,22 +256,25 @@ def as_record(outcome: Outcome) -> dict[str, str]:
     Each text in it is cleaned and cut, whatever it comes from.
     """
     finding = outcome.finding
+    writes = finding.remedy is Remedy.TAG
     record = {
         "result": str(outcome.result),
         "remedy": str(finding.remedy),
-        "instance_id": finding.instance.instance_id,
+        "code": str(finding.code),
+        "resource_type": "instance",
+        "resource_id": finding.instance.instance_id,
+        "resource_name": finding.instance.name,
         "vpc_id": finding.instance.vpc_id,
-        "instance_name": finding.instance.name,
         "owner": finding.owner,
-        "finding": str(finding.code),
-        "reason": finding.reason,
-        "tag_key": finding.tag_key,
-        "tag_value": finding.value or "",
-        "tag_value_found": finding.found,
         "rule_id": str(finding.rule_id or ""),
+        "tag_key": finding.tag_key,
+        "old_value": finding.found or ("" if writes else finding.value or ""),
+        "new_value": (finding.value or "") if writes else "",
+        "source": finding.source,
+        "reason": finding.reason,
         "note": finding.note if finding.remedy in (Remedy.REPORT, Remedy.LEAVE) else "",
         "due": finding.mark.what if finding.mark is not None else "",
-        "code": outcome.code,
+        "error_code": outcome.code,
         "detail": outcome.detail,
     }
     if finding.launch is not None:
@@ -294,9 +297,10 @@ def as_record(outcome: Outcome) -> dict[str, str]:
 
 
 _LIMITS = {
-    "instance_name": NAME_LIMIT,
+    "resource_name": NAME_LIMIT,
     "owner": MAX_TAG_VALUE_LENGTH,
-    "tag_value_found": MAX_TAG_VALUE_LENGTH,
+    "old_value": MAX_TAG_VALUE_LENGTH,
+    "new_value": MAX_TAG_VALUE_LENGTH,
     "creator_role": NAME_LIMIT,
     "event_id": NAME_LIMIT,
 }

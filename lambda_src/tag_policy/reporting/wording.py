@@ -140,6 +140,16 @@ WORDING: Mapping[Result, Wording] = {
         worth_a_look=False,
         is_filtered=False,
     ),
+    Result.REMOVED: Wording(
+        heading="TAG DELETED",
+        audit_heading="TAG WOULD BE DELETED",
+        one="tag deleted",
+        many="tags deleted",
+        label="Tag deleted",
+        tone=Tone.GOOD,
+        worth_a_look=False,
+        is_filtered=False,
+    ),
     Result.TAGGED: Wording(
         heading="TAGGED",
         audit_heading="WOULD BE TAGGED",

@@ -147,6 +147,7 @@ def _send(
             | Remedy.TAG
             | Remedy.MARK
             | Remedy.UNMARK
+            | Remedy.REMOVE
             | Remedy.WAIT
         ):
             raise AssertionError(f"{remedy} ends nothing")

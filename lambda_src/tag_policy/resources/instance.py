@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.parsers import ResponseParserError
 
@@ -19,6 +19,8 @@ from tag_policy.model.instance import Instance, InstanceRef
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+_Item = TypeVar("_Item")
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
 ENDED_STATES = ("shutting-down", "terminated")
@@ -47,7 +49,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrict
 _NO_MANAGERS: Mapping[str, str] = MappingProxyType({})
 """What next to all instances have: thousands of them are held at a time."""
 
-_MEANS_MORE = re.compile(r"[*?\\]")
+MEANS_MORE = re.compile(r"[*?\\]")
 """What does not stand for itself in the value of a filter.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
@@ -225,7 +227,7 @@ def touched(
     time. May return too many. What has lost tags is not returned, nor what is not there any more at
     all: a tag that is written to it does no harm.
     """
-    if len(tag_keys) > FILTER_VALUES or any(_MEANS_MORE.search(key) for key in tag_keys):
+    if len(tag_keys) > FILTER_VALUES or any(MEANS_MORE.search(key) for key in tag_keys):
         return instance_ids
     found: set[str] = set()
     has_one = _filter("tag-key", sorted(tag_keys))
@@ -359,6 +361,7 @@ def to_instance(
         state=description["State"]["Name"],
         started_at=description["LaunchTime"],
         tags=tags,
+        **_what_few_ask_for(description),
     )
 
 
@@ -372,6 +375,38 @@ def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> Mappin
     if operator.get("Managed"):
         managers["operator"] = operator.get("Principal", "an AWS service")
     return managers or _NO_MANAGERS
+
+
+def _what_few_ask_for(description: "InstanceTypeDef") -> dict[str, Any]:
+    """Return the fields of an instance of which few rules want to know something.
+
+    An instance of a VPC is in a subnet; where there is none to be seen, nothing of this was read.
+    """
+    if "SubnetId" not in description:
+        return {}
+    return {
+        "subnet_id": description["SubnetId"],
+        "availability_zone": description.get("Placement", {}).get("AvailabilityZone", ""),
+        "instance_type": description.get("InstanceType", ""),
+        "image_id": description.get("ImageId", ""),
+        "lifecycle": description.get("InstanceLifecycle", ""),
+        "platform": description.get("PlatformDetails", ""),
+        "instance_profile": description.get("IamInstanceProfile", {}).get("Arn", "").split("/")[-1],
+        "has_public_ip": _has_public_ip(description),
+    }
+
+
+def _has_public_ip(description: "InstanceTypeDef") -> bool:
+    """Tell whether an instance has a public IPv4 address, on whichever of its interfaces.
+
+    ``PublicIpAddress`` is one of the primary interface. Every other private address, of that one or
+    of another, may have an Elastic IP address.
+    """
+    return "PublicIpAddress" in description or any(
+        "PublicIp" in address.get("Association", {})
+        for interface in description.get("NetworkInterfaces", [])
+        for address in (interface, *interface.get("PrivateIpAddresses", []))
+    )
 
 
 def _created_at(description: "InstanceTypeDef") -> datetime:
@@ -398,7 +433,7 @@ def _created_at(description: "InstanceTypeDef") -> datetime:
     return description["LaunchTime"]
 
 
-def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     """Yield the items in order, at most ``size`` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -18,6 +18,7 @@ all alike is found out in a few calls, and not asked for again in the run.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 from tag_policy.aws.clock import Clock
@@ -26,12 +27,15 @@ from tag_policy.aws.threads import Workers
 from tag_policy.model.assignment import Mode
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
-from tag_policy.model.outcome import Outcome
+from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.resources.ending import Ending
+from tag_policy.resources.instance import chunks
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.remedy_queue import (
     BATCH_SIZE,
+    LONG_AGO,
+    NOT_YET,
     OUT_OF_TIME,
     RESULT_OF,
     Call,
@@ -47,6 +51,21 @@ if TYPE_CHECKING:
 
 _Settle = Callable[[Any], Iterator[Outcome]]
 """What takes the result of a piece of work, and yields the outcomes."""
+
+MOST_REMOVALS = 50_000
+"""Tags that a run deletes at most: what is to be deleted is held until all else is done."""
+
+_TOO_MANY_REMOVALS = (
+    f"more than {MOST_REMOVALS:,} tags are to be deleted, and a run holds no more; the next run "
+    "goes on with the rest"
+)
+
+_MOST_LOOKS = 3
+_UNTIL_IT_IS_SHOWN = timedelta(seconds=3)
+"""What was written may be shown some seconds later, and what it replaces is not deleted before.
+
+https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+"""
 
 SIDE_BY_SIDE = 8
 """Calls that are under way at a time.
@@ -81,12 +100,14 @@ class Remediation:
         self._ec2_once = ec2_once
         self._second_look = second_look
         self._out_of_time = out_of_time
+        self._clock = clock
         self._queue = Queue()
         self._writing = Writing(second_look, paced, self._queue, out_of_time)
         self._ending = Ending(ec2_once, second_look, paced, self._queue, clock)
         self.marks = Marks(ec2_once, second_look, paced)
         self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
         self._endings: list[Call] = []
+        self._removals: list[Finding] = []
         self._under_way: dict[Future[Any], tuple[Sequence[Call], _Settle]] = {}
         self._is_probing = False  # whether what is under way may be refused to all alike
 
@@ -103,6 +124,12 @@ class Remediation:
         for finding in findings:
             if finding.remedy in (Remedy.NOTIFY, Remedy.LEAVE, Remedy.REPORT):
                 yield Outcome(finding, RESULT_OF[finding.remedy])
+            elif finding.remedy is Remedy.REMOVE:
+                # Behind all that is written: what the tag said stands in another one by then.
+                if len(self._removals) < MOST_REMOVALS:
+                    self._removals.append(finding)
+                else:
+                    yield Outcome(finding, Result.DEFERRED, _TOO_MANY_REMOVALS)
             else:
                 # Tags are written together; each mark is deleted by its own key and value.
                 together = () if finding.remedy is Remedy.TAG else tags_of([finding])
@@ -124,12 +151,26 @@ class Remediation:
                     yield from self._start(call)
 
     def finish(self) -> Iterator[Outcome]:
-        """Make the calls that are left, gentlest first, and then the parts of refused ones."""
-        calls = sorted([*self._endings, *self._filling.values()], key=lambda call: call.order)
+        """Make the calls that are left, gentlest first, and then the parts of refused ones.
+
+        What is to be deleted comes when all of that is done.
+        """
+        yield from self._make_all([*self._endings, *self._filling.values()])
         self._filling.clear()
         self._endings.clear()
+        for looks in range(1, _MOST_LOOKS + 1):
+            yield from self._make_all(_calls_that_remove(self._removals))
+            self._removals = self._writing.taken_not_yet()
+            if not self._removals or looks == _MOST_LOOKS or self._out_of_time():
+                break
+            self._clock.sleep(_UNTIL_IT_IS_SHOWN.total_seconds())
+        for finding in self._removals:
+            yield Outcome(finding, NOT_YET.result, NOT_YET.detail)
+        self._removals = []
+
+    def _make_all(self, calls: Sequence[Call]) -> Iterator[Outcome]:
         later = self._queue.later
-        later.extendleft(reversed(calls))
+        later.extendleft(sorted(calls, key=lambda call: call.order, reverse=True))
         while later or self._under_way:
             if later and self._may_start(later[0]):
                 yield from self._start(later.popleft())
@@ -247,10 +288,22 @@ class Remediation:
         return self._queue.without_what_is_given_up(call)
 
 
+def _calls_that_remove(findings: Iterable[Finding]) -> list[Call]:
+    """Return the calls that delete tags: each key and value in calls of its own."""
+    by_tag: dict[Tags, Call] = {}
+    for finding in findings:
+        tags = tags_of([finding])
+        call = by_tag.setdefault(tags, Call(Remedy.REMOVE, tags, {}, LONG_AGO))
+        call.findings[finding.instance.instance_id] = [finding]
+    return [
+        call.of(ids) for call in by_tag.values() for ids in chunks([*call.findings], BATCH_SIZE)
+    ]
+
+
 def _is_alone(call: Call) -> bool:
     """Tell whether a call is made with nothing else under way: it ends, or leads to that."""
     match call.remedy:
-        case Remedy.TAG | Remedy.MARK | Remedy.UNMARK:
+        case Remedy.TAG | Remedy.MARK | Remedy.UNMARK | Remedy.REMOVE:
             return False
         case Remedy.STOP | Remedy.TERMINATE:
             return True

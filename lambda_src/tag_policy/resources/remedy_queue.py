@@ -24,6 +24,7 @@ RESULT_OF = {
     Remedy.TAG: Result.TAGGED,
     Remedy.UNMARK: Result.UNMARKED,
     Remedy.MARK: Result.MARKED,
+    Remedy.REMOVE: Result.REMOVED,
     **{ending.remedy: ending.result for ending in ENDINGS},
 }
 """What a remedy results in; gentlest first, which is the order of the calls."""
@@ -39,6 +40,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NOT_ALONE = Refusal(
     Result.DEFERRED,
     "it rests on a tag that could not be written along with it; the next run looks again",
+)
+NOT_YET = Refusal(
+    Result.DEFERRED,
+    "the tag that takes its place is not to be seen yet; the next run looks again",
 )
 OUT_OF_TIME = Refusal(Result.DEFERRED, "the time of this run was up; the next run goes on here")
 CHANGED = Refusal(
@@ -105,6 +110,11 @@ class Call:
         return any(finding.unlocked for finding in some)
 
     @property
+    def deletes(self) -> bool:
+        """Whether the call deletes tags, each with its value only."""
+        return self.remedy in (Remedy.UNMARK, Remedy.REMOVE)
+
+    @property
     def order(self) -> tuple[int, Tags]:
         """By what calls are sorted: gentlest first."""
         return _GENTLEST_FIRST.index(self.remedy), self.tags
@@ -128,7 +138,7 @@ def tags_of(findings: Sequence[Finding]) -> Tags:
     values = []
     for finding in findings:
         match finding.remedy:
-            case Remedy.TAG | Remedy.UNMARK:
+            case Remedy.TAG | Remedy.UNMARK | Remedy.REMOVE:
                 values.append((finding.tag_key, finding.value or ""))
             case Remedy.MARK if finding.mark is not None:
                 values.append((finding.tag_key, finding.mark.announcing))

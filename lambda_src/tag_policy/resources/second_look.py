@@ -44,8 +44,16 @@ class Seen:
     def still(self, instance_id: str, findings: Iterable[Finding]) -> bool:
         """Tell whether all that was found about an instance is found again."""
         verdict = self.verdicts.get(instance_id)
-        again = {_identity(finding) for finding in verdict.findings} if verdict else set()
+        found = verdict.findings if verdict else ()
+        again = {_identity(finding) for finding in found if not finding.after_writing}
         return all(_identity(finding) in again for finding in findings)
+
+    def is_to_come(self, instance_id: str, findings: Iterable[Finding]) -> bool:
+        """Tell whether tags are still to be deleted, when others were written."""
+        verdict = self.verdicts.get(instance_id)
+        found = verdict.findings if verdict else ()
+        to_come = {_identity(finding) for finding in found if finding.after_writing}
+        return all(_identity(finding) in to_come for finding in findings)
 
     def tag(self, instance_id: str, key: str) -> str | None:
         """Return the value of a tag of an instance; None where it has none, or is not there."""
@@ -64,16 +72,17 @@ class Seen:
 def _identity(finding: Finding) -> tuple[object, ...]:
     """Return by what a finding is known again.
 
-    Not the value that is to be written: the creator may have been looked up since; but the rule
-    that says so, as another one may concern the instance by now, and the value that is to be
-    written over. What stands
-    in the tag that is to be deleted, or marked, is a part of it, and whether an instance that is to
-    be ended has a mark that counts.
+    The rule that says so is a part of it, as another one may concern the instance by now, and so is
+    the value that is to be written over, and the one that is to be written where it was taken from
+    elsewhere; not the rule's own, as the creator may have been looked up since. What stands in the
+    tag that is to be deleted, or marked, is a part of it, and whether an instance that is to be
+    ended has a mark that counts.
     """
     match finding.remedy:
         case Remedy.TAG:
-            return finding.remedy, finding.tag_key, finding.rule_id, finding.found
-        case Remedy.MARK | Remedy.UNMARK:
+            taken = None if finding.comes_from_the_rule else finding.value
+            return finding.remedy, finding.tag_key, finding.rule_id, finding.found, taken
+        case Remedy.MARK | Remedy.UNMARK | Remedy.REMOVE:
             return finding.remedy, finding.tag_key, finding.value
         case (
             Remedy.STOP

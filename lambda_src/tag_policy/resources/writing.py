@@ -36,7 +36,8 @@ class Attempt:
     """What came of a call: ``unchanged`` are the instances that it was made for.
 
     ``error`` is what it ended with, and ``seen`` what EC2 shows after that, where it can be asked.
-    ``not_made`` is why there was not even a look, so that nothing was called.
+    ``not_made`` is why there was not even a look, so that nothing was called. ``not_yet`` are those
+    of whom a tag is to be deleted when another one is to be seen.
     """
 
     call: Call
@@ -44,6 +45,7 @@ class Attempt:
     error: Exception | None = None
     seen: Seen | None = None
     not_made: Refusal | None = None
+    not_yet: Sequence[str] = ()
 
 
 class Writing:
@@ -63,6 +65,12 @@ class Writing:
         self._paced = paced
         self._queue = queue
         self._out_of_time = out_of_time
+        self._not_yet: list[Finding] = []
+
+    def taken_not_yet(self) -> list[Finding]:
+        """Return which tags were not deleted, as those that replace them were not to be seen."""
+        not_yet, self._not_yet = self._not_yet, []
+        return not_yet
 
     def attempt(self, call: Call, ec2_once: "EC2Client") -> Attempt:
         """Wait for the pace, look, and make a call for those who are as they were found.
@@ -74,23 +82,24 @@ class Writing:
         if self._out_of_time():
             return Attempt(call, not_made=OUT_OF_TIME)
         try:
-            unchanged = self._unchanged(call)
+            unchanged, not_yet = self._unchanged(call)
         except AWS_ERRORS as error:
             return Attempt(call, not_made=refusal_of(error))  # not looked at, so not touched
         if not unchanged:
-            return Attempt(call)
+            return Attempt(call, not_yet=not_yet)
         rest = call.of(unchanged)
+        made = Attempt(call, unchanged, not_yet=not_yet)
         try:
             self._paced.once(lambda: _send(ec2_once, rest))
         except ThrottledError as error:
-            return Attempt(call, unchanged, error)
+            return replace(made, error=error)
         except AWS_ERRORS as error:
             try:
                 seen = self._second_look.whole(unchanged)
             except AWS_ERRORS:
-                return Attempt(call, unchanged, error)
-            return Attempt(call, unchanged, error, seen)
-        return Attempt(call, unchanged)
+                return replace(made, error=error)
+            return replace(made, error=error, seen=seen)
+        return made
 
     def look(self, calls: Sequence[Call]) -> Sequence[Attempt]:
         """Look once for several calls that write tags of the same keys, and make none of them.
@@ -140,23 +149,29 @@ class Writing:
         if attempt.not_made is not None:
             yield from attempt.call.refused(attempt.not_made)
             return
-        changed = attempt.call.findings.keys() - set(attempt.unchanged)
+        for instance_id in attempt.not_yet:
+            self._not_yet += attempt.call.findings[instance_id]
+        left = {*attempt.unchanged, *attempt.not_yet}
+        changed = attempt.call.findings.keys() - left
         yield from attempt.call.of(sorted(changed)).refused(CHANGED)
 
-    def _unchanged(self, call: Call) -> list[str]:
+    def _unchanged(self, call: Call) -> tuple[list[str], list[str]]:
         """Return the ids of those instances of which everything that was found is still so.
+
+        And those of whom a tag is to be deleted when another one is to be seen.
 
         Where IAM keeps what somebody writes meanwhile, a look may be some seconds old, and be taken
         in two calls, the first of which is older than the second. Elsewhere it is one, right now.
         """
         is_kept = call.remedy is Remedy.TAG and not call.is_unlocked
         if is_kept and self._second_look.is_fresh(call.seen_at):
-            return list(call.findings)
+            return list(call.findings), []
         if is_kept and not call.tried:
             unchanged, _ = self._second_look.unchanged(call.findings)
-            return unchanged
+            return unchanged, []
         seen = self._second_look.whole(list(call.findings))
-        return [i for i, findings in call.findings.items() if seen.still(i, findings)]
+        still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
+        return still, [i for i, findings in call.findings.items() if seen.is_to_come(i, findings)]
 
     def _written(self, call: Call) -> Iterator[Outcome]:
         if call.remedy in ENDING_OF_REMEDY:
@@ -214,7 +229,7 @@ class Writing:
 def _send(ec2: "EC2Client", call: Call) -> None:
     ids = list(call.findings)
     tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in call.tags]
-    if call.remedy is Remedy.UNMARK:
+    if call.deletes:
         ec2.delete_tags(Resources=ids, Tags=tags)
     else:
         ec2.create_tags(Resources=ids, Tags=tags)
@@ -235,7 +250,7 @@ def _marked(call: Call) -> Call:
 
 def _has_tags(seen: Seen, instance_id: str, call: Call) -> bool:
     """Tell whether the tags of a call are on an instance as the call wants them."""
-    if call.remedy is Remedy.UNMARK:
+    if call.deletes:
         gone = all(seen.tag(instance_id, key) is None for key, _ in call.tags)
         return instance_id in seen.instances and gone
     return all(seen.tag(instance_id, key) == value for key, value in call.tags)

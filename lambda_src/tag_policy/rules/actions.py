@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tag_policy.model.finding import CREATOR, DEFAULT, FUNCTION
 from tag_policy.model.rule import Action, Rule
 from tag_policy.rules import functions
 
@@ -25,8 +26,9 @@ class Kind:
     that is none. ``value`` is what a default means at a time, for an instance of an age; None for a
     kind whose value is who launched the instance, which is looked up, and whose default is for
     nobody found.
-    ``only_if_required`` says that a tag which is not required is not filled where it is missing;
-    ``writes`` that there is a value at all: without one, a rule only judges.
+    ``only_if_required`` says that a tag which is not required does not get this value where it is
+    missing; ``writes`` that there is a value at all: without one, a rule only judges. ``source`` is
+    what is told of where the value comes from.
     """
 
     default_is: str
@@ -35,6 +37,7 @@ class Kind:
     check: Callable[[str], object] = lambda _: None
     only_if_required: bool = False
     writes: bool = True
+    source: str = DEFAULT
 
     @property
     def is_creator(self) -> bool:
@@ -53,20 +56,32 @@ KINDS: Mapping[Action, Kind] = {
         without="",
         only_if_required=True,
         writes=False,
+        source="",
+    ),
+    Action.REMOVE: Kind(
+        default_is="",
+        value=None,
+        without="",
+        only_if_required=True,
+        writes=False,
+        source="",
     ),
     Action.UPDATE: Kind(
         default_is="give the value to set",
+        without="",  # with sources it needs none
         value=lambda default, *_: default,
         only_if_required=True,
     ),
     Action.FUNCTION: Kind(
         default_is="give the call to make, such as 'today()'",
         value=lambda default, now, created_at: functions.parse(default)(now, created_at),
+        source=FUNCTION,
         check=functions.parse,
     ),
     Action.USER_LOOKUP: Kind(
         default_is="give the fallback, or leave the attribute out",
         value=None,
         without=UNKNOWN_CREATOR,
+        source=CREATOR,
     ),
 }

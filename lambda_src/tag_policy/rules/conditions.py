@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from tag_policy.model.error import TagPolicyError
+from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.instance import Instance
-from tag_policy.model.rule import TAG_FACT, Conditions
+from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Conditions, Rule
 from tag_policy.model.tag_text import is_blank, quoted
 from tag_policy.model.target import Target
 from tag_policy.rules.dates import Length, read_length
@@ -22,29 +22,43 @@ from tag_policy.rules.globs import is_like
 _AGE = re.compile(r"(!?)([<>])(.*)", re.DOTALL)
 
 
-class Unknown(Enum):
-    """What is not known yet: a tag that is to hold who launched the instance."""
-
-    VALUE = "not known yet"
-
-
-Value = str | tuple[str, ...] | Unknown | None
-"""Of a fact; None where there is none, and several where all of them are it."""
-
-
 class ConditionError(TagPolicyError):
     """A condition that nobody can answer, or whose pattern is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What conditions are about: an instance, its tags as rules leave them, where and when."""
+    """What conditions are about: an instance, its tags as rules leave them, where and when.
+
+    ``facts`` are those of the module's input of that name.
+    """
 
     instance: Instance
     tag: Callable[[str], Value]
     target: Target
     now: datetime
+    facts: Mapping[str, str]
 
+
+def _read(value_of: Callable[[Instance], Value]) -> Callable[[Context], Value]:
+    """Return a fact that is not known where the look at the instance has not read it.
+
+    An instance of a VPC is in a subnet; where none was read, neither was anything of these.
+    """
+    return lambda asked: value_of(asked.instance) if asked.instance.subnet_id else Unknown.VALUE
+
+
+_READ_WHERE_ASKED_FOR: Mapping[str, Callable[[Instance], Value]] = {
+    "subnet": lambda instance: instance.subnet_id,
+    "availability_zone": lambda instance: instance.availability_zone,
+    "instance_type": lambda instance: instance.instance_type,
+    "image": lambda instance: instance.image_id,
+    "lifecycle": lambda instance: instance.lifecycle,
+    "platform": lambda instance: instance.platform,
+    "public_ip": lambda instance: "true" if instance.has_public_ip else "false",
+    "instance_profile": lambda instance: instance.instance_profile,
+}
+"""What is read of instances only where a rule asks for it; see ``Clients.tell_more``."""
 
 _FACTS: Mapping[str, Callable[[Context], Value]] = {
     "vpc": lambda asked: asked.instance.ref.vpc_id,
@@ -53,6 +67,7 @@ _FACTS: Mapping[str, Callable[[Context], Value]] = {
     "state": lambda asked: asked.instance.state,
     "auto_scaling_group": lambda asked: asked.instance.ref.managers.get("autoscaling"),
     "managed_by": lambda asked: tuple(asked.instance.ref.managers),
+    **{fact: _read(value_of) for fact, value_of in _READ_WHERE_ASKED_FOR.items()},
 }
 """What is known of an instance beside its tags and its age.
 
@@ -60,6 +75,14 @@ _FACTS: Mapping[str, Callable[[Context], Value]] = {
 """
 
 _AGE_FACT = "age"
+
+_OF_OTHERS = {"attached": "is about volumes, snapshots, network interfaces and addresses"}
+"""Facts that no instance has, and why."""
+
+
+def asks_for_more(rule: Rule) -> bool:
+    """Tell whether a rule asks for what is read of instances only where one does."""
+    return any(fact in _READ_WHERE_ASKED_FOR for fact, _ in rule.when)
 
 
 class When:
@@ -92,8 +115,13 @@ def _condition(fact: str, patterns: Sequence[str]) -> _Condition:
     if fact.startswith(TAG_FACT):
         key = fact.removeprefix(TAG_FACT)
         return _of_text(lambda asked: asked.tag(key), patterns)
+    if fact.startswith(GIVEN_FACT):
+        name = fact.removeprefix(GIVEN_FACT)
+        return _of_text(lambda asked: asked.facts.get(name), patterns)
+    if fact in _OF_OTHERS:
+        raise ConditionError(f"asks for {quoted(fact)}, which {_OF_OTHERS[fact]}")
     if fact not in _FACTS:
-        known = ", ".join((f"{TAG_FACT}Key", *_FACTS, _AGE_FACT))
+        known = ", ".join((f"{TAG_FACT}Key", f"{GIVEN_FACT}name", *_FACTS, _AGE_FACT))
         raise ConditionError(f"asks for {quoted(fact)}, which is not known; known are {known}")
     return _of_text(_FACTS[fact], patterns)
 

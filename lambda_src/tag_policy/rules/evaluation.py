@@ -1,47 +1,33 @@
 """The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 
+from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.finding import Code, Finding, Verdict
-from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.instance import Instance
 from tag_policy.model.remedy import Remedy, UntaggedAction
-from tag_policy.model.rule import Rule
-from tag_policy.model.tag_keys import as_iam_compares, guarded_spelling
-from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
-from tag_policy.model.tag_text import is_blank, quoted, trimmed
+from tag_policy.model.rule import Action, Rule
+from tag_policy.model.tag_keys import as_iam_compares
+from tag_policy.model.tag_text import trimmed
 from tag_policy.model.target import Target
-from tag_policy.rules.actions import KINDS, Kind
-from tag_policy.rules.conditions import Context, Unknown, Value, When
+from tag_policy.rules.actions import KINDS
+from tag_policy.rules.conditions import Context
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
-from tag_policy.rules.spelling import Spelling
+from tag_policy.rules.judging import Judge
+from tag_policy.rules.sources import TagsOfParents
 from tag_policy.rules.untagged import Untagged
-from tag_policy.rules.values import Standard, Wrong
 from tag_policy.settings import Settings
-
-_MISSPELT = "not spelt as the rule says"
 
 _ANYWHERE = Target("aws", "", "")
 
+_UNWANTED = "the tag is not to be used"
 
-@dataclass(frozen=True, slots=True)
-class _Judging:
-    """A rule, and what it takes to judge by it.
 
-    ``rests_on_absence`` is False where some rule of its key concerns some instances only: then more
-    than the absence of the tag has to be looked at again before it is filled. ``is_unlocked`` says
-    that IAM lets values of its key be written over, because some rule of it may do so.
-    """
-
-    rule: Rule
-    kind: Kind
-    standard: Standard
-    spelling: Spelling
-    when: When
-    rests_on_absence: bool
-    is_unlocked: bool
+def _nothing_was_read(kind: str, parent_id: str, key: str) -> Value:  # noqa: ARG001
+    return Unknown.VALUE
 
 
 @dataclass(frozen=True)
@@ -52,7 +38,8 @@ class Evaluator:
     AWS's own (``aws:…``), gets the untagged action instead of the rules, unless that action is
     ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone. ``anew``
     are the instances that are to be announced, whatever their marks say. ``target`` is where they
-    are, for rules that concern some regions or accounts.
+    are, for rules that concern some regions or accounts. ``tags_of_parents`` tells which tags
+    VPCs, subnets, and what else instances are in or were made of, have.
     """
 
     rules: Sequence[Rule]
@@ -61,6 +48,7 @@ class Evaluator:
     now: datetime
     anew: Container[str] = frozenset()
     target: Target = _ANYWHERE
+    tags_of_parents: TagsOfParents = _nothing_was_read
 
     @cached_property
     def untagged(self) -> Untagged:
@@ -73,27 +61,32 @@ class Evaluator:
         return self.now.astimezone(UTC).date()
 
     @cached_property
-    def judging(self) -> Sequence["_Judging"]:
-        """The rules, with what each says of values and of instances."""
+    def judges(self) -> Sequence[Judge]:
+        """What judges by the rules, in their order."""
         conditional = {rule.tag_key for rule in self.rules if rule.when}
         unlocked = {
             *map(as_iam_compares, self.settings.unlocked_tag_keys),
-            *(as_iam_compares(rule.tag_key) for rule in self.rules if rule.changes_values),
+            *(as_iam_compares(rule.tag_key) for rule in self.rules if rule.is_unlocked),
         }
-
-        def judging(rule: Rule) -> _Judging:
-            standard = Standard(rule)
-            return _Judging(
+        taken = {*self._marker_keys, self.settings.exempt_tag_key}
+        for rule in self.rules:
+            taken |= {rule.tag_key, *rule.aliases}
+        return [
+            Judge(
                 rule,
-                KINDS[rule.action],
-                standard,
-                Spelling(rule, standard.is_allowed),
-                When(rule.when),
-                rests_on_absence=rule.tag_key not in conditional,
+                self.now,
+                self.tags_of_parents,
+                taken,
+                is_conditional=rule.tag_key in conditional,
                 is_unlocked=as_iam_compares(rule.tag_key) in unlocked,
             )
+            for rule in self.rules
+        ]
 
-        return list(map(judging, self.rules))
+    @cached_property
+    def _marker_keys(self) -> frozenset[str]:
+        settings = self.settings
+        return frozenset({settings.marker_tag_key, *settings.former_marker_tag_keys})
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return what is to be done about one instance."""
@@ -114,229 +107,129 @@ class Evaluator:
         """Yield what rules find, each seeing the tags as those before it leave them.
 
         The first rule for a key that concerns the instance is the rule for it. Where it is not
-        known yet whether one does, neither is what the later ones for its key would say.
+        known yet whether one does, or what it would write, neither is what the later ones for its
+        key would say.
         """
         owner: str | None = None
         left: dict[str, Value] = {}  # of the tags that a rule changes: what they will hold
-        asked_for: set[str] = set()  # of these, what the conditions of a rule have asked for
+        asked_for: set[str] = set()  # of these, what a rule has asked for
         decided = set[str]()
-        waiting: list[str] = []
-        asked: Context | None = None
-        for judging in self.judging:
-            rule = judging.rule
+        removed = set[str]()
+        waiting: list[int] = []
+        is_violated = False
+        asked = self._asked(instance, left, asked_for)
+        for judge in self.judges:
+            rule = judge.rule
             asked_for.clear()
-            if not judging.rests_on_absence:
+            if judge.is_conditional:
                 if rule.tag_key in decided:
                     continue
-                if asked is None:
-                    asked = self._asked(instance, left, asked_for)
-                concerns = judging.when.holds(asked)
+                concerns = judge.when.holds(asked())
                 if concerns is False:
                     continue
                 decided.add(rule.tag_key)
                 if concerns is None:
-                    waiting.append(str(rule.rule_id))
+                    waiting.append(rule.rule_id)
                     left[rule.tag_key] = Unknown.VALUE
                     continue
-            finding = self._finding(instance, judging)
-            if finding is None:
+            if rule.action is Action.REMOVE:
+                found: Sequence[Finding] | None = self._unwanted(instance, rule, left, removed)
+            else:
+                found = judge.findings(instance, asked)
+            if found is None:
+                waiting.append(rule.rule_id)
+                is_violated = is_violated or judge.violates(instance)
+                left[rule.tag_key] = Unknown.VALUE
                 continue
-            if owner is None:
-                owner = _owner(instance, self.rules)
-            finding = replace(finding, owner=owner)
-            if asked_for and finding.remedy is Remedy.TAG:
-                finding = replace(finding, rests_on=frozenset(asked_for))
-            if finding.remedy is not Remedy.REPORT:
-                left[rule.tag_key] = Unknown.VALUE if finding.value is None else finding.value
-            yield finding
+            for finding in found:
+                if owner is None:
+                    owner = _owner(instance, self.rules)
+                told = replace(finding, owner=owner)
+                if asked_for and finding.remedy is Remedy.TAG:
+                    told = replace(told, rests_on=frozenset(asked_for))
+                if finding.remedy is Remedy.REMOVE:
+                    removed.add(finding.tag_key)
+                    left[finding.tag_key] = Unknown.VALUE  # in a call of its own, behind all others
+                elif finding.remedy is not Remedy.REPORT:
+                    left[finding.tag_key] = Unknown.VALUE if told.value is None else told.value
+                yield told
         if waiting:
-            yield _waits(instance, waiting)
+            yield _waits(instance, waiting, violation=is_violated)
 
-    def _finding(self, instance: Instance, judging: "_Judging") -> Finding | None:
-        """Return what is not as a rule says, and what is to be done about it; None where all is."""
-        rule = judging.rule
-        found = instance.tags.get(rule.tag_key)
-        is_empty = found is None or is_blank(found)
-        spelt = None
-        if not is_empty:
-            told = self._wrong(found or "", judging)
-            if told is None:
-                return None
-            code, reason, spelt = told
-        elif found is None and not rule.required and judging.kind.only_if_required:
-            return None
-        else:
-            code = Code.MISSING if found is None else Code.EMPTY
-            reason = _reason(found is not None, rule.required)
+    def _unwanted(
+        self,
+        instance: Instance,
+        rule: Rule,
+        left: Mapping[str, Value],
+        removed: Collection[str],
+    ) -> Sequence[Finding]:
+        """Return that a tag which is not to be used is to be deleted; never the last of its tags.
+
+        The engine's own marks do not count, as without them the instance would have no tags.
+        """
+        value = instance.tags.get(rule.tag_key)
+        if value is None:
+            return ()
+        others = instance.tags.keys() - removed - self._marker_keys - {rule.tag_key}
+        written = any(isinstance(value, str) for value in left.values())
         finding = Finding(
             instance.ref,
-            Remedy.REPORT,
-            code,
-            reason,
-            violation=found is not None or rule.required,
+            Remedy.REMOVE if others or written else Remedy.REPORT,
+            Code.NOT_ALLOWED,
+            _UNWANTED if others or written else f"{_UNWANTED}; it stays, as the last of its tags",
             tag_key=rule.tag_key,
+            value=value if others or written else None,
             rule_id=rule.rule_id,
-            found="" if is_empty else found or "",
+            found=value,
             note=rule.note,
+            after_writing=not others,
         )
-        if is_empty:
-            return self._filled(finding, judging, instance.tags)
-        if spelt is not None:
-            return replace(finding, remedy=Remedy.TAG, value=spelt, unlocked=True)
-        if rule.replace_invalid and code is Code.NOT_ALLOWED:
-            return self._replaced(finding, judging)
-        return finding
+        return (finding,)
 
-    def _wrong(self, found: str, judging: "_Judging") -> tuple[Code, str, str | None] | None:
-        """Return what is wrong with a value, and how it is written rightly where that is known."""
-        standard, spelling = judging.standard, judging.spelling
-        if not standard.says_something and not spelling.changes_something:
-            return None
-        spelt = spelling.of(found)
-        wrong = standard.wrong(spelt, self.today) or _too_long(spelt)
-        if wrong is None:
-            return None if spelt == found else (Code.MISSPELT, _MISSPELT, spelt)
-        as_it_is = standard.wrong(found, self.today)
-        if as_it_is is None:  # right as it stands, and not as the rule would spell it
-            return (Code.MISSPELT, wrong.reason, None) if _too_long(spelt) else None
-        return as_it_is.code, as_it_is.reason, None
+    def _asked(
+        self, instance: Instance, left: Mapping[str, Value], asked_for: set[str]
+    ) -> Callable[[], Context]:
+        """Return what gives the rules what they may ask for; made once, where one does."""
 
-    def _replaced(self, finding: Finding, judging: "_Judging") -> Finding:
-        """Return that what is not allowed gives way to the rule's own value, if that is right."""
-        value, wrong = self._own_value(finding.instance, judging)
-        if wrong is not None:
-            why = f"{finding.reason}; nor is the rule's own value written: {wrong.reason}"
-            return replace(finding, reason=why)
-        fallback = judging.rule.default if judging.kind.is_creator else ""
-        return replace(finding, remedy=Remedy.TAG, value=value, fallback=fallback, unlocked=True)
-
-    def _own_value(
-        self, instance: InstanceRef, judging: "_Judging"
-    ) -> tuple[str | None, Wrong | None]:
-        """Return what a rule writes, and what is wrong with that; None where it is looked up."""
-        value = judging.kind.fills(judging.rule, self.now, instance.created_at)
-        if value is None:
-            return None, None
-        value = judging.spelling.of(value)
-        return value, judging.standard.wrong(value, self.today) or _too_long(value)
-
-    def _asked(self, instance: Instance, left: Mapping[str, Value], asked_for: set[str]) -> Context:
         def tag(key: str) -> Value:
             if key not in left:
                 return instance.tags.get(key)
             asked_for.add(key)
             return left[key]
 
-        return Context(instance, tag, self.target, self.now)
+        made: list[Context] = []
 
-    def _filled(self, finding: Finding, judging: "_Judging", tags: Mapping[str, str]) -> Finding:
-        """Return that a missing or empty tag is to be filled, if its rule has a right value."""
-        rule, kind = judging.rule, judging.kind
-        guarded = guarded_spelling(tags, rule.tag_key)
-        if not kind.writes:
-            there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
-            reason = _together(finding.reason, there, judging.standard.right)
-            return replace(finding, reason=reason)
-        value, wrong = self._own_value(finding.instance, judging)
-        if wrong is not None:
-            why = f"{finding.reason}; the rule's own value is not written: {wrong.reason}"
-            return replace(finding, reason=why)
-        is_absent = finding.code is Code.MISSING and judging.rests_on_absence
-        filled = replace(
-            finding,
-            remedy=Remedy.TAG,
-            value=value,
-            fallback=rule.default if kind.is_creator else "",
-            absent_keys=_only(rule.tag_key) if is_absent else None,
-            unlocked=judging.is_unlocked,
-        )
-        if judging.is_unlocked:  # no lock takes blanks for a value, or another case for the same
-            others = {k: v for k, v in tags.items() if k != rule.tag_key and not is_blank(v)}
-            another = guarded_spelling(others, rule.tag_key)
-            if not another:
-                return filled
-            return replace(finding, reason=f"{finding.reason}; it is there as {quoted(another)}")
-        return _refused_by_lock(filled, guarded) if guarded else filled
+        def asked() -> Context:
+            if not made:
+                facts = self.settings.facts
+                made.append(Context(instance, tag, self.target, self.now, facts))
+            return made[0]
+
+        return asked
 
     def allowed(self, finding: Finding) -> Finding:
-        """Return a finding whose value was looked up, with the rule's default if it is not allowed.
-
-        A default that its rule forbids is no rule: see rules/table.py.
-        """
-        judging = self._looked_up.get(finding.rule_id)
-        if judging is None or not finding.value or finding.remedy is not Remedy.TAG:
+        """Return a finding whose value was looked up, as its rule wants it."""
+        judge = self._of_creators.get(finding.rule_id)
+        if judge is None or not finding.value or finding.remedy is not Remedy.TAG:
             return finding
-        spelt = judging.spelling.of(finding.value)
-        wrong = judging.standard.wrong(spelt, self.today) or _too_long(spelt)
-        if wrong is None or finding.value == finding.fallback:
-            return replace(finding, value=spelt)
-        return replace(
-            finding,
-            value=finding.fallback,
-            reason=f"{finding.reason}; who launched it is not written: {wrong.reason}",
-            launch=None,
-            detail_tag=None,
-        )
+        return judge.allowed(finding)
 
     @cached_property
-    def _looked_up(self) -> Mapping[int, "_Judging"]:
-        """The rules whose values are looked up, by RuleId, where they say something of values."""
-        return {
-            judging.rule.rule_id: judging
-            for judging in self.judging
-            if judging.kind.is_creator
-            and (judging.standard.says_something or judging.spelling.changes_something)
-        }
+    def _of_creators(self) -> Mapping[int, Judge]:
+        """What judges values that are looked up, by RuleId."""
+        judges = (judge for judge in self.judges if judge.says_something_of_creators)
+        return {judge.rule.rule_id: judge for judge in judges}
 
 
-def _too_long(value: str) -> Wrong | None:
-    """Say of a value that it is longer than a tag's may be: some letters are two in upper case."""
-    if len(value) <= MAX_TAG_VALUE_LENGTH:
-        return None
-    return Wrong(Code.NOT_ALLOWED, f"as the rule spells it, it has {len(value)} characters")
-
-
-def _waits(instance: Instance, rule_ids: Sequence[str]) -> Finding:
-    which = "rule" if len(rule_ids) == 1 else "rules"
+def _waits(instance: Instance, rule_ids: Sequence[int], *, violation: bool) -> Finding:
+    which = "rule {} waits: it depends" if len(rule_ids) == 1 else "rules {} wait: they depend"
     return Finding(
         instance.ref,
         Remedy.WAIT,
         Code.NOT_KNOWN_YET,
-        f"{which} {', '.join(rule_ids)} may concern it, which depends on a tag that is not written "
-        "yet; the next run looks again",
-        violation=False,
-    )
-
-
-@lru_cache(maxsize=1_000)
-def _together(*parts: str) -> str:
-    """Return what is said of a tag, the same text each time: a run may hold it 100,000 times."""
-    return "; ".join(part for part in parts if part)
-
-
-@cache
-def _only(tag_key: str) -> frozenset[str]:
-    """Return the set of one key, the same each time: a run may hold it for 100,000 instances."""
-    return frozenset({tag_key})
-
-
-def _refused_by_lock(finding: Finding, guarded: str) -> Finding:
-    """Return a finding about a tag that IAM will not let the role write, for the sake of another.
-
-    Known before a call is made, so that none is made in vain.
-    """
-    what = (
-        "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
-        if guarded == finding.tag_key
-        else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
-    )
-    return replace(
-        finding,
-        remedy=Remedy.LEAVE,
-        code=Code.REFUSED_BY_LOCK,
-        reason=f"{finding.reason}; it {what}",
-        value=None,
-        absent_keys=None,
+        f"{which.format(', '.join(map(str, rule_ids)))} on a tag that is not written yet, or on a "
+        "source that could not be read; the next run looks again",
+        violation=violation,
     )
 
 
@@ -346,9 +239,3 @@ def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
     fallbacks = {trimmed(rule.default) for rule in lookups}
     told = (trimmed(instance.tags.get(rule.tag_key, "")) for rule in lookups)
     return next((owner for owner in told if owner and owner not in fallbacks), "")
-
-
-def _reason(present: bool, required: bool) -> str:
-    if present:
-        return "tag empty"
-    return "required tag missing" if required else "tag missing"

@@ -29,12 +29,14 @@ from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
 from tag_policy.reporting.sns_message import as_record
 from tag_policy.resources.instance import persistent_spot_requests
+from tag_policy.resources.parents import ParentTags, read_ahead
 from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.vpc import find_vpcs
 from tag_policy.rules import table
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.limits import is_destructive, within_limits
+from tag_policy.rules.sources import Sources
 from tag_policy.rules.untagged import protected_by_spot
 from tag_policy.runs.announcements import Announcements
 from tag_policy.runs.context import RunContext
@@ -86,6 +88,7 @@ class Engine:
     def __init__(self, context: RunContext) -> None:
         self.context = context
         self.rules: Sequence[Rule] = ()
+        self._sources = Sources(())
         self.tallies = {vpc_id: Tally() for vpc_id in context.assignment.vpc_ids}
         self.outcomes = Outcomes()
         self.may_not_end = "" if context.assignment.scope is Scope.ALL else _A_PART
@@ -122,9 +125,27 @@ class Engine:
     @cached_property
     def evaluate(self) -> Evaluator:
         """What judges an instance by the rules of the run."""
-        context, anew = self.context, self._announcements.anew
+        context = self.context
         return Evaluator(
-            self.rules, context.settings, context.engine, context.now, anew, context.target
+            self.rules,
+            context.settings,
+            context.engine,
+            context.now,
+            self._announcements.anew,
+            context.target,
+            self._parent_tags.value,
+        )
+
+    @cached_property
+    def _parent_tags(self) -> ParentTags:
+        """The tags of what instances are in, as far as they were read."""
+        context = self.context
+        return ParentTags(
+            context.clients.ec2,
+            lambda: context.clients.autoscaling,
+            self._sources.keys,
+            context.ec2_calls(context.until_margin()),
+            self.problem,
         )
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
@@ -238,11 +259,14 @@ class Engine:
             settings.exempt_tag_key,
             *settings.former_marker_tag_keys,
         )
-        parsed = table.parse(items, own_keys, settings.seeded_rules)
+        parsed = table.parse(items, own_keys, settings.seeded_rules, settings.facts)
         self.rules = parsed.rules
         if not parsed.may_end:
             self.end_nothing(_UNREADABLE_RULE)
         self._mind_the_lock()
+        self._sources = Sources(self.rules)
+        if self._sources.ask_for_more:
+            self.context.clients.tell_more()
         self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {name} has no valid rule; nothing was checked"
@@ -286,7 +310,7 @@ class Engine:
         run, but what was found by then is yielded.
         """
         try:
-            for instance in instances:
+            for instance in self._with_parents(instances):
                 tally = self.tallies[instance.ref.vpc_id]
                 tally.instances += 1
                 verdict = self.evaluate(instance)
@@ -308,6 +332,12 @@ class Engine:
         except AWS_ERRORS as error:
             self.has_seen_a_part()
             self.problem(f"the instances could not all be listed: {error}", failed=True)
+
+    def _with_parents(self, instances: Iterable[Instance]) -> Iterable[Instance]:
+        """Return the instances, of each of which the parents are read before it is judged."""
+        if not self._sources.keys:
+            return instances
+        return read_ahead(instances, lambda some: self._parent_tags.read(self._sources.of(some)))
 
     def remedy(
         self,

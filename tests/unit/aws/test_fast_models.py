@@ -13,6 +13,7 @@ from tag_policy.aws.fast.models import SERVICES, LeanFileLoader
 
 DATA = Path(botocore.loaders.__file__).parent / "data"
 VERSIONS = {
+    "autoscaling": "2011-01-01",
     "cloudtrail": "2013-11-01",
     "config": "2014-11-12",
     "dynamodb": "2012-08-10",

@@ -16,7 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.aws.fast import parser as lean_parser
-from tag_policy.aws.fast.parser import LeanEC2Parser, LeanJSONParser, register, timestamp
+from tag_policy.aws.fast.parser import (
+    LeanEC2Parser,
+    LeanJSONParser,
+    register,
+    tell_more,
+    timestamp,
+)
 from tag_policy.resources.instance import to_instance
 
 SEEN_AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -31,6 +37,24 @@ KEPT: Mapping[str, Any] = {
     "BlockDeviceMappings": [{"DeviceName": None, "Ebs": {"AttachTime": None}}],
     "NetworkInterfaces": [{"Attachment": {"DeviceIndex": None, "AttachTime": None}}],
 }
+"""What every run needs."""
+
+ASSOCIATION = {"Association": {"PublicIp": None}}
+EVERYTHING: Mapping[str, Any] = {
+    **KEPT,
+    "SubnetId": None,
+    "InstanceType": None,
+    "ImageId": None,
+    "InstanceLifecycle": None,
+    "PlatformDetails": None,
+    "PublicIpAddress": None,
+    "Placement": {"AvailabilityZone": None},
+    "IamInstanceProfile": {"Arn": None},
+    "NetworkInterfaces": [
+        {**KEPT["NetworkInterfaces"][0], **ASSOCIATION, "PrivateIpAddresses": [ASSOCIATION]}
+    ],
+}
+"""What a run needs whose rules ask for all that there is."""
 
 
 def answer_of(service: str, operation: str) -> Any:
@@ -123,6 +147,7 @@ attachment = together(
     maybe("deviceIndex", st.sampled_from("012")),
     maybe("attachTime", times),
 )
+association = together(maybe("publicIp", text), maybe("ipOwnerId", text))
 instances = together(
     element("instanceId", st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True)),
     maybe("vpcId", st.sampled_from(["vpc-1", "vpc-2"])),
@@ -146,9 +171,27 @@ instances = together(
     # An interface names a VPC, too, and may be in another one than its instance.
     maybe(
         "networkInterfaceSet",
-        items(together(maybe("vpcId", st.just("vpc-3")), maybe("attachment", attachment))),
+        items(
+            together(
+                maybe("vpcId", st.just("vpc-3")),
+                maybe("subnetId", st.just("subnet-3")),
+                maybe("attachment", attachment),
+                maybe("association", association),
+                maybe(
+                    "privateIpAddressesSet",
+                    items(together(maybe("primary", text), maybe("association", association))),
+                ),
+            )
+        ),
     ),
-    maybe("placement", element("availabilityZone", text)),
+    maybe("placement", together(maybe("availabilityZone", text), maybe("groupName", text))),
+    maybe("iamInstanceProfile", together(maybe("arn", text), maybe("id", text))),
+    maybe("subnetId", text),
+    maybe("instanceType", text),
+    maybe("imageId", text),
+    maybe("instanceLifecycle", text),
+    maybe("platformDetails", text),
+    maybe("ipAddress", text),
     maybe("somethingNew", nested),
 )
 reservations = items(
@@ -163,24 +206,40 @@ ONE = "<item><instancesSet><item><instanceId>i-1</instanceId>{}</item></instance
 RUNNING = "<instanceState><code>16</code><name>running</name></instanceState>"
 
 
-@given(reservations, st.sampled_from(["", "<nextToken>abc</nextToken>", "<nextToken/>"]))
-def test_a_page_is_read_as_botocore_reads_it(xml: str, rest: str) -> None:
+def parser(*, tells_more: bool) -> LeanEC2Parser:
+    """Make a parser of what every run needs, or of everything."""
+    made = LeanEC2Parser()
+    made.tells_more = lambda: tells_more  # type: ignore[method-assign]
+    return made
+
+
+@given(
+    reservations,
+    st.sampled_from(["", "<nextToken>abc</nextToken>", "<nextToken/>"]),
+    st.booleans(),
+)
+def test_a_page_is_read_as_botocore_reads_it(xml: str, rest: str, more: bool) -> None:
     page = response(document(xml, rest))
 
-    lean, full = LeanEC2Parser().parse(page, SHAPE), EC2QueryParser().parse(page, SHAPE)
+    lean = parser(tells_more=more).parse(page, SHAPE)
+    full = EC2QueryParser().parse(page, SHAPE)
 
     in_full = [r["Instances"] for r in full["Reservations"]]
     in_lean = [r["Instances"] for r in lean["Reservations"]]
-    assert in_lean == [kept(some, [KEPT]) for some in in_full]
+    assert in_lean == [kept(some, [EVERYTHING if more else KEPT]) for some in in_full]
     assert lean.get("NextToken") == (full.get("NextToken") or None)
     assert lean["ResponseMetadata"]["HTTPHeaders"] == full["ResponseMetadata"]["HTTPHeaders"]
     for one, other in zip(chain(*in_lean), chain(*in_full), strict=True):
         if "VpcId" in one:
-            assert to_instance(one, SEEN_AT) == to_instance(other, SEEN_AT)
+            of_lean, of_full = (to_instance(each, SEEN_AT) for each in (one, other))
+            assert (of_lean if more else of_lean.ref) == (of_full if more else of_full.ref)
+            assert of_lean.tags == of_full.tags
 
 
-@given(reservations | element("somethingNew", nested).map(ONE.format), st.data())
-def test_a_damaged_page_is_read_as_botocore_reads_it(xml: str, data: st.DataObject) -> None:
+@given(reservations | element("somethingNew", nested).map(ONE.format), st.data(), st.booleans())
+def test_a_damaged_page_is_read_as_botocore_reads_it(
+    xml: str, data: st.DataObject, more: bool
+) -> None:
     whole = document(xml)
     tag = data.draw(st.sampled_from([*re.finditer("</?[a-zA-Z]+[^>]*>", whole)]))
     instead = data.draw(st.sampled_from(["", "<wrong>", "</wrong>"]))
@@ -190,11 +249,11 @@ def test_a_damaged_page_is_read_as_botocore_reads_it(xml: str, data: st.DataObje
         full = EC2QueryParser().parse(page, SHAPE)
     except ResponseParserError:
         with pytest.raises(ResponseParserError):
-            LeanEC2Parser().parse(page, SHAPE)
+            parser(tells_more=more).parse(page, SHAPE)
     else:
-        lean = LeanEC2Parser().parse(page, SHAPE)
+        lean = parser(tells_more=more).parse(page, SHAPE)
         assert [r["Instances"] for r in lean["Reservations"]] == [
-            kept(r["Instances"], [KEPT]) for r in full["Reservations"]
+            kept(r["Instances"], [EVERYTHING if more else KEPT]) for r in full["Reservations"]
         ]
 
 
@@ -225,7 +284,8 @@ CDATA = "<value><![CDATA[<imageId>ami-1</imageId>]]></value>"
 def test_a_page_that_looks_otherwise_is_left_to_botocore(xml: str) -> None:
     page = response(document(xml))
 
-    assert lean_parser._page(page["body"]) is None
+    for more in (True, False):
+        assert parser(tells_more=more).lean(page["body"]) is None
     assert LeanEC2Parser().parse(page, SHAPE) == EC2QueryParser().parse(page, SHAPE)
 
 
@@ -339,6 +399,29 @@ def test_clients_of_a_session_parse_with_it() -> None:
     assert isinstance(factory.create_parser("ec2"), LeanEC2Parser)
     assert isinstance(factory.create_parser("json"), LeanJSONParser)
     assert not isinstance(factory.create_parser("query"), LeanEC2Parser)
+
+
+def test_clients_tell_more_of_instances_from_when_they_are_asked_to() -> None:
+    session, other = botocore.session.get_session(), botocore.session.get_session()
+    for one in (session, other):
+        register(one)
+    parsers = [
+        one.get_component("response_parser_factory").create_parser("ec2")
+        for one in (session, other)
+    ]
+    page = response(document(ONE.format(f"{RUNNING}<imageId>ami-1</imageId>")))
+
+    def images() -> list[str]:
+        answers = [one.parse(page, SHAPE) for one in parsers]
+        return [a["Reservations"][0]["Instances"][0].get("ImageId", "") for a in answers]
+
+    assert images() == ["", ""]
+    tell_more(session)
+    assert images() == ["ami-1", ""]
+
+
+def test_botocores_own_parsers_tell_everything_in_any_case() -> None:
+    tell_more(botocore.session.get_session())
 
 
 def test_the_time_of_an_answer_has_a_time_zone() -> None:

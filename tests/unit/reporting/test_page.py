@@ -72,7 +72,7 @@ def test_whatever_strangers_write_the_page_has_the_same_elements(texts: list[str
     assert [tag for tag, _ in Elements(text).found] == EMPTY
     found = data_of(text)["findings"]
     shown = [clean(text, DETAIL_LIMIT) for text in texts]
-    assert [finding.get("tag_value", "") for finding in found] == shown
+    assert [finding.get("new_value", "") for finding in found] == shown
 
 
 def test_the_page_lets_its_own_script_and_style_run_and_no_other() -> None:

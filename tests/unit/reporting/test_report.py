@@ -50,6 +50,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "marked": 1,
             "audited": 1,
             "unmarked": 1,
+            "removed": 1,
             "deferred": 1,
             "failed": 1,
         },

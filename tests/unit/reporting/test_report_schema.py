@@ -81,7 +81,7 @@ def test_whatever_a_run_finds_its_json_is_as_the_schema_says(
         {"version": 2},
         {"severity": "high"},
         {"findings": [{"result": "tagged"}]},
-        {"findings": [{"result": "eaten", "remedy": "tag", "instance_id": "i-1", "vpc_id": "v"}]},
+        {"findings": [{"result": "eaten", "remedy": "tag", "resource_id": "i-1", "vpc_id": "v"}]},
         {"findings_left_out": -1},
         {"summary": {}},
     ],

@@ -119,7 +119,7 @@ def test_whatever_a_tag_holds_its_line_of_the_log_is_one_line_of_json(text: str)
 
     assert line.count("\n") == 1
     assert line.endswith("\n")
-    assert json.loads(line)["tag_value"] == clean(text, 256)
+    assert json.loads(line)["new_value"] == clean(text, 256)
 
 
 @pytest.mark.parametrize("character", ["é", "漢", "\U0001f600", '"', "\\", "\x00"])

@@ -562,6 +562,60 @@ def test_an_instance_is_what_its_description_says() -> None:
     )
 
 
+def test_what_few_rules_ask_for_is_there_where_it_was_read() -> None:
+    profile = "arn:aws:iam::123456789012:instance-profile/ops/team-1/web"
+    whole = described(
+        A,
+        SubnetId="subnet-1",
+        Placement={"AvailabilityZone": "eu-west-1a", "Tenancy": "default"},
+        InstanceType="m6i.large",
+        ImageId="ami-1",
+        InstanceLifecycle="spot",
+        PlatformDetails="Linux/UNIX",
+        IamInstanceProfile={"Arn": profile, "Id": "AIPA"},
+        PublicIpAddress="203.0.113.7",
+    )
+
+    found = to_instance(cast("Any", whole), NOW)
+
+    assert (found.subnet_id, found.availability_zone) == ("subnet-1", "eu-west-1a")
+    assert (found.instance_type, found.image_id) == ("m6i.large", "ami-1")
+    assert (found.lifecycle, found.platform) == ("spot", "Linux/UNIX")
+    assert (found.instance_profile, found.has_public_ip) == ("web", True)
+
+
+def test_an_instance_on_demand_and_without_a_profile_has_neither() -> None:
+    found = to_instance(cast("Any", described(A, SubnetId="subnet-1")), NOW)
+
+    assert found.subnet_id == "subnet-1"
+    assert (found.lifecycle, found.instance_profile, found.platform) == ("", "", "")
+    assert not found.has_public_ip
+
+
+ADDRESS = {"Association": {"PublicIp": "203.0.113.7"}}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "expected"),
+    [
+        ([], False),
+        ([{}], False),
+        ([{"PrivateIpAddresses": [{}]}], False),
+        ([{"Association": {"CarrierIp": "1.2.3.4"}}], False),
+        ([ADDRESS], True),
+        ([{}, ADDRESS], True),
+        ([{"PrivateIpAddresses": [{}, ADDRESS]}], True),
+        ([{}, {"PrivateIpAddresses": [ADDRESS]}], True),
+    ],
+)
+def test_a_public_address_counts_on_whichever_interface_it_is(
+    interfaces: list[Any], expected: bool
+) -> None:
+    shown = described(A, SubnetId="subnet-1", NetworkInterfaces=interfaces)
+
+    assert to_instance(cast("Any", shown), NOW).has_public_ip is expected
+
+
 def test_what_a_description_leaves_out_is_empty() -> None:
     bare = described(A)
     del bare["Tags"]

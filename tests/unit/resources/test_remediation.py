@@ -1,6 +1,7 @@
 """Findings to calls, in their order."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,8 @@ from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import Action, Rule
+from tag_policy.resources import remediation
 from tag_policy.resources.remediation import SIDE_BY_SIDE
 from tag_policy.resources.remedy_queue import BATCH_SIZE
 from tests.support.acting import A_MINUTE_AGO, World, failing, told, world
@@ -584,3 +587,221 @@ def test_what_is_given_up_does_not_keep_the_rest_from_going_side_by_side() -> No
     assert {one.result for one in outcomes if one.finding.tag_key == "Denied"} == {Result.FAILED}
     assert sum(one.result is Result.TAGGED for one in outcomes) == 40
     assert workers.most == SIDE_BY_SIDE
+
+
+# What is deleted
+
+RENAMING = replace(PROJECT_CODE, aliases=("project",), rename=True)
+UNWANTED = Rule(9, "Old", Action.REMOVE, required=True, default="")
+
+
+def told_of(outcomes: Iterable[Outcome]) -> list[tuple[str, str, Result, str]]:
+    """Return of each outcome the instance, the tag key, the result and the detail."""
+    return [
+        (one.finding.instance.instance_id, one.finding.tag_key, one.result, one.detail)
+        for one in outcomes
+    ]
+
+
+def test_a_tag_is_renamed_by_writing_and_deleting_after_a_look_that_shows_what_was_written() -> (
+    None
+):
+    made = world(described(A, {"project": "P1"}), described(B, {"project": "P2"}), rules=[RENAMING])
+    take(made, A, B)
+
+    outcomes = told_of(made.remediation.finish())
+
+    assert outcomes == [
+        (A, "ProjectCode", Result.TAGGED, ""),
+        (B, "ProjectCode", Result.TAGGED, ""),
+        (A, "project", Result.REMOVED, ""),
+        (B, "project", Result.REMOVED, ""),
+    ]
+    assert [made.fleet.tags(one) for one in (A, B)] == [
+        {"ProjectCode": "P1"},
+        {"ProjectCode": "P2"},
+    ]
+    assert changes(made) == ["create_tags"] * 2 + ["delete_tags"] * 2
+    assert made.fleet.requests("delete_tags")[0] == {
+        "Resources": [A],
+        "Tags": [{"Key": "project", "Value": "P1"}],
+    }
+    for before, following in itertools.pairwise(made.fleet.operations()):
+        if following == "delete_tags":
+            assert before == "describe_instances"
+
+
+def test_tags_of_one_key_and_value_are_deleted_in_one_call_and_others_are_not() -> None:
+    many = [number(at) for at in range(1, BATCH_SIZE + 2)]
+    made = world(
+        *(described(one, {"Old": "x", "Name": "web"}) for one in many),
+        described(number(900), {"Old": "y", "Name": "web"}),
+        rules=[UNWANTED],
+    )
+
+    take(made, *many, number(900))
+    outcomes = list(made.remediation.finish())
+
+    assert {one.result for one in outcomes} == {Result.REMOVED}
+    sizes = [len(one["Resources"]) for one in made.fleet.requests("delete_tags")]
+    assert sorted(sizes) == [1, 1, BATCH_SIZE]
+    assert all(made.fleet.tags(one) == {"Name": "web"} for one in made.fleet.descriptions)
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"project": "P2"},
+        {"project": None},
+        {"ProjectCode": "another"},
+        {"ProjectCode": None},
+        {"tag-policy:exempt": ""},
+    ],
+    ids=str,
+)
+def test_what_somebody_changes_before_a_tag_is_deleted_keeps_it_from_that(
+    meanwhile: dict[str, str | None],
+) -> None:
+    made = world(described(A, {"project": "P1", "Name": "web"}), rules=[RENAMING])
+    take(made, A)
+
+    def act(asked: Asked) -> None:
+        if asked.operation == "create_tags":
+            made.fleet.set(A, meanwhile)
+
+    made.fleet.after = act
+    outcomes = told_of(made.remediation.finish())
+
+    assert [result for _, _, result, _ in outcomes] == [Result.TAGGED, Result.DEFERRED]
+    assert "delete_tags" not in changes(made)
+    left = {"project": "P1", "ProjectCode": "P1", "Name": "web"} | meanwhile
+    assert made.fleet.tags(A) == {key: value for key, value in left.items() if value is not None}
+
+
+def test_what_was_written_may_be_shown_some_seconds_later() -> None:
+    made = world(described(A, {"project": "P1"}), rules=[RENAMING])
+    take(made, A)
+    shown: list[dict[str, str]] = []
+
+    def hide(asked: Asked) -> None:
+        if asked.operation == "create_tags":
+            shown.append(made.fleet.tags(A))
+            made.fleet.set(A, {"ProjectCode": None})
+        elif asked.operation == "describe_instances" and shown:
+            made.fleet.set(A, {"ProjectCode": "P1"})  # for the next look
+
+    made.fleet.after = hide
+    began = made.clock.now()
+    outcomes = told_of(made.remediation.finish())
+
+    assert outcomes[-1] == (A, "project", Result.REMOVED, "")
+    assert made.clock.now() - began >= 3 * SECOND
+    assert made.fleet.tags(A) == {"ProjectCode": "P1"}
+
+
+def test_a_tag_that_could_not_be_written_keeps_the_other_spelling_where_it_is() -> None:
+    made = world(described(A, {"project": "P1"}), rules=[RENAMING])
+    made.fleet.before = failing("create_tags", refusal("UnauthorizedOperation"))
+    take(made, A)
+
+    outcomes = told_of(made.remediation.finish())
+
+    assert [result for _, _, result, _ in outcomes] == [Result.FAILED, Result.DEFERRED]
+    assert outcomes[-1][-1] == (
+        "the tag that takes its place is not to be seen yet; the next run looks again"
+    )
+    assert made.fleet.tags(A) == {"project": "P1"}
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_an_answer_that_is_lost_is_looked_for_and_what_is_refused_is_told(is_lost: bool) -> None:
+    made = world(described(A, {"Old": "x", "Name": "web"}), rules=[UNWANTED])
+    take(made, A)
+    lost = ReadTimeoutError(endpoint_url="https://ec2")
+    refused = refusal("UnauthorizedOperation")
+    if is_lost:
+        made.fleet.after = failing("delete_tags", lost)
+    else:
+        made.fleet.before = failing("delete_tags", refused)
+
+    (outcome,) = made.remediation.finish()
+
+    assert outcome.result is (Result.REMOVED if is_lost else Result.FAILED)
+    assert outcome.code == ("" if is_lost else "UnauthorizedOperation")
+    assert ("Old" in made.fleet.tags(A)) is not is_lost
+
+
+def test_what_is_throttled_is_looked_at_again_before_it_is_deleted() -> None:
+    made = world(described(A, {"Old": "x", "Name": "web"}), rules=[UNWANTED])
+    take(made, A)
+
+    def act(asked: Asked) -> None:
+        if asked.operation == "delete_tags":
+            made.fleet.set(A, {"Old": "written anew"})
+            raise refusal("RequestLimitExceeded")
+
+    made.fleet.before = act
+    (outcome,) = made.remediation.finish()
+
+    assert outcome.result is Result.DEFERRED
+    assert made.fleet.tags(A)["Old"] == "written anew"
+    assert changes(made) == ["delete_tags"]
+
+
+def test_when_the_time_is_up_nothing_is_deleted() -> None:
+    made = world(described(A, {"project": "P1", "Old": "x"}), rules=[RENAMING, UNWANTED])
+    take(made, A)
+    made.time_is_up = lambda: "create_tags" in changes(made)
+
+    outcomes = told_of(made.remediation.finish())
+
+    assert [result for *_, result, _ in outcomes] == [Result.TAGGED] + [Result.DEFERRED] * 2
+    assert changes(made) == ["create_tags"]
+
+
+def test_more_than_a_run_holds_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remediation, "MOST_REMOVALS", 1)
+    made = world(*(described(one, {"Old": "x", "Name": "web"}) for one in (A, B)), rules=[UNWANTED])
+
+    (left,) = take(made, A, B)
+
+    assert (left.finding.instance.instance_id, left.result) == (B, Result.DEFERRED)
+    assert told(made.remediation.finish()) == [(A, Result.REMOVED, "")]
+
+
+def test_in_audit_mode_nothing_is_deleted_and_it_is_told_what_would_be() -> None:
+    made = world(described(A, {"project": "P1"}), rules=[RENAMING], mode=Mode.AUDIT)
+
+    assert told_of(take(made, A)) == [
+        (A, "ProjectCode", Result.TAGGED, ""),
+        (A, "project", Result.REMOVED, ""),
+    ]
+    assert made.fleet.asked == []
+
+
+def test_a_value_is_not_taken_from_a_tag_that_says_something_else_by_now() -> None:
+    """Of its first look the run knows that the team is ops, and then it is dev."""
+    rule = replace(PROJECT_CODE, default="", sources=("tag:Team",))
+    made = world(described(A, {"Team": "ops"}), rules=[rule])
+    findings = made.findings(A, NOW)  # however fresh the look was
+    made.fleet.set(A, {"Team": "dev"})
+
+    outcomes = [*made.remediation.take(findings), *made.remediation.finish()]
+
+    assert [one.result for one in outcomes] == [Result.DEFERRED]
+    assert made.fleet.tags(A) == {"Team": "dev"}
+
+
+def test_what_ends_an_instance_and_what_is_written_comes_before_what_is_deleted() -> None:
+    made = world(
+        described(A),
+        described(B, {"Old": "x", "Name": "web"}),
+        untidy(C),
+        rules=[PROJECT_CODE, UNWANTED],
+    )
+    take(made, B, A, C)
+
+    list(made.remediation.finish())
+
+    assert changes(made)[-1] == "delete_tags"
+    assert set(changes(made)) == {"create_tags", "terminate_instances", "delete_tags"}

@@ -55,6 +55,7 @@ def test_the_gentlest_call_comes_first_and_nothing_after_what_ends_an_instance()
         Remedy.TAG,
         Remedy.UNMARK,
         Remedy.MARK,
+        Remedy.REMOVE,
         Remedy.STOP,
         Remedy.TERMINATE,
     ]

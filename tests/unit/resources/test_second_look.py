@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tag_policy.model.finding import Code, Finding, Verdict
+from tag_policy.model.finding import CREATOR, Code, Finding, Verdict
 from tag_policy.model.remedy import Remedy
 from tag_policy.resources.second_look import Seen
 from tests.support.acting import World, world
@@ -130,18 +130,38 @@ def test_what_was_found_is_still_so_only_where_all_of_it_is_found_again() -> Non
 
 def test_the_value_of_a_tag_to_write_is_no_matter_but_that_of_a_mark_to_delete_is() -> None:
     tag, unmark = missing(A), replace(missing(A), remedy=Remedy.UNMARK, value="what it says")
-    announce = replace(unmark, remedy=Remedy.MARK)
+    announce, remove = (replace(unmark, remedy=one) for one in (Remedy.MARK, Remedy.REMOVE))
 
     def still(before: Finding, after: Finding) -> bool:
         return Seen({}, {A: Verdict((after,))}, NOW).still(A, [before])
 
-    assert still(tag, replace(tag, value="jane"))
+    looked_up, taken = replace(tag, source=CREATOR), replace(tag, source="vpc", value="ops")
+    assert still(replace(looked_up, value="jane"), looked_up)
+    assert not still(taken, replace(taken, value="dev")), "what it was taken from has changed"
+    assert still(taken, replace(taken, source="subnet"))
     assert not still(tag, replace(tag, tag_key="Owner"))
-    for one in (unmark, announce):
+    for one in (unmark, announce, remove):
         assert still(one, one)
         assert not still(one, replace(one, value="something else"))
         assert not still(one, replace(one, tag_key="Owner"))
     assert not still(unmark, announce)
+
+
+def test_a_tag_is_not_deleted_before_the_one_that_takes_its_place_is_seen() -> None:
+    to_come = replace(missing(A), remedy=Remedy.REMOVE, value="x", after_writing=True)
+    now = replace(to_come, after_writing=False)
+
+    def seen(*after: Finding) -> Seen:
+        return Seen({}, {A: Verdict(after)}, NOW)
+
+    assert not seen(to_come).still(A, [to_come])
+    assert seen(to_come).is_to_come(A, [to_come])
+    assert seen(now).still(A, [to_come])
+    assert not seen(now).is_to_come(A, [to_come])
+    for other in (replace(to_come, value="y"), replace(to_come, tag_key="Owner")):
+        assert not seen(other).is_to_come(A, [to_come])
+    assert not seen().is_to_come(A, [to_come])
+    assert not Seen({}, {}, NOW).is_to_come(A, [to_come])
 
 
 @pytest.mark.parametrize("remedy", [Remedy.TERMINATE, Remedy.STOP, Remedy.NOTIFY, Remedy.LEAVE])

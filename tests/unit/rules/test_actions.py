@@ -21,7 +21,7 @@ def test_an_update_writes_its_default_and_fills_what_is_missing_only_where_it_is
     assert kind.fills(replace(PROJECT_CODE, default="any value ()"), NOW, NOW) == "any value ()"
     assert kind.only_if_required
     assert not kind.is_creator
-    assert kind.without is None, "there is nothing to write without a default"
+    assert kind.without == "", "what has sources needs no default"
 
 
 def test_a_function_writes_what_its_call_gives_at_the_time_of_the_run() -> None:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.target import Target
-from tag_policy.rules.conditions import ConditionError, Context, Unknown, Value, When
-from tests.support.builders import NOW, instance
+from tag_policy.rules.conditions import ConditionError, Context, When, asks_for_more
+from tests.support.builders import NOW, PROJECT_CODE, instance
 
 HERE = Target("aws", "eu-west-1", "123456789012")
+FACTS = {"team": "platforms"}
 
 
 def holds(fact: str, *patterns: str, tag: Value = None, **changes: object) -> bool | None:
@@ -18,7 +20,7 @@ def holds(fact: str, *patterns: str, tag: Value = None, **changes: object) -> bo
     ref = replace(subject.ref, created_at=changes.pop("created_at", subject.ref.created_at))
     ref = replace(ref, managers=changes.pop("managers", {}))
     subject = replace(subject, ref=ref, **changes)
-    return When(((fact, patterns),)).holds(Context(subject, lambda _: tag, HERE, NOW))
+    return When(((fact, patterns),)).holds(Context(subject, lambda _: tag, HERE, NOW, FACTS))
 
 
 @pytest.mark.parametrize(
@@ -67,12 +69,64 @@ def test_a_condition_on_a_tag(patterns: list[str], value: Value, expected: bool 
         ("state", "stopped", False),
         ("auto_scaling_group", "!*", True),
         ("managed_by", "!*", True),
+        ("fact:team", "plat*", True),
+        ("fact:team", "!*", False),
+        ("fact:stage", "*", False),
+        ("fact:stage", "!*", True),
     ],
 )
 def test_a_condition_on_what_is_known_of_an_instance(
     fact: str, pattern: str, expected: bool
 ) -> None:
     assert holds(fact, pattern) is expected
+
+
+SEEN = {
+    "subnet": ("subnet_id", "subnet-1"),
+    "availability_zone": ("availability_zone", "eu-west-1a"),
+    "instance_type": ("instance_type", "m6i.large"),
+    "image": ("image_id", "ami-1"),
+    "lifecycle": ("lifecycle", "spot"),
+    "platform": ("platform", "Windows with SQL Server Standard"),
+    "instance_profile": ("instance_profile", "web"),
+}
+
+
+@pytest.mark.parametrize("fact", SEEN)
+def test_a_condition_on_what_is_read_where_it_is_asked_for(fact: str) -> None:
+    field, value = SEEN[fact]
+    seen = {"subnet_id": "subnet-1", field: value}
+
+    assert holds(fact, value, **seen)
+    assert holds(fact, f"{value[:3]}*", **seen)
+    assert not holds(fact, f"!{value}", **seen)
+    assert not holds(fact, "other*", **seen)
+
+
+@pytest.mark.parametrize("fact", [*SEEN, "public_ip"])
+@pytest.mark.parametrize("pattern", ["*", "!*", "true", "!true", "false"])
+def test_what_was_not_read_is_not_known_and_not_nothing(fact: str, pattern: str) -> None:
+    assert holds(fact, pattern) is None
+
+
+@pytest.mark.parametrize("fact", ["lifecycle", "instance_profile"])
+def test_what_an_instance_has_not_is_nothing(fact: str) -> None:
+    assert holds(fact, "!*", subnet_id="subnet-1")
+    assert not holds(fact, "*", subnet_id="subnet-1")
+
+
+def test_a_public_address_is_there_or_not() -> None:
+    assert holds("public_ip", "true", subnet_id="subnet-1", has_public_ip=True)
+    assert holds("public_ip", "false", subnet_id="subnet-1")
+    assert not holds("public_ip", "true", subnet_id="subnet-1")
+
+
+def test_only_a_rule_that_asks_for_it_has_more_read_of_instances() -> None:
+    def asks(fact: str) -> bool:
+        return asks_for_more(replace(PROJECT_CODE, when=((fact, ("*",)),)))
+
+    assert all(map(asks, [*SEEN, "public_ip"]))
+    assert not any(map(asks, ["vpc", "tag:Stage", "state", "auto_scaling_group", "fact:team"]))
 
 
 def test_conditions_on_who_manages_an_instance() -> None:
@@ -114,7 +168,7 @@ def test_a_month_of_age_ends_on_a_day_that_exists() -> None:
 
     def after(days: int, seconds: int = 0) -> bool | None:
         now = on_the_31st + timedelta(days=days, seconds=seconds)
-        return when.holds(Context(subject, lambda _: None, HERE, now))
+        return when.holds(Context(subject, lambda _: None, HERE, now, FACTS))
 
     assert (after(30), after(30, 1)) == (False, True), "the 30th of November"
 
@@ -123,7 +177,7 @@ def test_all_conditions_have_to_hold_and_what_does_not_is_known_whatever_else_is
     def both(stage: Value, state: str) -> bool | None:
         when = When((("tag:Stage", ("prod",)), ("state", ("running",))))
         subject = replace(instance({}), state=state)
-        return when.holds(Context(subject, lambda _: stage, HERE, NOW))
+        return when.holds(Context(subject, lambda _: stage, HERE, NOW, FACTS))
 
     assert both("prod", "running") is True
     assert both("dev", "running") is False
@@ -134,13 +188,18 @@ def test_all_conditions_have_to_hold_and_what_does_not_is_known_whatever_else_is
 def test_without_conditions_a_rule_concerns_everything() -> None:
     when = When(())
 
-    assert when.holds(Context(instance({}), lambda _: Unknown.VALUE, HERE, NOW)) is True
+    assert when.holds(Context(instance({}), lambda _: Unknown.VALUE, HERE, NOW, FACTS)) is True
 
 
 @pytest.mark.parametrize(
     ("fact", "pattern", "problem"),
     [
-        ("colour", "red", "asks for 'colour', which is not known; known are tag:Key, vpc, region"),
+        (
+            "colour",
+            "red",
+            "asks for 'colour', which is not known; known are tag:Key, fact:name, vpc, region",
+        ),
+        ("attached", "true", "is about volumes, snapshots, network interfaces and addresses"),
         ("Tag:Stage", "prod", "asks for 'Tag:Stage'"),
         ("age", "30d", "'30d' for an age; it must be such as '>30d'"),
         ("age", ">0d", "'>0d' for an age"),

@@ -202,6 +202,7 @@ def test_a_missing_tag_is_told_with_all_that_is_known_of_it() -> None:
             value="Proj007",
             absent_keys=frozenset({"ProjectCode"}),
             owner="jane",
+            source="default",
         )
     ]
 
@@ -220,6 +221,7 @@ def test_a_tag_that_is_missing_and_not_required_is_told_as_that() -> None:
             rule_id=EXPIRES.rule_id,
             value="2026-11-23",
             absent_keys=frozenset({"Expires"}),
+            source="function",
         )
     ]
 
@@ -235,6 +237,7 @@ def test_an_empty_tag_is_told_as_that_and_rests_on_more_than_absent_keys() -> No
         tag_key="ProjectCode",
         rule_id=PROJECT_CODE.rule_id,
         value="Proj007",
+        source="default",
     )
 
 
@@ -473,6 +476,7 @@ def test_a_value_that_is_spelt_otherwise_is_written_over_and_what_stood_there_is
             rule_id=80,
             found=value,
             unlocked=True,
+            source="spelling",
         )
     ]
 
@@ -659,7 +663,7 @@ def test_what_is_not_known_yet_makes_rules_wait_with_one_finding_for_all(
 
     assert first.tag_key == "Stage"
     assert (waits.remedy, waits.code, waits.violation) == (Remedy.WAIT, Code.NOT_KNOWN_YET, False)
-    assert waits.reason.startswith("rules 70, 80 may concern it")
+    assert waits.reason.startswith("rules 70, 80 wait: they depend on a tag that is not written")
 
 
 def test_what_waits_for_a_key_makes_what_asks_for_that_key_wait_too() -> None:
@@ -668,7 +672,7 @@ def test_what_waits_for_a_key_makes_what_asks_for_that_key_wait_too() -> None:
 
     _, waits = evaluate(instance({"Name": "x"}), [stage, WEEKENDS, asking], SETTINGS, NOW)
 
-    assert waits.reason.startswith("rules 70, 90 may concern it")
+    assert waits.reason.startswith("rules 70, 90 wait: they depend on a tag that is not written")
 
 
 def test_where_an_instance_is_may_decide_which_rule_concerns_it() -> None:
@@ -794,3 +798,147 @@ def test_what_rests_on_absent_keys_holds_for_as_long_as_they_are_absent(
         if any(f.tag_key == finding.tag_key and f.remedy is Remedy.LEAVE for f in after):
             continue  # IAM will refuse it, for the sake of a key in another case
         assert (finding.remedy, finding.tag_key) in [(f.remedy, f.tag_key) for f in after]
+
+
+# What is not to be used, and what others see of what a rule takes and deletes
+
+UNWANTED = Rule(90, "Old", Action.REMOVE, required=True, default="", note="see the wiki")
+
+
+@pytest.mark.parametrize("value", ["x", "", " "])
+def test_a_tag_that_is_not_to_be_used_is_deleted_whatever_it_holds(value: str) -> None:
+    (finding,) = evaluate(instance({"Old": value, "Name": "web"}), [UNWANTED], SETTINGS)
+
+    assert (finding.remedy, finding.code) == (Remedy.REMOVE, Code.NOT_ALLOWED)
+    assert (finding.tag_key, finding.value, finding.rule_id) == ("Old", value, 90)
+    assert (finding.violation, finding.after_writing) == (True, False)
+    assert finding.reason == "the tag is not to be used"
+    assert evaluate(instance({"Name": "web"}), [UNWANTED], SETTINGS) == []
+
+
+def test_the_last_tag_of_an_instance_is_never_deleted_and_a_mark_is_none() -> None:
+    marked = {"Old": "x", "tag-policy:due": "terminate at 2026-11-24T08:00:00Z: no tags at all"}
+
+    for tags in ({"Old": "x"}, marked):
+        found = evaluate(instance(tags), [UNWANTED], SETTINGS)
+        (finding,) = [f for f in found if f.rule_id]
+        assert (finding.remedy, finding.value) == (Remedy.REPORT, None)
+        assert finding.reason == "the tag is not to be used; it stays, as the last of its tags"
+
+
+def test_of_two_tags_that_are_not_to_be_used_and_are_all_there_is_one_stays() -> None:
+    other = replace(UNWANTED, rule_id=91, tag_key="Older")
+
+    found = evaluate(instance({"Old": "x", "Older": "y"}), [UNWANTED, other], SETTINGS)
+
+    assert [(f.tag_key, f.remedy) for f in found] == [
+        ("Old", Remedy.REMOVE),
+        ("Older", Remedy.REPORT),
+    ]
+
+
+def test_what_is_written_takes_the_place_of_the_last_tag_once_it_is_there() -> None:
+    found = evaluate(instance({"Old": "x"}), [PROJECT_CODE, UNWANTED], SETTINGS)
+    looked_up = evaluate(instance({"Old": "x"}), [CREATED_BY, UNWANTED], SETTINGS)
+
+    assert [(f.remedy, f.after_writing) for f in found] == [
+        (Remedy.TAG, False),
+        (Remedy.REMOVE, True),
+    ]
+    assert looked_up[-1].remedy is Remedy.REPORT, "it may not be known who launched it"
+
+
+def test_a_tag_of_aws_is_another_tag() -> None:
+    tags = {"Old": "x", "aws:autoscaling:groupName": "web"}
+
+    assert [f.remedy for f in evaluate(instance(tags), [UNWANTED], SETTINGS)] == [Remedy.REMOVE]
+
+
+TEAM = Rule(60, "Team", Action.CHECK, required=True, default="", aliases=("tm",), rename=True)
+
+
+def test_a_rule_sees_what_one_before_it_takes_over_and_both_are_written_together() -> None:
+    asking = Rule(70, "Cost", Action.UPDATE, True, "", sources=("tag:Team",))
+
+    written, removed, cost = evaluate(instance({"tm": "ops"}), [TEAM, asking], SETTINGS)
+
+    assert (written.value, removed.tag_key) == ("ops", "tm")
+    assert (cost.value, cost.source, cost.rests_on) == ("ops", "tag:Team", frozenset({"Team"}))
+    assert cost.unlocked
+
+
+def test_what_rests_on_a_tag_that_is_deleted_waits_for_that() -> None:
+    asking = Rule(70, "Cost", Action.UPDATE, True, "x", when=(("tag:tm", ("!*",)),))
+
+    *_, waits = evaluate(instance({"tm": "ops"}), [TEAM, asking], SETTINGS)
+
+    assert (waits.remedy, waits.violation) == (Remedy.WAIT, False)
+    assert waits.reason.startswith("rule 70 waits: it depends on a tag that is not written yet")
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_what_waits_for_a_source_is_a_violation_where_it_is_required(required: bool) -> None:
+    rule = Rule(70, "Cost", Action.UPDATE, required, "", sources=("vpc",))
+
+    (waits,) = evaluate(instance({"Name": "web"}), [rule], SETTINGS)
+
+    assert (waits.remedy, waits.code) == (Remedy.WAIT, Code.NOT_KNOWN_YET)
+    assert waits.violation is required
+
+
+def test_a_creator_is_not_known_yet_to_who_takes_its_value() -> None:
+    rule = Rule(70, "Contact", Action.UPDATE, True, "", sources=("tag:CreatedBy",))
+
+    creator, waits = evaluate(instance({"Name": "web"}), [CREATED_BY, rule], SETTINGS)
+
+    assert creator.value is None
+    assert (waits.remedy, waits.violation) == (Remedy.WAIT, True)
+
+
+def test_a_rule_of_some_instances_and_its_sources_go_together() -> None:
+    """As Hackney hands over to a scheduler, and the blog post to patching."""
+    patch = Rule(
+        70,
+        "PatchGroup",
+        Action.UPDATE,
+        True,
+        "",
+        when=(("tag:Stage", ("*",)),),
+        sources=("tag:Stage",),
+        synonyms=(("late", ("prod",)), ("early", ("*",))),
+    )
+
+    def written(stage: str) -> list[tuple[str, str | None]]:
+        found = evaluate(instance({"Stage": stage, "Name": "x"}), [patch], SETTINGS)
+        return [(f.tag_key, f.value) for f in found]
+
+    assert written("prod") == [("PatchGroup", "late")]
+    assert written("sandbox") == [("PatchGroup", "early")]
+    assert written("") == []
+
+
+def test_what_terraform_gives_is_known_to_conditions_and_sources() -> None:
+    how = settings(untagged_action="terminate", facts='{"team": "ops", "stage": "prod"}')
+    rule = Rule(
+        70,
+        "Team",
+        Action.UPDATE,
+        True,
+        "",
+        when=(("fact:stage", ("prod",)),),
+        sources=("fact:team",),
+    )
+
+    assert [f.value for f in evaluate(instance({"Name": "x"}), [rule], how)] == ["ops"]
+    other = replace(rule, when=(("fact:stage", ("dev",)),))
+    assert evaluate(instance({"Name": "x"}), [other], how) == []
+
+
+def test_another_spelling_in_another_case_is_taken_over_as_iam_does_not_guard_such_keys() -> None:
+    assert not evaluate(instance({"Owner": "jane"}), [replace(OWNER, aliases=("boss",))], SETTINGS)
+    (finding,) = evaluate(
+        instance({"owner": "jane"}), [replace(OWNER, aliases=("boss",))], SETTINGS
+    )
+
+    assert (finding.remedy, finding.value, finding.source) == (Remedy.TAG, "jane", "alias:owner")
+    assert finding.unlocked

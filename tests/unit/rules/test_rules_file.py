@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tag_policy.rules import table
-from tests.support.rules_file import BAD, GOOD, PLAN_ONLY, BadRules
+from tests.support.rules_file import BAD, FACTS, GOOD, PLAN_ONLY, BadRules
 
 OWN_KEYS = ("tag-policy:due", "tag-policy:exempt")
 
@@ -21,9 +21,15 @@ _TEXTS = {
     "note": "Note",
 }
 
-_LISTS = {"allowed_values": "AllowedValues", "normalize": "Normalize"}
+_LISTS = {
+    "allowed_values": "AllowedValues",
+    "normalize": "Normalize",
+    "from": "From",
+    "aliases": "Aliases",
+    "resource_types": "ResourceTypes",
+}
 _MAPS = {"when": "When", "synonyms": "Synonyms"}
-_FLAGS = {"expires": "Expires", "replace_invalid": "ReplaceInvalid"}
+_FLAGS = {"expires": "Expires", "replace_invalid": "ReplaceInvalid", "rename": "Rename"}
 
 
 def _list(texts: Sequence[str]) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def seeded(rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_all_good_rules_are_good_together() -> None:
-    parsed = table.parse(seeded(GOOD), OWN_KEYS)
+    parsed = table.parse(seeded(GOOD), OWN_KEYS, facts=FACTS)
 
     assert list(parsed.errors) == []
     assert [rule.tag_key for rule in parsed.rules] == [one["tag_key"] for one in GOOD.values()]
@@ -61,13 +67,13 @@ def test_all_good_rules_are_good_together() -> None:
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
 def test_a_bad_rule_is_bad_for_the_function_too(bad: BadRules) -> None:
-    (error,) = table.parse(seeded(bad.rules), OWN_KEYS).errors
+    (error,) = table.parse(seeded(bad.rules), OWN_KEYS, facts=FACTS).errors
 
     assert bad.function in error.problem
 
 
 @pytest.mark.parametrize("bad", PLAN_ONLY, ids=str)
 def test_what_is_refused_at_plan_alone_is_a_rule_where_it_stands_in_a_table(bad: BadRules) -> None:
-    parsed = table.parse(seeded(bad.rules), OWN_KEYS)
+    parsed = table.parse(seeded(bad.rules), OWN_KEYS, facts=FACTS)
 
     assert len(parsed.rules) == len(bad.rules), json.dumps(bad.rules)

@@ -342,10 +342,10 @@ def test_the_nearest_known_attribute_is_suggested_whatever_its_case(name: str, m
 
 
 def test_an_attribute_that_is_like_none_might_have_narrowed_the_rule_too() -> None:
-    parsed = rules.parse([GOOD | {"ResourceTypes": {"L": []}}, update(2, "ProjectCode")])
+    parsed = rules.parse([GOOD | {"Zone": {"L": []}}, update(2, "ProjectCode")])
 
     assert ids(parsed) == []
-    assert "attribute 'ResourceTypes' is not known" in errors(parsed)["1"]
+    assert "attribute 'Zone' is not known" in errors(parsed)["1"]
     assert "did you mean" not in errors(parsed)["1"]
     assert "known are RuleId, TagKey, Action, Required, Default" in errors(parsed)["1"]
 
@@ -638,15 +638,17 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             [update(1, "Owner") | {name: {"S": ""} for name in ("Zone", "Yard", "Xray")}],
             "1",
             "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, When, Normalize, Synonyms, "
-            "AllowedValues, AllowedPattern, ReplaceInvalid, Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, ResourceTypes, When, Aliases, "
+            "Rename, Normalize, Synonyms, AllowedValues, AllowedPattern, ReplaceInvalid, From, "
+            "Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"y" * 30: {"S": ""}}],
             "1",
             "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
-            "known are RuleId, TagKey, Action, Required, Default, When, Normalize, Synonyms, "
-            "AllowedValues, AllowedPattern, ReplaceInvalid, Expires, MaxLifetime, Note",
+            "known are RuleId, TagKey, Action, Required, Default, ResourceTypes, When, Aliases, "
+            "Rename, Normalize, Synonyms, AllowedValues, AllowedPattern, ReplaceInvalid, From, "
+            "Expires, MaxLifetime, Note",
         ),
         (
             [update(1, "Owner") | {"Default": {}}],
@@ -745,3 +747,71 @@ def test_what_terraform_has_made_and_somebody_has_broken_silences_as_ever() -> N
 
 def test_where_people_own_the_table_every_item_counts() -> None:
     assert len(rules.parse([update(10, "Owner")], seeded=None).rules) == 1
+
+
+# Between rules: sources, aliases, what is deleted
+
+
+def texts(*some: str) -> dict[str, Any]:
+    return {"L": [{"S": text} for text in some]}
+
+
+def taking(rule_id: int, key: str, *sources: str) -> dict[str, Any]:
+    return item(rule_id, TagKey=key, Action="Update") | {"From": texts(*sources)}
+
+
+def also(rule_id: int, key: str, *aliases: str, rename: str = "N") -> dict[str, Any]:
+    said = item(rule_id, TagKey=key, Action="Check", Rename=rename)
+    return said | {"Aliases": texts(*aliases)}
+
+
+def test_a_source_that_a_rule_behind_it_may_write_or_delete_is_refused() -> None:
+    behind = {
+        "Stage": update(20, "Stage"),
+        "stage": also(20, "Stage", "env"),
+        "env": also(20, "Stage", "env", rename="Y"),
+        "Old": item(20, TagKey="Old", Action="Remove"),
+    }
+
+    for key, later in behind.items():
+        (error,) = rules.parse([taking(10, "Cost", f"tag:{key}"), later]).errors
+        assert f"From asks for the tag {key!r}, which rule 20 may write or delete" in error.problem
+        assert not rules.parse([taking(30, "Cost", f"tag:{key}"), later]).errors
+    checked = item(20, TagKey="Stage", Action="Check")
+    assert not rules.parse([taking(10, "Cost", "tag:Stage"), checked]).errors
+    assert not rules.parse([taking(10, "Cost", "tag:env"), also(20, "Stage", "env")]).errors
+
+
+def test_a_key_has_one_meaning() -> None:
+    both = [also(10, "Cost", "cc", "Team"), item(20, TagKey="team", Action="Check")]
+    twice = [also(10, "Cost", "cc"), also(20, "Center", "CC")]
+
+    (of_key,), (of_alias,) = (rules.parse(some).errors for some in (both, twice))
+
+    assert of_key.rule_id == "10"
+    assert "Aliases has 'Team', which is the TagKey of rule 20" in of_key.problem
+    assert of_alias.rule_id == "20"
+    assert "Aliases has 'CC', which is one of rule 10, about 'Cost'" in of_alias.problem
+
+
+def test_rules_of_one_key_may_share_its_other_spellings() -> None:
+    when = {"When": {"M": {"state": texts("running")}}}
+
+    assert not rules.parse([also(10, "Cost", "cc") | when, also(20, "Cost", "cc")]).errors
+
+
+def test_a_bad_item_silences_who_takes_from_its_key_and_who_takes_its_key_for_an_alias() -> None:
+    bad = update(20, "Stage") | {"Zone": {"S": "x"}}
+
+    parsed = rules.parse([taking(30, "Cost", "tag:stage"), also(10, "Env", "STAGE"), bad])
+
+    assert ids(parsed) == []
+    assert "From asks for 'stage', which is that of rule 20" in errors(parsed)["30"]
+    assert "Aliases has 'STAGE', which is that of rule 20, which is bad" in errors(parsed)["10"]
+
+
+def test_facts_are_those_that_terraform_gives() -> None:
+    asking = taking(10, "Team", "fact:team")
+
+    assert ids(rules.parse([asking], facts={"team"})) == [10]
+    assert "'fact:team', which the input facts" in errors(rules.parse([asking]))["10"]

@@ -72,6 +72,8 @@ def test_a_finding_comes_back_with_all_that_it_had() -> None:
         note="ask ops",
         unlocked=True,
         rests_on=frozenset({"Stage"}),
+        source="vpc",
+        after_writing=True,
     )
     unlike_the_default = [
         field.name for field in fields(whole) if getattr(whole, field.name) != field.default

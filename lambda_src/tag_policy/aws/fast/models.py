@@ -15,7 +15,7 @@ from botocore.loaders import JSONFileLoader, Loader
 if TYPE_CHECKING:
     from botocore.session import Session
 
-SERVICES = ("cloudtrail", "config", "dynamodb", "ec2", "s3", "sns", "sqs")
+SERVICES = ("autoscaling", "cloudtrail", "config", "dynamodb", "ec2", "s3", "sns", "sqs")
 """The services that clients are made of, as botocore names them; see aws/clients.py."""
 
 

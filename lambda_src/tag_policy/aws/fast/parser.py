@@ -10,7 +10,8 @@ what they were, botocore's own parsers do the work.
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,13 @@ def register(session: "Session") -> None:
     session.register_component("response_parser_factory", _Factory())
 
 
+def tell_more(session: "Session") -> None:
+    """Have those clients read of instances what few rules ask for, too, from now on."""
+    factory = session.get_component("response_parser_factory")
+    if isinstance(factory, _Factory):  # botocore's own read everything
+        factory.tells_more = True
+
+
 def timestamp(value: Any) -> datetime:
     """Return a point in time from what AWS writes it as: ISO 8601, or seconds since 1970.
 
@@ -59,7 +67,12 @@ def timestamp(value: Any) -> datetime:
 
 
 class _Factory(BotocoreFactory):
-    """Makes botocore's parsers, with our dates, and for EC2 and CloudTrail our own."""
+    """Makes botocore's parsers, with our dates, and for EC2 and CloudTrail our own.
+
+    ``tells_more`` says whether those that are made read of instances all that any rule asks for.
+    """
+
+    tells_more = False
 
     def create_parser(self, protocol_name: str) -> ResponseParser:
         parsers: Mapping[str, Any] = {
@@ -68,7 +81,8 @@ class _Factory(BotocoreFactory):
             "json": LeanJSONParser,
         }
         of_protocol = parsers[protocol_name]
-        bounded = type(f"Bounded{of_protocol.__name__}", (_Bounded, of_protocol), {})
+        reads = {"tells_more": staticmethod(lambda: self.tells_more)}
+        bounded = type(f"Bounded{of_protocol.__name__}", (_Bounded, of_protocol), reads)
         made: ResponseParser = bounded(timestamp_parser=timestamp)
         return made
 
@@ -124,13 +138,22 @@ class _LeanParser(ResponseParser):
 
 
 class LeanEC2Parser(_LeanParser, EC2QueryParser):
-    """Parses pages of instances to what ``resources.instance`` reads."""
+    """Parses pages of instances to what ``resources.instance`` reads.
+
+    ``tells_more`` says whether that is everything, or what every run needs. Reading everything
+    takes a third more time.
+    """
 
     lean_answer = "DescribeInstancesResult"
 
+    @staticmethod
+    def tells_more() -> bool:
+        """Tell whether everything is read."""
+        return True
+
     def lean(self, body: bytes) -> Found | None:
         """Return a page of instances. Raises ResponseParserError when it cannot be read as one."""
-        return _page(body)
+        return _page(body, _EVERYTHING if self.tells_more() else _WHAT_EVERY_RUN_NEEDS)
 
 
 class LeanJSONParser(_LeanParser, JSONParser):
@@ -175,7 +198,7 @@ def _part(whole: Found, names: Sequence[str]) -> Found:
     return {name: whole[name] for name in names if whole.get(name) is not None}
 
 
-def _page(body: bytes) -> Found | None:
+def _page(body: bytes, instances: "_Instances") -> Found | None:
     """Return a page of instances; None where it does not look as it always has.
 
     Four fifths of it, which nobody reads, are cut away before it is parsed. The instances of some
@@ -183,7 +206,7 @@ def _page(body: bytes) -> Found | None:
     take less time, and the elements of one are gone before the next. ``<`` is always the start of a
     tag, as EC2 writes no comments and no CDATA; where it does, botocore parses.
     """
-    read = _what_is_read(body)
+    read = instances.without_the_unread(body)
     if b"<!" in read:
         return None
     first, *others = read.split(b"<instancesSet>")
@@ -201,29 +224,17 @@ def _page(body: bytes) -> Found | None:
             sets = ET.fromstring(b"<sets><set>" + b"</set><set>".join(some) + b"</set></sets>")
             if len(sets) != len(some):
                 raise ValueError("the instances of its reservations cannot be told apart")
-            reservations += [{"Instances": _instances(one)} for one in sets]
+            reservations += [{"Instances": instances.read(one)} for one in sets]
     except (ET.ParseError, ValueError) as error:
         raise ResponseParserError(f"a page of instances cannot be read: {error}") from error
     token = page["nextToken"].text if "nextToken" in page else None
     return {"Reservations": reservations, **({"NextToken": token} if token else {})}
 
 
-def _what_is_read(body: bytes) -> bytes:
-    """Return a page without most of the elements that nobody reads.
-
-    Those that hold text, or a list of such; what is deeper than that stays as it is, and so does
-    the place of each element that is read.
-    """
-    return _UNREAD.sub(b"", body)
-
-
 def _name(element: ET.Element) -> str:
     """Return the name of an element without its namespace."""
     return element.tag.rpartition("}")[2]
 
-
-_tags_read = {"reservationSet", "instancesSet", "item", "nextToken"}
-"""The names of the elements that are read; ``_structure`` adds those of its fields."""
 
 Read = Callable[[ET.Element], Any]
 """Makes a value of an XML element."""
@@ -240,14 +251,104 @@ def _list(read: Read) -> Read:
     return lambda element: [read(item) for item in element]
 
 
+@dataclass(frozen=True, slots=True)
+class _Instances:
+    """Reads the instances of a set. ``unread`` are the elements that nobody reads.
+
+    That is an element of a name that is not read, with the whole of what it holds: text, elements
+    of text, and items of elements of text, each of them closed. What is deeper stays as it is, and
+    so does the place of each element that is read.
+    """
+
+    read: Read
+    unread: re.Pattern[bytes]
+
+    def without_the_unread(self, body: bytes) -> bytes:
+        """Return a page without most of the elements that nobody reads."""
+        return self.unread.sub(b"", body)
+
+
+def _instances(*, everything: bool) -> _Instances:
+    """Return what reads instances: everything that ``resources.instance`` reads, or the most of it.
+
+    What few rules ask for is left out, then.
+    """
+    names = {"reservationSet", "instancesSet", "item", "nextToken"}  # of all elements that are read
+
+    def structure(
+        texts: Mapping[str, str],
+        converted: Mapping[str, tuple[str, Convert]] = MappingProxyType({}),
+        nested: Mapping[str, tuple[str, Read]] = MappingProxyType({}),
+    ) -> Read:
+        names.update(texts.values())
+        names.update(tag for tag, _ in (*converted.values(), *nested.values()))
+        return _structure(texts, converted, nested)
+
+    attach_time = {"AttachTime": ("attachTime", timestamp)}
+    attachment = structure({}, {"DeviceIndex": ("deviceIndex", int), **attach_time})
+    ebs = structure({}, attach_time)
+    block_device = structure({"DeviceName": "deviceName"}, nested={"Ebs": ("ebs", ebs)})
+    operator = structure({"Principal": "principal"}, {"Managed": ("managed", _is_true)})
+    texts = {
+        "InstanceId": "instanceId",
+        "VpcId": "vpcId",
+        "RootDeviceName": "rootDeviceName",
+        "SpotInstanceRequestId": "spotInstanceRequestId",
+    }
+    nested: dict[str, tuple[str, Read]] = {
+        "State": ("instanceState", structure({"Name": "name"})),
+        "Tags": ("tagSet", _list(structure({"Key": "key", "Value": "value"}))),
+        "Operator": ("operator", operator),
+        "BlockDeviceMappings": ("blockDeviceMapping", _list(block_device)),
+    }
+    of_interface: dict[str, tuple[str, Read]] = {"Attachment": ("attachment", attachment)}
+    if everything:
+        texts |= {
+            "SubnetId": "subnetId",
+            "InstanceType": "instanceType",
+            "ImageId": "imageId",
+            "InstanceLifecycle": "instanceLifecycle",
+            "PlatformDetails": "platformDetails",
+            "PublicIpAddress": "ipAddress",
+        }
+        association = {"Association": ("association", structure({"PublicIp": "publicIp"}))}
+        addresses = _list(structure({}, nested=association))
+        of_interface |= {**association, "PrivateIpAddresses": ("privateIpAddressesSet", addresses)}
+        nested |= {
+            "Placement": ("placement", structure({"AvailabilityZone": "availabilityZone"})),
+            "IamInstanceProfile": ("iamInstanceProfile", structure({"Arn": "arn"})),
+        }
+    nested["NetworkInterfaces"] = (
+        "networkInterfaceSet",
+        _list(structure({}, nested=of_interface)),
+    )
+    read = _list(structure(texts, {"LaunchTime": ("launchTime", timestamp)}, nested))
+    return _Instances(read, _elements_not_of(names))
+
+
+def _elements_not_of(names: Collection[str]) -> re.Pattern[bytes]:
+    return re.compile(
+        rf"""
+        <(?! (?:{"|".join(sorted(names))}) \b) (\w++)
+        (?: />
+          | > [^<]*+
+            (?: (?: <(\w++) (?: /> | > [^<]*+ </\2> )
+                  | <item> [^<]*+ (?: <(\w++) (?: /> | > [^<]*+ </\3> ) [^<]*+ )*+ </item>
+                ) [^<]*+
+            )*+
+            </\1>
+        )
+        """.encode(),
+        re.VERBOSE,
+    )
+
+
 def _structure(
     texts: Mapping[str, str],
-    converted: Mapping[str, tuple[str, Convert]] = MappingProxyType({}),
-    nested: Mapping[str, tuple[str, Read]] = MappingProxyType({}),
+    converted: Mapping[str, tuple[str, Convert]],
+    nested: Mapping[str, tuple[str, Read]],
 ) -> Read:
     """Read the given fields, each named as in botocore and in XML; the others are left out."""
-    _tags_read.update(texts.values())
-    _tags_read.update(tag for tag, _ in (*converted.values(), *nested.values()))
     as_it_is = list(texts.items())
     to_convert = [(name, tag, convert) for name, (tag, convert) in converted.items()]
     with_elements = [(name, tag, read) for name, (tag, read) in nested.items()]
@@ -271,49 +372,5 @@ def _structure(
     return read_all
 
 
-_attach_time = {"AttachTime": ("attachTime", timestamp)}
-_block_device = _structure(
-    {"DeviceName": "deviceName"}, nested={"Ebs": ("ebs", _structure({}, _attach_time))}
-)
-_attachment = _structure({}, {"DeviceIndex": ("deviceIndex", int), **_attach_time})
-_interface = _structure({}, nested={"Attachment": ("attachment", _attachment)})
-_tag = _structure({"Key": "key", "Value": "value"})
-_state = _structure({"Name": "name"})
-_operator = _structure({"Principal": "principal"}, {"Managed": ("managed", _is_true)})
-_instances = _list(
-    _structure(
-        {
-            "InstanceId": "instanceId",
-            "VpcId": "vpcId",
-            "RootDeviceName": "rootDeviceName",
-            "SpotInstanceRequestId": "spotInstanceRequestId",
-        },
-        {"LaunchTime": ("launchTime", timestamp)},
-        {
-            "State": ("instanceState", _state),
-            "Tags": ("tagSet", _list(_tag)),
-            "Operator": ("operator", _operator),
-            "BlockDeviceMappings": ("blockDeviceMapping", _list(_block_device)),
-            "NetworkInterfaces": ("networkInterfaceSet", _list(_interface)),
-        },
-    )
-)
-
-_UNREAD = re.compile(
-    rf"""
-    <(?! (?:{"|".join(sorted(_tags_read))}) \b) (\w++)
-    (?: />
-      | > [^<]*+
-        (?: (?: <(\w++) (?: /> | > [^<]*+ </\2> )
-              | <item> [^<]*+ (?: <(\w++) (?: /> | > [^<]*+ </\3> ) [^<]*+ )*+ </item>
-            ) [^<]*+
-        )*+
-        </\1>
-    )
-    """.encode(),
-    re.VERBOSE,
-)
-"""An element of a name that is not read, with the whole of what it holds.
-
-That is text, elements of text, and items of elements of text, each of them closed.
-"""
+_WHAT_EVERY_RUN_NEEDS = _instances(everything=False)
+_EVERYTHING = _instances(everything=True)

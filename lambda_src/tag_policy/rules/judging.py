@@ -1,0 +1,388 @@
+"""What one rule says of the tag of an instance, and what is to be done about it. Pure."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+
+from tag_policy.model.fact import Unknown
+from tag_policy.model.finding import ALIAS, CREATOR, DEFAULT, FUNCTION, SPELLING, Code, Finding
+from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import Rule
+from tag_policy.model.tag_keys import guarded_spelling
+from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
+from tag_policy.model.tag_text import is_blank, quoted
+from tag_policy.rules.actions import KINDS
+from tag_policy.rules.aliases import Aliases
+from tag_policy.rules.conditions import Context, When
+from tag_policy.rules.sources import TagsOfParents, sources_of
+from tag_policy.rules.spelling import Spelling
+from tag_policy.rules.values import Standard, Wrong
+
+_OWN = (CREATOR, DEFAULT, FUNCTION)
+
+_MISSPELT = "not spelt as the rule says"
+
+_MOST_NAMED = 3
+"""Sources, or tags, that are named in a finding."""
+
+Asked = Callable[[], Context]
+"""Gives what conditions and sources are about; made where it is asked for, as next to none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A value, where it comes from, and what is wrong with it; empty where there is none.
+
+    ``passed_over`` says of sources that have a value which is not allowed.
+    """
+
+    value: str | None
+    source: str
+    wrong: Wrong | None = None
+    passed_over: str = ""
+
+    @property
+    def whence(self) -> str:
+        """Where it was taken from, for people; empty where it is the rule's own."""
+        if self.source.startswith(ALIAS):
+            return f"taken from the tag {quoted(self.source.removeprefix(ALIAS))}"
+        return "" if self.source in ("", *_OWN) else f"taken from {self.source}"
+
+
+class Judge:
+    """Judges instances by one rule. Made once a run, because it remembers what it has worked out.
+
+    ``taken`` are the keys that other rules and the engine have taken. ``is_conditional`` says that
+    some rule of its key concerns some instances only, ``is_unlocked`` that IAM lets values of its
+    key be written over.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        now: datetime,
+        tags_of_parents: TagsOfParents,
+        taken: Collection[str] = (),
+        *,
+        is_conditional: bool = False,
+        is_unlocked: bool = False,
+    ) -> None:
+        self.rule = rule
+        self.kind = KINDS[rule.action]
+        self.when = When(rule.when)
+        self.is_conditional = is_conditional
+        self._now = now
+        self._today = now.astimezone(UTC).date()
+        self._standard = Standard(rule)
+        self._spelling = Spelling(rule, self._standard.is_allowed)
+        self._aliases = Aliases(rule, taken)
+        self._sources = sources_of(rule)
+        self._tags_of_parents = tags_of_parents
+        self._is_unlocked = is_unlocked
+        self._judges_values = self._standard.says_something or self._spelling.changes_something
+        self._takes = bool(rule.aliases or rule.sources)
+        self._absent = frozenset({rule.tag_key})
+
+    @property
+    def says_something_of_creators(self) -> bool:
+        """Whether a creator that was looked up has to be judged before it is written."""
+        return self.kind.is_creator and self._judges_values
+
+    def findings(self, instance: Instance, asked: Asked) -> Sequence[Finding] | None:
+        """Return what is not as the rule says, and what is to be done about it.
+
+        None where that depends on a source which is not known yet.
+        """
+        rule, tags = self.rule, instance.tags
+        found = tags.get(rule.tag_key)
+        if found is not None and not is_blank(found):
+            if not self._judges_values and not rule.aliases:
+                return ()
+            return self._of_value(instance, found, asked)
+        if found is None and not self._takes and not rule.required and self.kind.only_if_required:
+            return ()
+        code = Code.MISSING if found is None else Code.EMPTY
+        finding = self._finding(instance, code, _reason(found is not None, rule.required))
+        return self._of_nothing(finding, instance, asked)
+
+    def violates(self, instance: Instance) -> bool:
+        """Tell whether a tag is required and not there, or is blank."""
+        found = instance.tags.get(self.rule.tag_key)
+        return self.rule.required if found is None else is_blank(found)
+
+    def allowed(self, finding: Finding) -> Finding:
+        """Return a finding whose value was looked up, with the rule's default if it is not allowed.
+
+        A default that its rule forbids is no rule: see rules/table.py.
+        """
+        spelt = self._spelling.of(finding.value or "")
+        wrong = self._wrong(spelt)
+        if wrong is None or finding.value == finding.fallback:
+            return replace(finding, value=spelt)
+        return replace(
+            finding,
+            value=finding.fallback,
+            reason=f"{finding.reason}; who launched it is not written: {wrong.reason}",
+            launch=None,
+            detail_tag=None,
+        )
+
+    def _finding(self, instance: Instance, code: Code, reason: str, found: str = "") -> Finding:
+        """Return a finding that is reported, and of which nothing is done."""
+        rule = self.rule
+        return Finding(
+            instance.ref,
+            Remedy.REPORT,
+            code,
+            reason,
+            violation=code is not Code.MISSING or rule.required,
+            tag_key=rule.tag_key,
+            rule_id=rule.rule_id,
+            found=found,
+            note=rule.note,
+        )
+
+    def _of_value(self, instance: Instance, found: str, asked: Asked) -> Sequence[Finding] | None:
+        """Return what is wrong with a value, and which tags of other spellings are in the way."""
+        told = self._told(found)
+        aliases = self._aliases.of(instance.tags)
+        spelt = self._spelling.of(found)
+        others = [key for key, value in aliases if self._spelling.of(value) != spelt]
+        if others:
+            what = f"with another value as {_named(others)}"
+            return [self._conflict(instance, told and told[1], what, told is not None, found)]
+        if told is None:
+            return [*self._removals(instance, aliases, spelt)]
+        code, reason, right = told
+        finding = self._finding(instance, code, reason, found)
+        if right is not None:
+            mended = replace(
+                finding, remedy=Remedy.TAG, value=right, source=SPELLING, unlocked=True
+            )
+            return [mended, *self._removals(instance, aliases, spelt)]
+        if self.rule.replace_invalid and code is Code.NOT_ALLOWED:
+            return self._replaced(finding, asked)
+        return [finding]
+
+    def _told(self, found: str) -> tuple[Code, str, str | None] | None:
+        """Return what is wrong with a value, and how it is written rightly where that is known."""
+        if not self._judges_values:
+            return None
+        spelt = self._spelling.of(found)
+        wrong = self._wrong(spelt)
+        if wrong is None:
+            return None if spelt == found else (Code.MISSPELT, _MISSPELT, spelt)
+        as_it_is = self._standard.wrong(found, self._today)
+        if as_it_is is None:  # right as it stands, and not as the rule would spell it
+            return (Code.MISSPELT, wrong.reason, None) if _too_long(spelt) else None
+        return as_it_is.code, as_it_is.reason, None
+
+    def _wrong(self, spelt: str) -> Wrong | None:
+        return self._standard.wrong(spelt, self._today) or _too_long(spelt)
+
+    def _conflict(
+        self, instance: Instance, reason: str | None, what: str, violates: bool, found: str
+    ) -> Finding:
+        finding = self._finding(
+            instance, Code.CONFLICT, _together(reason or "", f"it is there {what}"), found
+        )
+        return replace(finding, violation=violates)
+
+    def _removals(
+        self,
+        instance: Instance,
+        aliases: Iterable[tuple[str, str]],
+        spelt: str,
+        *,
+        after_writing: bool = False,
+    ) -> Iterable[Finding]:
+        """Yield that tags whose value stands in the rule's own by then are to be deleted."""
+        for key, value in aliases:
+            if self._aliases.is_renamed(key) and self._spelling.of(value) == spelt:
+                reason = f"its value stands in {self.rule.tag_key}"
+                finding = self._finding(instance, Code.ALIAS, reason, value)
+                yield replace(
+                    finding,
+                    remedy=Remedy.REMOVE,
+                    violation=False,
+                    tag_key=key,
+                    value=value,
+                    after_writing=after_writing,
+                )
+
+    def _of_nothing(
+        self, finding: Finding, instance: Instance, asked: Asked
+    ) -> Sequence[Finding] | None:
+        """Return that a missing or empty tag is to be filled, if there is a right value for it."""
+        aliases = self._aliases.of(instance.tags)
+        values: dict[str, list[str]] = {}
+        not_allowed = []
+        for key, value in aliases:
+            spelt = self._spelling.of(value)
+            if self._wrong(spelt) is None:
+                values.setdefault(spelt, []).append(key)
+            else:
+                not_allowed.append(f"{quoted(key)} has {quoted(value)}")
+        if len(values) > 1:
+            keys = [key for some in values.values() for key in some]
+            what = f"with different values as {_named(keys)}"
+            return [self._conflict(instance, finding.reason, what, finding.violation, "")]
+        for value, (key, *_) in values.items():
+            filled = self._filled(finding, _Taken(value, f"{ALIAS}{key}"), instance.tags)
+            return [filled, *self._removals(instance, aliases, value, after_writing=True)]
+        is_missing = finding.code is Code.MISSING
+        withheld = is_missing and not self.rule.required and self.kind.only_if_required
+        taken = self._taken(finding.instance, asked, not_allowed, withheld=withheld)
+        if isinstance(taken, Unknown):
+            return None
+        if not taken.source and is_missing and not self.rule.required:
+            return ()
+        return [self._filled(finding, taken, instance.tags)]
+
+    def _taken(
+        self,
+        instance: InstanceRef,
+        asked: Asked,
+        not_allowed: Iterable[str] = (),
+        *,
+        withheld: bool = False,
+    ) -> _Taken | Unknown:
+        """Return the value that the rule's sources have, or else its own, unless it is withheld.
+
+        ``not_allowed`` says of other tags why they are not taken.
+        """
+        not_allowed = list(not_allowed)
+        for source in self._sources:
+            value = source.value(asked(), self._tags_of_parents)
+            if isinstance(value, Unknown):
+                return value
+            if not value:
+                continue
+            spelt = self._spelling.of(value)
+            if self._wrong(spelt) is None:
+                return _Taken(spelt, source.said)
+            not_allowed.append(f"{source.said} has {quoted(value)}")
+        passed_over = _passed_over(not_allowed)
+        rule, kind = self.rule, self.kind
+        if withheld or not kind.writes or (rule.sources and not rule.default):
+            return _Taken("", "", passed_over=passed_over)
+        own = kind.fills(rule, self._now, instance.created_at)
+        if own is None:
+            return _Taken(None, kind.source, passed_over=passed_over)
+        own = self._spelling.of(own)
+        return _Taken(own, kind.source, self._wrong(own), passed_over)
+
+    def _replaced(self, finding: Finding, asked: Asked) -> Sequence[Finding] | None:
+        """Return that what is not allowed gives way to what is taken for it, if that is right."""
+        taken = self._taken(finding.instance, asked)
+        if isinstance(taken, Unknown):
+            return None
+        reason = _together(finding.reason, taken.passed_over, taken.whence)
+        if not taken.source:
+            return [replace(finding, reason=reason)]
+        if taken.wrong is not None:
+            why = f"{reason}; nor is the rule's own value written: {taken.wrong.reason}"
+            return [replace(finding, reason=why)]
+        return [
+            replace(
+                finding,
+                remedy=Remedy.TAG,
+                reason=reason,
+                value=taken.value,
+                source=taken.source,
+                fallback=self._fallback(taken),
+                unlocked=True,
+            )
+        ]
+
+    def _fallback(self, taken: _Taken) -> str:
+        return self.rule.default if taken.value is None else ""
+
+    def _filled(self, finding: Finding, taken: _Taken, tags: Mapping[str, str]) -> Finding:
+        """Return that a missing or empty tag is to be filled, if nothing is in the way."""
+        rule = self.rule
+        guarded = guarded_spelling(tags, rule.tag_key)
+        reason = _together(finding.reason, taken.passed_over, taken.whence)
+        if not taken.source:
+            there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
+            reason = _together(reason, "" if rule.aliases else there, self._standard.right)
+            return replace(finding, reason=reason)
+        if taken.wrong is not None:
+            why = f"{reason}; the rule's own value is not written: {taken.wrong.reason}"
+            return replace(finding, reason=why)
+        may_change = bool(rule.aliases) or any(source.may_change for source in self._sources)
+        is_absent = finding.code is Code.MISSING and not (self.is_conditional or may_change)
+        filled = replace(
+            finding,
+            remedy=Remedy.TAG,
+            reason=reason,
+            value=taken.value,
+            source=taken.source,
+            fallback=self._fallback(taken),
+            absent_keys=self._absent if is_absent else None,
+            unlocked=self._is_unlocked or may_change,
+        )
+        if rule.aliases:
+            return filled
+        if self._is_unlocked:  # no lock takes blanks for a value, or another case for the same
+            others = {k: v for k, v in tags.items() if k != rule.tag_key and not is_blank(v)}
+            another = guarded_spelling(others, rule.tag_key)
+            if not another:
+                return filled
+            return replace(finding, reason=f"{reason}; it is there as {quoted(another)}")
+        return _refused_by_lock(filled, guarded) if guarded else filled
+
+
+def _passed_over(sources: Sequence[str]) -> str:
+    if not sources:
+        return ""
+    more = f" and {len(sources) - _MOST_NAMED} more" if len(sources) > _MOST_NAMED else ""
+    return f"not taken, because not allowed: {', '.join(sources[:_MOST_NAMED])}{more}"
+
+
+def _named(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else ""
+    return f"{', '.join(map(quoted, keys[:_MOST_NAMED]))}{more}"
+
+
+def _too_long(value: str) -> Wrong | None:
+    """Say of a value that it is longer than a tag's may be: some letters are two in upper case."""
+    if len(value) <= MAX_TAG_VALUE_LENGTH:
+        return None
+    return Wrong(Code.NOT_ALLOWED, f"as the rule spells it, it has {len(value)} characters")
+
+
+@lru_cache(maxsize=1_000)
+def _together(*parts: str) -> str:
+    """Return what is said of a tag, the same text each time: a run may hold it 100,000 times."""
+    return "; ".join(part for part in parts if part)
+
+
+@cache
+def _reason(present: bool, required: bool) -> str:
+    if present:
+        return "tag empty"
+    return "required tag missing" if required else "tag missing"
+
+
+def _refused_by_lock(finding: Finding, guarded: str) -> Finding:
+    """Return a finding about a tag that IAM will not let the role write, for the sake of another.
+
+    Known before a call is made, so that none is made in vain.
+    """
+    what = (
+        "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
+        if guarded == finding.tag_key
+        else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
+    )
+    return replace(
+        finding,
+        remedy=Remedy.LEAVE,
+        code=Code.REFUSED_BY_LOCK,
+        reason=f"{finding.reason}; it {what}",
+        value=None,
+        source="",
+        absent_keys=None,
+    )
