@@ -14,7 +14,7 @@ from tests.support.embedded_aws import EmbeddedAws
 from tests.support.terraform import ROOT, RootModule
 
 STANDARDS = ROOT / "tests" / "standards"
-NAMES = ("ukho", "uci")
+NAMES = ("aws-whitepaper", "moj", "nhs", "uci", "ukho")
 
 HEAD = """
 provider "aws" {
@@ -40,6 +40,7 @@ module "{name}" {{
   mode            = "enforce"
   untagged_action = "remediate"
   rules           = local.of_{name}.rules
+  facts           = try(local.of_{name}.facts, {{}})
 }}
 
 output "{name}" {{
@@ -67,19 +68,53 @@ def standards(
 
 
 UKHO = {"SERVICE": "a", "SERVICE_OWNER": "b"}
+ALLOCATION = "example-inc:cost-allocation"
 
 
 @pytest.mark.parametrize(
     ("name", "given", "written", "reported"),
     [
         (
+            "aws-whitepaper",
+            {f"{ALLOCATION}:Owner": "Sales"},
+            {f"{ALLOCATION}:CostCenter": "123-77"},
+            {
+                (f"{ALLOCATION}:ApplicationId", "missing", "https://wiki.example.com/tagging"),
+                (f"{ALLOCATION}:BusinessUnitId", "missing", ""),
+                (f"{ALLOCATION}:Owner", "not-allowed", ""),
+            },
+        ),
+        (
+            "moj",
+            {
+                "business-unit": "Platforms",
+                "IsProduction": "Yes ",
+                "owner": "crime apps: crime@example.gov.uk",
+                "application": "X",
+                "service-area": "Hosting",
+            },
+            {"business-unit": "LAA", "is-production": "true"},
+            set(),
+        ),
+        (
+            "nhs",
+            {
+                "DataClassification": "3",
+                "Environment": "dev",
+                "Owner": "a@nhs.net",
+                "ServiceCategory": "Gold",
+            },
+            {"PublicFacing": "No", "TagVersion": "2.0", "Programme": "uec", "Service": "dos"},
+            set(),
+        ),
+        (
             "ukho",
             UKHO | {"ENVIRONMENT": "prod"},
             {"ENVIRONMENT": "PRD"},
-            {("RESPONSIBLE_TEAM", "missing")},
+            {("RESPONSIBLE_TEAM", "missing", "")},
         ),
         ("ukho", UKHO | {"ENVIRONMENT": "dev"}, {"ENVIRONMENT": "DEV"}, set()),
-        ("uci", {"uci:DeploymentSource": "tf"}, {}, {("uci:RepositorySource", "missing")}),
+        ("uci", {"uci:DeploymentSource": "tf"}, {}, {("uci:RepositorySource", "missing", "")}),
         ("uci", {"uci:DeploymentSource": "manual"}, {}, set()),
     ],
 )
@@ -89,9 +124,12 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     name: str,
     given: dict[str, str],
     written: dict[str, str],
-    reported: set[tuple[str, str]],
+    reported: set[tuple[str, str, str]],
 ) -> None:
     module, vpcs = standards
+    ec2 = embedded_aws.client("ec2")
+    center = {"Key": f"{ALLOCATION}:CostCenter", "Value": "123-77"}
+    ec2.create_tags(Resources=[vpcs["aws-whitepaper"].subnet_ids[0]], Tags=[center])
     (instance,) = fleet.launch(embedded_aws, vpcs[name], given)
     function = module.outputs[name]
     group = f"/aws/lambda/{function}"
@@ -104,10 +142,11 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     assert first["rule_errors"] == 0
     assert fleet.tags_of(embedded_aws, instance) == given | written
     told = {
-        (line["tag_key"], line["code"])
+        (line["tag_key"], line["code"], line.get("note", ""))
         for line in embedded_aws.log_lines(group)
         if line.get("resource_id") == instance and line.get("result") == "reported"
     }
     assert told == reported
     assert second["outcomes"]["tagged"] == 0
-    embedded_aws.client("ec2").terminate_instances(InstanceIds=[instance])
+    assert second["violations"] == len(reported)
+    ec2.terminate_instances(InstanceIds=[instance])

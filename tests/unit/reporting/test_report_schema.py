@@ -78,7 +78,7 @@ def test_whatever_a_run_finds_its_json_is_as_the_schema_says(
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 1},
         {"severity": "high"},
         {"findings": [{"result": "tagged"}]},
         {"findings": [{"result": "eaten", "remedy": "tag", "resource_id": "i-1", "vpc_id": "v"}]},
