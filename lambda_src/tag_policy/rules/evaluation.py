@@ -144,7 +144,7 @@ class Evaluator:
             for finding in found:
                 if owner is None:
                     owner = _owner(instance, self.rules)
-                told = replace(finding, owner=owner)
+                told = replace(finding, owner=owner) if owner else finding
                 if asked_for and finding.remedy is Remedy.TAG:
                     told = replace(told, rests_on=frozenset(asked_for))
                 if finding.remedy is Remedy.REMOVE:

@@ -1,9 +1,10 @@
 """What one rule says of the tag of an instance, and what is to be done about it. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from typing import Any
 
 from tag_policy.model.fact import Unknown
 from tag_policy.model.finding import ALIAS, CREATOR, DEFAULT, FUNCTION, SPELLING, Code, Finding
@@ -84,6 +85,8 @@ class Judge:
         self._judges_values = self._standard.says_something or self._spelling.changes_something
         self._takes = bool(rule.aliases or rule.sources)
         self._absent = frozenset({rule.tag_key})
+        # What a value is taken from, or is absent for: it may be otherwise when that is written.
+        self._may_change = bool(rule.aliases) or any(one.may_change for one in self._sources)
 
     @property
     def says_something_of_creators(self) -> bool:
@@ -104,8 +107,7 @@ class Judge:
         if found is None and not self._takes and not rule.required and self.kind.only_if_required:
             return ()
         code = Code.MISSING if found is None else Code.EMPTY
-        finding = self._finding(instance, code, _reason(found is not None, rule.required))
-        return self._of_nothing(finding, instance, asked)
+        return self._of_nothing(instance, code, asked)
 
     def violates(self, instance: Instance) -> bool:
         """Tell whether a tag is required and not there, or is blank."""
@@ -129,19 +131,24 @@ class Judge:
             detail_tag=None,
         )
 
-    def _finding(self, instance: Instance, code: Code, reason: str, found: str = "") -> Finding:
-        """Return a finding that is reported, and of which nothing is done."""
+    def _finding(self, instance: Instance, code: Code, reason: str, **more: Any) -> Finding:
+        """Return a finding, which is reported, and of which nothing is done, unless more is said.
+
+        Made once, with all that it has: a copy with a change takes as long as all of the judging.
+        """
         rule = self.rule
+        what: dict[str, Any] = {
+            "remedy": Remedy.REPORT,
+            "violation": code is not Code.MISSING or rule.required,
+            "tag_key": rule.tag_key,
+        }
         return Finding(
             instance.ref,
-            Remedy.REPORT,
-            code,
-            reason,
-            violation=code is not Code.MISSING or rule.required,
-            tag_key=rule.tag_key,
+            code=code,
+            reason=reason,
             rule_id=rule.rule_id,
-            found=found,
             note=rule.note,
+            **(what | more),
         )
 
     def _of_value(self, instance: Instance, found: str, asked: Asked) -> Sequence[Finding] | None:
@@ -152,19 +159,18 @@ class Judge:
         others = [key for key, value in aliases if self._spelling.of(value) != spelt]
         if others:
             what = f"with another value as {_named(others)}"
-            return [self._conflict(instance, told and told[1], what, told is not None, found)]
+            reason = _together(told[1] if told else "", f"it is there {what}")
+            return [self._conflict(instance, reason, violation=told is not None, found=found)]
         if told is None:
             return [*self._removals(instance, aliases, spelt)]
         code, reason, right = told
-        finding = self._finding(instance, code, reason, found)
         if right is not None:
-            mended = replace(
-                finding, remedy=Remedy.TAG, value=right, source=SPELLING, unlocked=True
-            )
+            how = {"remedy": Remedy.TAG, "value": right, "source": SPELLING, "unlocked": True}
+            mended = self._finding(instance, code, reason, found=found, **how)
             return [mended, *self._removals(instance, aliases, spelt)]
         if self.rule.replace_invalid and code is Code.NOT_ALLOWED:
-            return self._replaced(finding, asked)
-        return [finding]
+            return self._replaced(instance, reason, found, asked)
+        return [self._finding(instance, code, reason, found=found)]
 
     def _told(self, found: str) -> tuple[Code, str, str | None] | None:
         """Return what is wrong with a value, and how it is written rightly where that is known."""
@@ -182,13 +188,8 @@ class Judge:
     def _wrong(self, spelt: str) -> Wrong | None:
         return self._standard.wrong(spelt, self._today) or _too_long(spelt)
 
-    def _conflict(
-        self, instance: Instance, reason: str | None, what: str, violates: bool, found: str
-    ) -> Finding:
-        finding = self._finding(
-            instance, Code.CONFLICT, _together(reason or "", f"it is there {what}"), found
-        )
-        return replace(finding, violation=violates)
+    def _conflict(self, instance: Instance, reason: str, **more: Any) -> Finding:
+        return self._finding(instance, Code.CONFLICT, reason, **more)
 
     def _removals(
         self,
@@ -202,20 +203,22 @@ class Judge:
         for key, value in aliases:
             if self._aliases.is_renamed(key) and self._spelling.of(value) == spelt:
                 reason = f"its value stands in {self.rule.tag_key}"
-                finding = self._finding(instance, Code.ALIAS, reason, value)
-                yield replace(
-                    finding,
+                yield self._finding(
+                    instance,
+                    Code.ALIAS,
+                    reason,
                     remedy=Remedy.REMOVE,
                     violation=False,
                     tag_key=key,
                     value=value,
+                    found=value,
                     after_writing=after_writing,
                 )
 
-    def _of_nothing(
-        self, finding: Finding, instance: Instance, asked: Asked
-    ) -> Sequence[Finding] | None:
+    def _of_nothing(self, instance: Instance, code: Code, asked: Asked) -> Sequence[Finding] | None:
         """Return that a missing or empty tag is to be filled, if there is a right value for it."""
+        reason = _reason(code is Code.EMPTY, self.rule.required)
+        is_missing = code is Code.MISSING
         aliases = self._aliases.of(instance.tags)
         values: dict[str, list[str]] = {}
         not_allowed = []
@@ -228,18 +231,19 @@ class Judge:
         if len(values) > 1:
             keys = [key for some in values.values() for key in some]
             what = f"with different values as {_named(keys)}"
-            return [self._conflict(instance, finding.reason, what, finding.violation, "")]
+            violation = self.rule.required or not is_missing
+            reason = _together(reason, f"it is there {what}")
+            return [self._conflict(instance, reason, violation=violation)]
         for value, (key, *_) in values.items():
-            filled = self._filled(finding, _Taken(value, f"{ALIAS}{key}"), instance.tags)
+            filled = self._filled(instance, code, reason, _Taken(value, f"{ALIAS}{key}"))
             return [filled, *self._removals(instance, aliases, value, after_writing=True)]
-        is_missing = finding.code is Code.MISSING
         withheld = is_missing and not self.rule.required and self.kind.only_if_required
-        taken = self._taken(finding.instance, asked, not_allowed, withheld=withheld)
+        taken = self._taken(instance.ref, asked, not_allowed, withheld=withheld)
         if isinstance(taken, Unknown):
             return None
         if not taken.source and is_missing and not self.rule.required:
             return ()
-        return [self._filled(finding, taken, instance.tags)]
+        return [self._filled(instance, code, reason, taken)]
 
     def _taken(
         self,
@@ -274,65 +278,75 @@ class Judge:
         own = self._spelling.of(own)
         return _Taken(own, kind.source, self._wrong(own), passed_over)
 
-    def _replaced(self, finding: Finding, asked: Asked) -> Sequence[Finding] | None:
+    def _replaced(
+        self, instance: Instance, reason: str, found: str, asked: Asked
+    ) -> Sequence[Finding] | None:
         """Return that what is not allowed gives way to what is taken for it, if that is right."""
-        taken = self._taken(finding.instance, asked)
+        taken = self._taken(instance.ref, asked)
         if isinstance(taken, Unknown):
             return None
-        reason = _together(finding.reason, taken.passed_over, taken.whence)
-        if not taken.source:
-            return [replace(finding, reason=reason)]
+        reason = _together(reason, taken.passed_over, taken.whence)
+        more: dict[str, Any] = {"found": found}
         if taken.wrong is not None:
-            why = f"{reason}; nor is the rule's own value written: {taken.wrong.reason}"
-            return [replace(finding, reason=why)]
-        return [
-            replace(
-                finding,
-                remedy=Remedy.TAG,
-                reason=reason,
-                value=taken.value,
-                source=taken.source,
-                fallback=self._fallback(taken),
-                unlocked=True,
-            )
-        ]
+            reason = f"{reason}; nor is the rule's own value written: {taken.wrong.reason}"
+        elif taken.source:
+            more |= {"remedy": Remedy.TAG, "value": taken.value, "source": taken.source}
+            more |= {"fallback": self._fallback(taken), "unlocked": True}
+        return [self._finding(instance, Code.NOT_ALLOWED, reason, **more)]
 
     def _fallback(self, taken: _Taken) -> str:
         return self.rule.default if taken.value is None else ""
 
-    def _filled(self, finding: Finding, taken: _Taken, tags: Mapping[str, str]) -> Finding:
+    def _filled(self, instance: Instance, code: Code, reason: str, taken: _Taken) -> Finding:
         """Return that a missing or empty tag is to be filled, if nothing is in the way."""
-        rule = self.rule
+        rule, tags = self.rule, instance.tags
         guarded = guarded_spelling(tags, rule.tag_key)
-        reason = _together(finding.reason, taken.passed_over, taken.whence)
+        reason = _together(reason, taken.passed_over, taken.whence)
         if not taken.source:
             there = f"it is there as {quoted(guarded)}" if guarded not in ("", rule.tag_key) else ""
             reason = _together(reason, "" if rule.aliases else there, self._standard.right)
-            return replace(finding, reason=reason)
+            return self._finding(instance, code, reason)
         if taken.wrong is not None:
-            why = f"{reason}; the rule's own value is not written: {taken.wrong.reason}"
-            return replace(finding, reason=why)
-        may_change = bool(rule.aliases) or any(source.may_change for source in self._sources)
-        is_absent = finding.code is Code.MISSING and not (self.is_conditional or may_change)
-        filled = replace(
-            finding,
+            reason = f"{reason}; the rule's own value is not written: {taken.wrong.reason}"
+            return self._finding(instance, code, reason)
+        if self._is_unlocked and not rule.aliases:
+            # No lock takes blanks for a value, or another case for the same.
+            others = {k: v for k, v in tags.items() if k != rule.tag_key and not is_blank(v)}
+            another = guarded_spelling(others, rule.tag_key)
+            if another:
+                return self._finding(instance, code, f"{reason}; it is there as {quoted(another)}")
+        elif guarded and not rule.aliases:
+            return self._refused_by_lock(instance, reason, guarded)
+        is_absent = code is Code.MISSING and not (self.is_conditional or self._may_change)
+        return self._finding(
+            instance,
+            code,
+            reason,
             remedy=Remedy.TAG,
-            reason=reason,
             value=taken.value,
             source=taken.source,
             fallback=self._fallback(taken),
             absent_keys=self._absent if is_absent else None,
-            unlocked=self._is_unlocked or may_change,
+            unlocked=self._is_unlocked or self._may_change,
         )
-        if rule.aliases:
-            return filled
-        if self._is_unlocked:  # no lock takes blanks for a value, or another case for the same
-            others = {k: v for k, v in tags.items() if k != rule.tag_key and not is_blank(v)}
-            another = guarded_spelling(others, rule.tag_key)
-            if not another:
-                return filled
-            return replace(finding, reason=f"{reason}; it is there as {quoted(another)}")
-        return _refused_by_lock(filled, guarded) if guarded else filled
+
+    def _refused_by_lock(self, instance: Instance, reason: str, guarded: str) -> Finding:
+        """Return a finding about a tag that IAM will not let the role write, for another's sake.
+
+        Known before a call is made, so that none is made in vain.
+        """
+        what = (
+            "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
+            if guarded == self.rule.tag_key
+            else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
+        )
+        return self._finding(
+            instance,
+            Code.REFUSED_BY_LOCK,
+            f"{reason}; it {what}",
+            remedy=Remedy.LEAVE,
+            violation=self.rule.required or self.rule.tag_key in instance.tags,
+        )
 
 
 def _passed_over(sources: Sequence[str]) -> str:
@@ -365,24 +379,3 @@ def _reason(present: bool, required: bool) -> str:
     if present:
         return "tag empty"
     return "required tag missing" if required else "tag missing"
-
-
-def _refused_by_lock(finding: Finding, guarded: str) -> Finding:
-    """Return a finding about a tag that IAM will not let the role write, for the sake of another.
-
-    Known before a call is made, so that none is made in vain.
-    """
-    what = (
-        "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
-        if guarded == finding.tag_key
-        else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
-    )
-    return replace(
-        finding,
-        remedy=Remedy.LEAVE,
-        code=Code.REFUSED_BY_LOCK,
-        reason=f"{finding.reason}; it {what}",
-        value=None,
-        source="",
-        absent_keys=None,
-    )
