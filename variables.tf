@@ -284,14 +284,27 @@ variable "rules" {
         for asked in concat(try(keys(var.rules[id].when), []), try([for source in var.rules[id].from : tostring(source)], [])) : [
           for other in try(keys(var.rules), []) : try(tonumber(other) < tonumber(id), true) || !try(contains([
             for key in concat(
-              coalesce(try(var.rules[other].action, null), "Check") != "Check" || try(var.rules[other].normalize, null) != null || try(var.rules[other].synonyms, null) != null || try(var.rules[other].aliases, null) != null ? [var.rules[other].tag_key] : [],
-              coalesce(try(tobool(var.rules[other].rename), null), false) ? [for alias in try(var.rules[other].aliases, []) : tostring(alias)] : [],
+              !contains(["Check", "Remove"], coalesce(try(var.rules[other].action, null), "Check")) || try(var.rules[other].normalize, null) != null || try(var.rules[other].synonyms, null) != null || try(var.rules[other].aliases, null) != null ? [var.rules[other].tag_key] : [],
             ) : "tag:${lower(key)}"
           ], lower(asked)), false)
         ]
       ]
     ]))
-    error_message = "A rule's when or from asks for a tag that it, or a rule behind it, may write or delete, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
+    error_message = "A rule's when or from asks for a tag that it, or a rule behind it, may write, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
+  }
+
+  validation {
+    condition = length(setintersection(
+      flatten([for rule in try(values(var.rules), []) : concat(
+        try([for fact in keys(rule.when) : lower(fact)], []),
+        try([for source in rule.from : lower(source)], []),
+      )]),
+      flatten([for rule in try(values(var.rules), []) : concat(
+        try(rule.action == "Remove" ? ["tag:${lower(rule.tag_key)}"] : [], []),
+        try(tobool(rule.rename) ? [for alias in rule.aliases : "tag:${lower(alias)}"] : [], []),
+      )]),
+    )) == 0
+    error_message = "A rule's when or from asks for a tag that a rule deletes (the action Remove, or aliases with rename), so that it would say another thing in the next run; ask for the tag that takes its place, such as \"tag:CostCenter\"."
   }
 
   validation {
@@ -339,13 +352,21 @@ variable "rules" {
     condition = alltrue(flatten([
       for id in try(keys(var.rules), []) : [
         for alias in try([for alias in var.rules[id].aliases : lower(alias)], []) : [
-          for other in try(values(var.rules), []) : try(lower(other.tag_key) == lower(var.rules[id].tag_key), true) || (
-            try(lower(other.tag_key) != alias, true) && !contains(try([for another in other.aliases : lower(another)], []), alias)
-          )
+          for other in try(values(var.rules), []) : try(lower(other.tag_key) == lower(var.rules[id].tag_key) || lower(other.tag_key) != alias, true)
         ]
       ]
     ]))
-    error_message = "One of a rule's aliases is the tag_key of another rule, or one of its aliases; a tag has one meaning, so drop it from one of them, such as \"cc\" from the second."
+    error_message = "One of a rule's aliases is the tag_key of another rule; a tag has one meaning, so drop it from aliases, such as \"cc\"."
+  }
+
+  # Where two rules have aliases, no tag may be another spelling of both their keys.
+  validation {
+    condition = length(distinct(flatten([
+      for rule in try(values(var.rules), []) : try([for spelling in distinct(concat([rule.tag_key], rule.aliases)) : "${lower(rule.tag_key)}\n${lower(replace(spelling, "/[ _-]/", ""))}"], []) if try(rule.aliases, null) != null
+      ]))) == length(distinct(flatten([
+      for rule in try(values(var.rules), []) : try([for spelling in concat([rule.tag_key], rule.aliases) : lower(replace(spelling, "/[ _-]/", ""))], []) if try(rule.aliases, null) != null
+    ])))
+    error_message = "Two rules with aliases have a spelling in common: of their tag_key and aliases, two differ only in case, blanks, \"_\" and \"-\". A tag has one meaning, so drop one of them, such as \"cc\" from the second."
   }
 
   validation {

@@ -268,8 +268,8 @@ def test_untroubled_every_creator_is_found(world: World) -> None:
         if launch["CloudTrailEvent"] == "{" or instance_id in world.unreadable:
             assert isinstance(answer, NotKnownYet)
         elif isinstance(answer, NotKnownYet):
-            if instance_id in world.unindexed and NOW - launch["EventTime"] < DELAY:
-                continue  # its name does not lead to the event, and a later run asks again
+            if NOW - launch["EventTime"] < DELAY:
+                continue  # others' events crowd its own, or its name leads nowhere: asked again
             assert answer.by_hand
             assert may_repeat_one_that_cannot_be_read(world, instance_id, launch)
         else:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from tag_policy.creators.tag_value import creator_tag, detail_tag
-from tag_policy.model.finding import Finding
+from tag_policy.model.finding import DEFAULT, Finding
 from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
 from tag_policy.model.outcome import CREATOR_UNREADABLE, Outcome, Result
@@ -61,7 +61,9 @@ def with_creators(
                 )
             case Nobody(why):
                 reason = f"{finding.reason}; creator not to be found, {why}"
-                ready.append(replace(finding, value=finding.fallback, reason=reason))
+                ready.append(
+                    replace(finding, value=finding.fallback, reason=reason, source=DEFAULT)
+                )
             case NotKnownYet(why, code, by_hand):
                 code = CREATOR_UNREADABLE if by_hand else code
                 deferred.append(Outcome(finding, Result.DEFERRED, why, code))

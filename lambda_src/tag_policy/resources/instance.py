@@ -402,8 +402,8 @@ def _has_public_ip(description: "InstanceTypeDef") -> bool:
     ``PublicIpAddress`` is one of the primary interface. Every other private address, of that one or
     of another, may have an Elastic IP address.
     """
-    return "PublicIpAddress" in description or any(
-        "PublicIp" in address.get("Association", {})
+    return bool(description.get("PublicIpAddress")) or any(
+        address.get("Association", {}).get("PublicIp")
         for interface in description.get("NetworkInterfaces", [])
         for address in (interface, *interface.get("PrivateIpAddresses", []))
     )

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 _Settle = Callable[[Any], Iterator[Outcome]]
 """What takes the result of a piece of work, and yields the outcomes."""
 
+MOST_FILLING = 2_000
+"""Calls that wait for more instances which need the same: where values differ, few ever come."""
+
 MOST_REMOVALS = 50_000
 """Tags that a run deletes at most: what is to be deleted is held until all else is done."""
 
@@ -141,14 +144,20 @@ class Remediation:
             if seen_at < call.seen_at:
                 self._filling[key] = call = replace(call, seen_at=seen_at)
             call.findings[some[0].instance.instance_id] = some
-            if len(call.findings) == BATCH_SIZE:
-                del self._filling[key]
-                if remedy in ENDING_OF_REMEDY:
-                    self._endings.append(call)
-                else:
-                    while not self._may_start(call, any_remedy=True):
-                        yield from self._settle_next()
-                    yield from self._start(call)
+            if len(call.findings) < BATCH_SIZE:
+                if len(self._filling) <= MOST_FILLING:
+                    continue
+                key = next(iter(self._filling))  # the oldest, whose values few others have
+            yield from self._now(self._filling.pop(key))
+
+    def _now(self, call: Call) -> Iterator[Outcome]:
+        """Make a call as soon as it may be; what ends an instance waits for all others."""
+        if call.remedy in ENDING_OF_REMEDY:
+            self._endings.append(call)
+            return
+        while not self._may_start(call, any_remedy=True):
+            yield from self._settle_next()
+        yield from self._start(call)
 
     def finish(self) -> Iterator[Outcome]:
         """Make the calls that are left, gentlest first, and then the parts of refused ones.

@@ -102,12 +102,12 @@ class Call:
 
     @property
     def is_unlocked(self) -> bool:
-        """Whether IAM would let the call write over a value that somebody writes meanwhile.
+        """Whether the call is not to be made without a look right before it, for one of them all.
 
-        It does so by tag key, and a call is about the same keys for all of its instances.
+        IAM would let it write over a value that somebody writes meanwhile, or what it writes was
+        taken from what may have changed.
         """
-        (some, *_) = self.findings.values()
-        return any(finding.unlocked for finding in some)
+        return any(finding.unlocked for some in self.findings.values() for finding in some)
 
     @property
     def deletes(self) -> bool:

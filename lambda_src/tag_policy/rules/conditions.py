@@ -16,6 +16,7 @@ from tag_policy.model.instance import Instance
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Conditions, Rule
 from tag_policy.model.tag_text import is_blank, quoted
 from tag_policy.model.target import Target
+from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.dates import Length, read_length
 from tag_policy.rules.globs import is_like
 
@@ -30,7 +31,8 @@ class ConditionError(TagPolicyError):
 class Context:
     """What conditions are about: an instance, its tags as rules leave them, where and when.
 
-    ``facts`` are those of the module's input of that name.
+    ``facts`` are those of the module's input of that name, ``spellings`` the keys of its tags by
+    their meaning.
     """
 
     instance: Instance
@@ -38,6 +40,14 @@ class Context:
     target: Target
     now: datetime
     facts: Mapping[str, str]
+    spellings: Spellings
+
+
+def public_ip(instance: Instance) -> Value:
+    """Return whether an instance has a public address; what is only starting may yet get one."""
+    if not instance.subnet_id or (instance.state == "pending" and not instance.has_public_ip):
+        return Unknown.VALUE
+    return "true" if instance.has_public_ip else "false"
 
 
 def _read(value_of: Callable[[Instance], Value]) -> Callable[[Context], Value]:
@@ -55,7 +65,7 @@ _READ_WHERE_ASKED_FOR: Mapping[str, Callable[[Instance], Value]] = {
     "image": lambda instance: instance.image_id,
     "lifecycle": lambda instance: instance.lifecycle,
     "platform": lambda instance: instance.platform,
-    "public_ip": lambda instance: "true" if instance.has_public_ip else "false",
+    "public_ip": public_ip,
     "instance_profile": lambda instance: instance.instance_profile,
 }
 """What is read of instances only where a rule asks for it; see ``Clients.tell_more``."""

@@ -14,9 +14,11 @@ from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import trimmed
 from tag_policy.model.target import Target
 from tag_policy.rules.actions import KINDS
+from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.judging import Judge
+from tag_policy.rules.mark import read_mark
 from tag_policy.rules.sources import TagsOfParents
 from tag_policy.rules.untagged import Untagged
 from tag_policy.settings import Settings
@@ -39,7 +41,8 @@ class Evaluator:
     ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone. ``anew``
     are the instances that are to be announced, whatever their marks say. ``target`` is where they
     are, for rules that concern some regions or accounts. ``tags_of_parents`` tells which tags
-    VPCs, subnets, and what else instances are in or were made of, have.
+    VPCs, subnets, and what else instances are in or were made of, have. ``taken`` are keys of items
+    that are no rules: they are no other spelling of any key.
     """
 
     rules: Sequence[Rule]
@@ -49,6 +52,7 @@ class Evaluator:
     anew: Container[str] = frozenset()
     target: Target = _ANYWHERE
     tags_of_parents: TagsOfParents = _nothing_was_read
+    taken: Collection[str] = ()
 
     @cached_property
     def untagged(self) -> Untagged:
@@ -68,9 +72,10 @@ class Evaluator:
             *map(as_iam_compares, self.settings.unlocked_tag_keys),
             *(as_iam_compares(rule.tag_key) for rule in self.rules if rule.is_unlocked),
         }
-        taken = {*self._marker_keys, self.settings.exempt_tag_key}
+        keys = {*self._marker_keys, self.settings.exempt_tag_key, *self.taken}
         for rule in self.rules:
-            taken |= {rule.tag_key, *rule.aliases}
+            keys |= {rule.tag_key, *rule.aliases}
+        taken = frozenset(map(as_iam_compares, keys))
         return [
             Judge(
                 rule,
@@ -114,6 +119,7 @@ class Evaluator:
         left: dict[str, Value] = {}  # of the tags that a rule changes: what they will hold
         asked_for: set[str] = set()  # of these, what a rule has asked for
         decided = set[str]()
+        left_out: dict[str, set[str]] = {}  # by key: what kept rules of it from concerning this one
         removed = set[str]()
         waiting: list[int] = []
         is_violated = False
@@ -124,8 +130,10 @@ class Evaluator:
             if judge.is_conditional:
                 if rule.tag_key in decided:
                     continue
+                asked_for |= left_out.get(rule.tag_key, set())
                 concerns = judge.when.holds(asked())
                 if concerns is False:
+                    left_out[rule.tag_key] = set(asked_for)
                     continue
                 decided.add(rule.tag_key)
                 if concerns is None:
@@ -148,6 +156,8 @@ class Evaluator:
                 if asked_for and finding.remedy is Remedy.TAG:
                     told = replace(told, rests_on=frozenset(asked_for))
                 if finding.remedy is Remedy.REMOVE:
+                    # What a tag rests on that is to be written has to be seen first.
+                    told = replace(told, after_writing=told.after_writing or bool(asked_for))
                     removed.add(finding.tag_key)
                     left[finding.tag_key] = Unknown.VALUE  # in a call of its own, behind all others
                 elif finding.remedy is not Remedy.REPORT:
@@ -163,14 +173,15 @@ class Evaluator:
         left: Mapping[str, Value],
         removed: Collection[str],
     ) -> Sequence[Finding]:
-        """Return that a tag which is not to be used is to be deleted; never the last of its tags.
-
-        The engine's own marks do not count, as without them the instance would have no tags.
-        """
+        """Return that a tag which is not to be used is to be deleted; never the last one."""
         value = instance.tags.get(rule.tag_key)
         if value is None:
             return ()
-        others = instance.tags.keys() - removed - self._marker_keys - {rule.tag_key}
+        others = {
+            key
+            for key, other in instance.tags.items()
+            if key not in removed and key != rule.tag_key and self._is_of_people(key, other)
+        }
         written = any(isinstance(value, str) for value in left.values())
         finding = Finding(
             instance.ref,
@@ -185,6 +196,16 @@ class Evaluator:
             after_writing=not others,
         )
         return (finding,)
+
+    def _is_of_people(self, key: str, value: str) -> bool:
+        """Tell whether a tag is somebody's: no mark of any engine's, and none of AWS's.
+
+        Without a tag of people's, an instance has no tags for this engine or another, or has none
+        as soon as it leaves its group.
+        """
+        return (
+            key not in self._marker_keys and not key.startswith("aws:") and read_mark(value) is None
+        )
 
     def _asked(
         self, instance: Instance, left: Mapping[str, Value], asked_for: set[str]
@@ -202,7 +223,8 @@ class Evaluator:
         def asked() -> Context:
             if not made:
                 facts = self.settings.facts
-                made.append(Context(instance, tag, self.target, self.now, facts))
+                spellings = Spellings(instance.tags)
+                made.append(Context(instance, tag, self.target, self.now, facts, spellings))
             return made[0]
 
         return asked

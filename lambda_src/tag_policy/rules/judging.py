@@ -55,9 +55,9 @@ class _Taken:
 class Judge:
     """Judges instances by one rule. Made once a run, because it remembers what it has worked out.
 
-    ``taken`` are the keys that other rules and the engine have taken. ``is_conditional`` says that
-    some rule of its key concerns some instances only, ``is_unlocked`` that IAM lets values of its
-    key be written over.
+    ``taken`` are the keys that rules and the engine have taken, as IAM compares them.
+    ``is_conditional`` says that some rule of its key concerns some instances only, ``is_unlocked``
+    that IAM lets values of its key be written over.
     """
 
     def __init__(
@@ -110,9 +110,11 @@ class Judge:
         return self._of_nothing(instance, code, asked)
 
     def violates(self, instance: Instance) -> bool:
-        """Tell whether a tag is required and not there, or is blank."""
+        """Tell whether a tag is required and not there, or is not as the rule says."""
         found = instance.tags.get(self.rule.tag_key)
-        return self.rule.required if found is None else is_blank(found)
+        if found is None:
+            return self.rule.required
+        return is_blank(found) or self._told(found) is not None
 
     def allowed(self, finding: Finding) -> Finding:
         """Return a finding whose value was looked up, with the rule's default if it is not allowed.
@@ -126,6 +128,7 @@ class Judge:
         return replace(
             finding,
             value=finding.fallback,
+            source=DEFAULT,
             reason=f"{finding.reason}; who launched it is not written: {wrong.reason}",
             launch=None,
             detail_tag=None,
@@ -154,11 +157,11 @@ class Judge:
     def _of_value(self, instance: Instance, found: str, asked: Asked) -> Sequence[Finding] | None:
         """Return what is wrong with a value, and which tags of other spellings are in the way."""
         told = self._told(found)
-        aliases = self._aliases.of(instance.tags)
+        aliases = self._spellings(instance, asked)
         spelt = self._spelling.of(found)
-        others = [key for key, value in aliases if self._spelling.of(value) != spelt]
+        others = [one for one in aliases if self._is_another(one[1], spelt)]
         if others:
-            what = f"with another value as {_named(others)}"
+            what = f"with another value: {_named(others)}"
             reason = _together(told[1] if told else "", f"it is there {what}")
             return [self._conflict(instance, reason, violation=told is not None, found=found)]
         if told is None:
@@ -171,6 +174,17 @@ class Judge:
         if self.rule.replace_invalid and code is Code.NOT_ALLOWED:
             return self._replaced(instance, reason, found, asked)
         return [self._finding(instance, code, reason, found=found)]
+
+    def _spellings(self, instance: Instance, asked: Asked) -> Sequence[tuple[str, str]]:
+        """Return the tags of other spellings of the key, with their values."""
+        if not self.rule.aliases:
+            return ()
+        return self._aliases.of(instance.tags, asked().spellings)
+
+    def _is_another(self, value: str, spelt: str) -> bool:
+        """Tell whether the value of another spelling is allowed, and another one."""
+        its = self._spelling.of(value)
+        return its != spelt and self._wrong(its) is None
 
     def _told(self, found: str) -> tuple[Code, str, str | None] | None:
         """Return what is wrong with a value, and how it is written rightly where that is known."""
@@ -201,7 +215,8 @@ class Judge:
     ) -> Iterable[Finding]:
         """Yield that tags whose value stands in the rule's own by then are to be deleted."""
         for key, value in aliases:
-            if self._aliases.is_renamed(key) and self._spelling.of(value) == spelt:
+            is_there = self._spelling.of(value) == spelt and self._wrong(spelt) is None
+            if self._aliases.is_renamed(key) and is_there:
                 reason = f"its value stands in {self.rule.tag_key}"
                 yield self._finding(
                     instance,
@@ -219,22 +234,22 @@ class Judge:
         """Return that a missing or empty tag is to be filled, if there is a right value for it."""
         reason = _reason(code is Code.EMPTY, self.rule.required)
         is_missing = code is Code.MISSING
-        aliases = self._aliases.of(instance.tags)
-        values: dict[str, list[str]] = {}
+        aliases = self._spellings(instance, asked)
+        values: dict[str, list[tuple[str, str]]] = {}
         not_allowed = []
         for key, value in aliases:
             spelt = self._spelling.of(value)
             if self._wrong(spelt) is None:
-                values.setdefault(spelt, []).append(key)
+                values.setdefault(spelt, []).append((key, value))
             else:
-                not_allowed.append(f"{quoted(key)} has {quoted(value)}")
+                not_allowed.append(_has((key, value)))
         if len(values) > 1:
-            keys = [key for some in values.values() for key in some]
-            what = f"with different values as {_named(keys)}"
+            tags = [one for some in values.values() for one in some]
+            what = f"with different values: {_named(tags)}"
             violation = self.rule.required or not is_missing
             reason = _together(reason, f"it is there {what}")
             return [self._conflict(instance, reason, violation=violation)]
-        for value, (key, *_) in values.items():
+        for value, ((key, _), *_) in values.items():
             filled = self._filled(instance, code, reason, _Taken(value, f"{ALIAS}{key}"))
             return [filled, *self._removals(instance, aliases, value, after_writing=True)]
         withheld = is_missing and not self.rule.required and self.kind.only_if_required
@@ -356,9 +371,14 @@ def _passed_over(sources: Sequence[str]) -> str:
     return f"not taken, because not allowed: {', '.join(sources[:_MOST_NAMED])}{more}"
 
 
-def _named(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else ""
-    return f"{', '.join(map(quoted, keys[:_MOST_NAMED]))}{more}"
+def _named(tags: Sequence[tuple[str, str]]) -> str:
+    more = f" and {len(tags) - _MOST_NAMED} more" if len(tags) > _MOST_NAMED else ""
+    return f"{', '.join(map(_has, tags[:_MOST_NAMED]))}{more}"
+
+
+def _has(tag: tuple[str, str]) -> str:
+    key, value = tag
+    return f"{quoted(key)} has {quoted(value)}"
 
 
 def _too_long(value: str) -> Wrong | None:

@@ -15,7 +15,7 @@ from tag_policy.model.instance import Instance
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Rule
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted
-from tag_policy.rules.conditions import Context, asks_for_more
+from tag_policy.rules.conditions import Context, asks_for_more, public_ip
 
 TagsOfParents = Callable[[str, str, str], Value]
 """Tells of a kind of parent, such as ``vpc``, its id, and a key, which value its tag has."""
@@ -80,8 +80,7 @@ class Source:
                 return parent_id
             value = tags_of_parents(self.parent, parent_id, self.key) if parent_id else None
         elif self.said == PUBLIC_IP:
-            read = asked.instance.subnet_id
-            value = str(asked.instance.has_public_ip).lower() if read else Unknown.VALUE
+            value = public_ip(asked.instance)
         elif self.said.startswith(TAG_FACT):
             value = asked.tag(self.key)
         else:

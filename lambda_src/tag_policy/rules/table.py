@@ -13,6 +13,7 @@ from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH
 from tag_policy.model.tag_text import cut, quoted, trimmed
 from tag_policy.rules.actions import KINDS
+from tag_policy.rules.aliases import folded, forms_of
 from tag_policy.rules.item import ItemError, name_of, rule_id_of, to_rule
 
 if TYPE_CHECKING:
@@ -75,12 +76,14 @@ class ParsedTable:
 
     ``rules`` are the valid ones, in ascending order of RuleId; ``errors`` say of every other item
     why it is none. ``may_end`` is False where it cannot be told which tag a bad item is about: then
-    nothing may be ended, because the item might have narrowed any of the rules.
+    nothing may be ended, because the item might have narrowed any of the rules. ``other_keys`` are
+    those that the others are about.
     """
 
     rules: Sequence[Rule]
     errors: Sequence[RuleError]
     may_end: bool
+    other_keys: frozenset[str] = frozenset()
 
 
 def parse(
@@ -123,19 +126,22 @@ def parse(
         except ItemError as error:
             bad.append((item, str(error)))
     candidates.sort(key=lambda candidate: candidate[1].rule_id)
-    last_changes: dict[str, Rule] = {}  # the last rule that writes or deletes a tag, by its key
+    last_changes: dict[str, Rule] = {}  # the last rule that writes a tag, by its key
     keys: dict[str, int] = {}
-    named: dict[str, Rule] = {}  # the first rule with an alias, by the alias
+    named: dict[str, Rule] = {}  # the first rule with a spelling of its key, by the folded form
+    deletes: dict[str, Rule] = {}  # the first rule that deletes a tag, by its key
     for _, rule in candidates:
         keys.setdefault(as_iam_compares(rule.tag_key), rule.rule_id)
-        for alias in rule.aliases:
-            named.setdefault(as_iam_compares(alias), rule)
-        writes = KINDS[rule.action].writes or rule.is_unlocked
-        for key in (*([rule.tag_key] if writes else ()), *rule.deletes_keys):
-            last_changes[as_iam_compares(key)] = rule
+        for form in forms_of(rule):
+            named.setdefault(form, rule)
+        for key in rule.deletes_keys:
+            deletes.setdefault(as_iam_compares(key), rule)
+        if KINDS[rule.action].writes or rule.is_unlocked:
+            last_changes[as_iam_compares(rule.tag_key)] = rule
     for item, rule in list(candidates):
         try:
             _refuse_what_is_written_later(rule, last_changes)
+            _refuse_what_is_deleted(rule, deletes)
             _refuse_alias_of_another(rule, keys, named)
         except ItemError as error:
             candidates.remove((item, rule))
@@ -176,6 +182,7 @@ def parse(
             *foreign,
         ),
         may_end=all(_meant_key(item) is not None for item, _ in bad),
+        other_keys=frozenset(filter(None, map(_meant_key, (*missing, *(item for item, _ in bad))))),
     )
 
 
@@ -226,8 +233,19 @@ def _refuse_what_is_written_later(rule: Rule, last_changes: Mapping[str, Rule]) 
             which = "it" if other.rule_id == rule.rule_id else f"rule {other.rule_id}"
             raise ItemError(
                 f"{_where_asked(rule, tag_key)} asks for the tag {quoted(tag_key)}, which {which} "
-                "may write or delete; give the rule that asks a higher RuleId than the one that "
-                "writes"
+                "may write; give the rule that asks a higher RuleId than the one that writes"
+            )
+
+
+def _refuse_what_is_deleted(rule: Rule, deletes: Mapping[str, Rule]) -> None:
+    for tag_key in rule.asks_for_tags:
+        other = deletes.get(as_iam_compares(tag_key))
+        if other is not None:
+            which = "it" if other.rule_id == rule.rule_id else f"rule {other.rule_id}"
+            raise ItemError(
+                f"{_where_asked(rule, tag_key)} asks for the tag {quoted(tag_key)}, which {which} "
+                "deletes, so that it would say another thing in the next run; ask for the tag that "
+                "takes its place"
             )
 
 
@@ -243,10 +261,12 @@ def _refuse_alias_of_another(
                 f"Aliases has {quoted(alias)}, which is the TagKey of rule {keys[form]}; a tag has "
                 "one meaning, so drop one of them"
             )
-        if as_iam_compares(named[form].tag_key) != own:
+    for spelling in (rule.tag_key, *rule.aliases) if rule.aliases else ():
+        other = named[folded(spelling)]
+        if as_iam_compares(other.tag_key) != own:
             raise ItemError(
-                f"Aliases has {quoted(alias)}, which is one of rule {named[form].rule_id}, about "
-                f"{quoted(named[form].tag_key)}; a tag has one meaning, so drop one of them"
+                f"{quoted(spelling)} is a spelling of {quoted(other.tag_key)}, too, by the Aliases "
+                f"of rule {other.rule_id}; a tag has one meaning, so drop one of them"
             )
 
 

@@ -89,6 +89,7 @@ class Engine:
         self.context = context
         self.rules: Sequence[Rule] = ()
         self._sources = Sources(())
+        self._taken_keys: Collection[str] = ()
         self.tallies = {vpc_id: Tally() for vpc_id in context.assignment.vpc_ids}
         self.outcomes = Outcomes()
         self.may_not_end = "" if context.assignment.scope is Scope.ALL else _A_PART
@@ -134,6 +135,7 @@ class Engine:
             self._announcements.anew,
             context.target,
             self._parent_tags.value,
+            self._taken_keys,
         )
 
     @cached_property
@@ -145,8 +147,16 @@ class Engine:
             lambda: context.clients.autoscaling,
             self._sources.keys,
             context.ec2_calls(context.until_margin()),
-            self.problem,
+            self._could_not_read,
         )
+
+    def _could_not_read(self, problem: str) -> None:
+        """Tell of a source that could not be read: once an hour, and not for each launch."""
+        is_for_events = self.report.trigger is Trigger.EVENTS
+        if is_for_events and self.context.settings.looks_again:
+            log.warning("left to the sweep: %s", problem)
+        else:
+            self.problem(problem)
 
     def problem(self, problem: str, *, failed: bool = False) -> None:
         """Remember why the run is incomplete; ``failed`` is for the alarm, too."""
@@ -261,6 +271,7 @@ class Engine:
         )
         parsed = table.parse(items, own_keys, settings.seeded_rules, settings.facts)
         self.rules = parsed.rules
+        self._taken_keys = parsed.other_keys
         if not parsed.may_end:
             self.end_nothing(_UNREADABLE_RULE)
         self._mind_the_lock()

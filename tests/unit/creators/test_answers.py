@@ -107,6 +107,7 @@ def test_where_nobody_is_found_the_fallback_is_written_and_told_why() -> None:
             waiting(),
             value="Undefined",
             reason="required tag missing; creator not to be found, as it was launched long ago",
+            source="default",
         ),
         filled(),
     ]

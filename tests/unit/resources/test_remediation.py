@@ -589,6 +589,22 @@ def test_what_is_given_up_does_not_keep_the_rest_from_going_side_by_side() -> No
     assert workers.most == SIDE_BY_SIDE
 
 
+def test_of_many_calls_that_few_have_in_common_the_oldest_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remediation, "MOST_FILLING", 2)
+    rule = replace(PROJECT_CODE, default="", sources=("tag:Name",))
+    ids = [number(at) for at in range(1, 5)]
+    made = world(*(described(one, {"Name": one}) for one in ids), rules=[rule])
+
+    outcomes = take(made, *ids)
+
+    assert told([*outcomes, *made.remediation.settled()]) == [
+        (one, Result.TAGGED, "") for one in ids[:2]
+    ]
+    assert told(made.remediation.finish()) == [(one, Result.TAGGED, "") for one in ids[2:]]
+
+
 # What is deleted
 
 RENAMING = replace(PROJECT_CODE, aliases=("project",), rename=True)

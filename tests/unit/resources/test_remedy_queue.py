@@ -61,6 +61,13 @@ def test_the_gentlest_call_comes_first_and_nothing_after_what_ends_an_instance()
     ]
 
 
+def test_one_that_has_to_be_looked_at_right_before_is_enough_for_the_whole_call() -> None:
+    both = replace(call(1), findings={number(1): [tag(1)], number(2): [tag(2, unlocked=True)]})
+
+    assert both.is_unlocked
+    assert not both.of([number(1)]).is_unlocked
+
+
 def test_calls_of_one_remedy_are_in_the_order_of_their_tags() -> None:
     assert call(1, keys=("A",)).order < call(1, keys=("B",)).order
 

@@ -7,6 +7,7 @@ import pytest
 
 from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.target import Target
+from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import ConditionError, Context, When, asks_for_more
 from tests.support.builders import NOW, PROJECT_CODE, instance
 
@@ -20,7 +21,9 @@ def holds(fact: str, *patterns: str, tag: Value = None, **changes: object) -> bo
     ref = replace(subject.ref, created_at=changes.pop("created_at", subject.ref.created_at))
     ref = replace(ref, managers=changes.pop("managers", {}))
     subject = replace(subject, ref=ref, **changes)
-    return When(((fact, patterns),)).holds(Context(subject, lambda _: tag, HERE, NOW, FACTS))
+    return When(((fact, patterns),)).holds(
+        Context(subject, lambda _: tag, HERE, NOW, FACTS, Spellings({}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,13 @@ def test_a_public_address_is_there_or_not() -> None:
     assert not holds("public_ip", "true", subnet_id="subnet-1")
 
 
+def test_what_is_only_starting_may_yet_get_a_public_address() -> None:
+    starting = {"subnet_id": "subnet-1", "state": "pending"}
+
+    assert holds("public_ip", "false", **starting) is None
+    assert holds("public_ip", "true", **starting, has_public_ip=True)
+
+
 def test_only_a_rule_that_asks_for_it_has_more_read_of_instances() -> None:
     def asks(fact: str) -> bool:
         return asks_for_more(replace(PROJECT_CODE, when=((fact, ("*",)),)))
@@ -168,7 +178,7 @@ def test_a_month_of_age_ends_on_a_day_that_exists() -> None:
 
     def after(days: int, seconds: int = 0) -> bool | None:
         now = on_the_31st + timedelta(days=days, seconds=seconds)
-        return when.holds(Context(subject, lambda _: None, HERE, now, FACTS))
+        return when.holds(Context(subject, lambda _: None, HERE, now, FACTS, Spellings({})))
 
     assert (after(30), after(30, 1)) == (False, True), "the 30th of November"
 
@@ -177,7 +187,7 @@ def test_all_conditions_have_to_hold_and_what_does_not_is_known_whatever_else_is
     def both(stage: Value, state: str) -> bool | None:
         when = When((("tag:Stage", ("prod",)), ("state", ("running",))))
         subject = replace(instance({}), state=state)
-        return when.holds(Context(subject, lambda _: stage, HERE, NOW, FACTS))
+        return when.holds(Context(subject, lambda _: stage, HERE, NOW, FACTS, Spellings({})))
 
     assert both("prod", "running") is True
     assert both("dev", "running") is False
@@ -188,7 +198,10 @@ def test_all_conditions_have_to_hold_and_what_does_not_is_known_whatever_else_is
 def test_without_conditions_a_rule_concerns_everything() -> None:
     when = When(())
 
-    assert when.holds(Context(instance({}), lambda _: Unknown.VALUE, HERE, NOW, FACTS)) is True
+    assert (
+        when.holds(Context(instance({}), lambda _: Unknown.VALUE, HERE, NOW, FACTS, Spellings({})))
+        is True
+    )
 
 
 @pytest.mark.parametrize(

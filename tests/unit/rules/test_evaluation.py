@@ -848,10 +848,56 @@ def test_what_is_written_takes_the_place_of_the_last_tag_once_it_is_there() -> N
     assert looked_up[-1].remedy is Remedy.REPORT, "it may not be known who launched it"
 
 
-def test_a_tag_of_aws_is_another_tag() -> None:
-    tags = {"Old": "x", "aws:autoscaling:groupName": "web"}
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"aws:autoscaling:groupName": "web"},
+        {"b:due": "other: terminate at 2026-11-24T08:00:00Z: untagged, no grace period"},
+        {"b:due": "announcing other: stop at 2026-11-24T08:00:00Z: untagged"},
+    ],
+    ids=["of a group", "of another engine", "that another engine announces"],
+)
+def test_what_is_nobodys_does_not_count_as_another_tag(other: dict[str, str]) -> None:
+    """When the group lets go of it, or for the other engine, it has no tags at all."""
+    assert [f.remedy for f in evaluate(instance({"Old": "x"} | other), [UNWANTED], SETTINGS)][
+        :1
+    ] == [Remedy.REPORT]
 
-    assert [f.remedy for f in evaluate(instance(tags), [UNWANTED], SETTINGS)] == [Remedy.REMOVE]
+
+def test_what_is_deleted_because_of_a_tag_waits_until_that_is_seen() -> None:
+    stage = Rule(5, "Stage", Action.UPDATE, True, "dev")
+    when = (("tag:Stage", ("dev",)),)
+    unwanted, team = replace(UNWANTED, when=when), replace(TEAM, when=when)
+    tags = {"Name": "x", "Old": "precious", "Team": "a", "tm": "a"}
+
+    found = evaluate(instance(tags), [stage, team, unwanted], SETTINGS)
+    seen = evaluate(instance(tags | {"Stage": "dev"}), [stage, team, unwanted], SETTINGS)
+
+    assert [(f.tag_key, f.after_writing) for f in found] == [
+        ("Stage", False),
+        ("tm", True),
+        ("Old", True),
+    ]
+    assert [(f.tag_key, f.after_writing) for f in seen] == [("tm", False), ("Old", False)]
+
+
+def test_what_a_rule_says_because_another_does_not_apply_rests_on_what_kept_it_from_that() -> None:
+    stage = Rule(5, "Stage", Action.UPDATE, True, "dev")
+    always = Rule(10, "Schedule", Action.UPDATE, True, "always", when=(("tag:Stage", ("!dev",)),))
+    office = Rule(20, "Schedule", Action.UPDATE, True, "office")
+
+    _, written = evaluate(instance({"Name": "x"}), [stage, always, office], SETTINGS)
+
+    assert (written.value, written.rests_on) == ("office", frozenset({"Stage"}))
+
+
+def test_the_keys_of_items_that_are_no_rules_are_no_other_spelling() -> None:
+    def found(*taken: str) -> list[Remedy]:
+        judge = Evaluator([TEAM], SETTINGS, "tag-policy", NOW, taken=taken)
+        return [one.remedy for one in judge(instance({"T-M": "ops"})).findings]
+
+    assert found() == [Remedy.TAG]
+    assert found("t-m") == [Remedy.REPORT]
 
 
 TEAM = Rule(60, "Team", Action.CHECK, required=True, default="", aliases=("tm",), rename=True)
@@ -884,6 +930,23 @@ def test_what_waits_for_a_source_is_a_violation_where_it_is_required(required: b
 
     assert (waits.remedy, waits.code) == (Remedy.WAIT, Code.NOT_KNOWN_YET)
     assert waits.violation is required
+
+
+def test_a_wrong_value_that_waits_for_a_source_is_a_violation() -> None:
+    rule = Rule(
+        70,
+        "Cost",
+        Action.UPDATE,
+        False,
+        "",
+        sources=("vpc",),
+        allowed_values=("prod",),
+        replace_invalid=True,
+    )
+
+    (waits,) = evaluate(instance({"Cost": "bad"}), [rule], SETTINGS)
+
+    assert (waits.remedy, waits.violation) == (Remedy.WAIT, True)
 
 
 def test_a_creator_is_not_known_yet_to_who_takes_its_value() -> None:

@@ -12,12 +12,13 @@ from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import Action, Rule
+from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
 from tag_policy.rules.judging import Judge
 from tests.support.builders import CREATED_BY, HOME, NOW, PROJECT_CODE, instance
 
 FACTS = {"team": "platforms", "long": "x" * 256}
-TAKEN = {"CostCenter", "Owner", "tag-policy:due"}
+TAKEN = {"costcenter", "owner", "tag-policy:due"}
 CENTER = Rule(
     10,
     "CostCenter",
@@ -40,7 +41,9 @@ def found(
     """Return what a rule says; ``parents`` are the values of its key in a subnet and a VPC."""
     subject = replace(instance(tags), subnet_id="subnet-1")
     judge = Judge(rule, NOW, lambda kind, *_: (parents or {}).get(kind), TAKEN, **how)
-    return judge.findings(subject, lambda: Context(subject, tags.get, HOME, NOW, FACTS))
+    return judge.findings(
+        subject, lambda: Context(subject, tags.get, HOME, NOW, FACTS, Spellings(tags))
+    )
 
 
 def told(findings: Sequence[Finding] | None) -> list[tuple[Remedy, Code, str, str | None, str]]:
@@ -134,7 +137,10 @@ def test_what_grows_too_long_when_it_is_spelt_is_passed_over() -> None:
     subject = instance({})
     judge = Judge(rule, NOW, lambda *_: None)
     (finding,) = (
-        judge.findings(subject, lambda: Context(subject, lambda _: None, HOME, NOW, facts)) or ()
+        judge.findings(
+            subject, lambda: Context(subject, lambda _: None, HOME, NOW, facts, Spellings({}))
+        )
+        or ()
     )
 
     assert (finding.value, finding.source) == ("D", "default")
@@ -248,7 +254,7 @@ def test_another_value_is_a_conflict_and_nothing_is_written_or_deleted(rename: b
     (finding,) = found(rule, {"CostCenter": "1", "cc": "2", "cost-centre": "1"}) or ()
 
     assert (finding.remedy, finding.code, finding.found) == (Remedy.REPORT, Code.CONFLICT, "1")
-    assert finding.reason == "it is there with another value as 'cc'"
+    assert finding.reason == "it is there with another value: 'cc' has '2'"
     assert not finding.violation, "the value in its place is right"
 
 
@@ -260,8 +266,8 @@ def test_where_values_differ_and_none_is_in_its_place_people_have_to_say_which_i
 
     assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.CONFLICT)
     assert finding.reason == (
-        "required tag missing; it is there with different values as 'cc', 'COSTCENTER', "
-        "'cost-centre'"
+        "required tag missing; it is there with different values: 'cc' has '1', 'COSTCENTER' has "
+        "'1', 'cost-centre' has '2'"
     )
     assert (finding.violation, optional.violation) == (True, False)
 
@@ -314,13 +320,27 @@ def test_what_another_spelling_has_and_is_not_allowed_is_neither_taken_nor_delet
     assert told(same) == [(Remedy.REPORT, Code.NOT_ALLOWED, "CostCenter", None, "")]
 
 
+def test_a_value_that_is_not_allowed_is_no_conflict_with_the_right_one() -> None:
+    """What a rule writes beside it would be one in the next run."""
+    rule = replace(CENTER, allowed_values=("4*",))
+
+    assert found(rule, {"CostCenter": "42", "cc": "zzz"}) == []
+    assert told(found(rule, {"CostCenter": "42", "cc": "43"}))[0][1] is Code.CONFLICT
+
+
+def test_nothing_is_deleted_for_a_value_that_would_not_be_written() -> None:
+    rule = replace(CENTER, normalize=("lower",), allowed_pattern="^[A-Z]+$", default="")
+
+    assert found(rule, {"CostCenter": "ABC", "cc": "abc"}) == []
+
+
 def test_a_key_of_another_rule_or_of_the_engine_is_no_other_spelling() -> None:
     rule = replace(CENTER, tag_key="OWNERS", aliases=("team",), sources=())
 
     assert told(found(rule, {"owner-s": "x"}))[0][4] == "alias:owner-s"
-    taken = Judge(rule, NOW, lambda *_: None, {"Owner-S"})
+    taken = Judge(rule, NOW, lambda *_: None, {"owner-s"})
     subject = instance({"owner-s": "x"})
-    asked = Context(subject, lambda _: None, HOME, NOW, {})
+    asked = Context(subject, lambda _: None, HOME, NOW, {}, Spellings(subject.tags))
     assert told(taken.findings(subject, lambda: asked))[0][4] == "default"
 
 

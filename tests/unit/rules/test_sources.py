@@ -7,6 +7,7 @@ import pytest
 
 from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.instance import Instance
+from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
 from tag_policy.rules.sources import SourceError, Sources, sources_of
 from tests.support.builders import HOME, NOW, PROJECT_CODE, instance
@@ -27,7 +28,7 @@ def value(
     tag: Callable[[str], Value] = lambda _: None,
 ) -> Value:
     (source,) = sources_of(replace(RULE, sources=(said,)))
-    asked = Context(subject, tag, HOME, NOW, {"team": "platforms", "blank": " "})
+    asked = Context(subject, tag, HOME, NOW, {"team": "platforms", "blank": " "}, Spellings({}))
     return source.value(asked, lambda *which: (parents or {}).get(which))
 
 

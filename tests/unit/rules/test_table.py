@@ -766,17 +766,20 @@ def also(rule_id: int, key: str, *aliases: str, rename: str = "N") -> dict[str, 
 
 
 def test_a_source_that_a_rule_behind_it_may_write_or_delete_is_refused() -> None:
-    behind = {
-        "Stage": update(20, "Stage"),
-        "stage": also(20, "Stage", "env"),
+    behind = {"Stage": update(20, "Stage"), "stage": also(20, "Stage", "env")}
+    deleting = {
         "env": also(20, "Stage", "env", rename="Y"),
         "Old": item(20, TagKey="Old", Action="Remove"),
     }
 
     for key, later in behind.items():
         (error,) = rules.parse([taking(10, "Cost", f"tag:{key}"), later]).errors
-        assert f"From asks for the tag {key!r}, which rule 20 may write or delete" in error.problem
+        assert f"From asks for the tag {key!r}, which rule 20 may write; give" in error.problem
         assert not rules.parse([taking(30, "Cost", f"tag:{key}"), later]).errors
+    for key, other in deleting.items():
+        for rule_id in (10, 30):
+            (error,) = rules.parse([taking(rule_id, "Cost", f"tag:{key}"), other]).errors
+            assert f"From asks for the tag {key!r}, which rule 20 deletes" in error.problem
     checked = item(20, TagKey="Stage", Action="Check")
     assert not rules.parse([taking(10, "Cost", "tag:Stage"), checked]).errors
     assert not rules.parse([taking(10, "Cost", "tag:env"), also(20, "Stage", "env")]).errors
@@ -791,7 +794,33 @@ def test_a_key_has_one_meaning() -> None:
     assert of_key.rule_id == "10"
     assert "Aliases has 'Team', which is the TagKey of rule 20" in of_key.problem
     assert of_alias.rule_id == "20"
-    assert "Aliases has 'CC', which is one of rule 10, about 'Cost'" in of_alias.problem
+    assert "'CC' is a spelling of 'Cost', too, by the Aliases of rule 10" in of_alias.problem
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (also(10, "CostCenter", "cc"), also(20, "Charge", "c-c")),
+        (also(10, "CostCenter", "cc"), also(20, "Cost-Center", "zz")),
+        (also(10, "CostCenter", "x"), also(20, "Charge", "cost_center")),
+    ],
+)
+def test_a_spelling_that_nobody_lists_has_one_meaning_too(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    (error,) = rules.parse([first, second]).errors
+
+    assert error.rule_id == "20"
+    assert "is a spelling of 'CostCenter', too, by the Aliases of rule 10" in error.problem
+
+
+def test_the_keys_of_bad_and_gone_items_are_no_spelling_of_others() -> None:
+    bad = update(20, "cost-center") | {"Zone": {"S": "x"}}
+
+    parsed = rules.parse([also(10, "CostCenter", "cc"), bad], seeded={10: "a", 20: "b", 30: "Gone"})
+
+    assert ids(parsed) == [10]
+    assert parsed.other_keys == {"cost-center", "gone"}
 
 
 def test_rules_of_one_key_may_share_its_other_spellings() -> None:

@@ -203,6 +203,21 @@ def test_a_problem_makes_a_run_incomplete_and_only_a_failure_rings_the_alarm() -
         engine(aws).carry_out(lambda of: of.problem("AWS Config could not be told", failed=True))
 
 
+@pytest.mark.parametrize(
+    ("assignment", "schedule", "is_told"),
+    [(SWEEP, "rate(1 hour)", True), (EVENTS, "rate(1 hour)", False), (EVENTS, "", True)],
+    ids=["a sweep", "events before a sweep", "events and no sweep"],
+)
+def test_a_source_that_could_not_be_read_is_told_once_an_hour_and_not_for_each_launch(
+    assignment: Assignment, schedule: str, is_told: bool
+) -> None:
+    this = engine(small_aws(), assignment, schedule=schedule)
+
+    this._could_not_read("the tags of VPCs could not be read")
+
+    assert this.report.problems == (["the tags of VPCs could not be read"] if is_told else [])
+
+
 def test_a_note_leaves_a_run_complete() -> None:
     this = engine(small_aws())
 
