@@ -60,6 +60,7 @@ locals {
       view    = "timeSeries"
       stacked = true
       metrics = [
+        [local.metrics_namespace, "${local.done_prefix}Removed", "Engine", var.name, { label = "${local.would_be}removed", color = "#17becf" }],
         [local.metrics_namespace, "${local.done_prefix}Tagged", "Engine", var.name, { label = "${local.would_be}tagged", color = "#2ca02c" }],
         [".", "${local.done_prefix}Notified", ".", ".", { label = "no tags, not touched", color = "#bcbd22" }],
         [".", "${local.done_prefix}Marked", ".", ".", { label = "${local.would_be}announced", color = "#ff7f0e" }],
@@ -138,7 +139,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             title  = "Last findings"
             region = local.region
             view   = "table"
-            query  = "SOURCE '${local.log_group_name}' | fields @timestamp, mode, result, resource_id, resource_name, owner, tag_key, new_value, due, reason, error_code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
+            query  = "SOURCE '${local.log_group_name}' | fields @timestamp, mode, result, resource_id, resource_name, owner, code, tag_key, old_value, new_value, due, reason, error_code\n| filter ispresent(result)\n| sort @timestamp desc\n| limit 100"
           }
         },
       ],

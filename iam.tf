@@ -43,7 +43,7 @@ locals {
   # Whatever has one of these tags is not untagged. Condition keys are compared without regard to case, so
   # that "Name" stands for "name" and "NAME", too, and each has one entry.
   keys_of_the_tagged = {
-    for folded, keys in { for key in setunion(local.rule_tag_keys, ["Name"]) : lower(key) => key... } : folded => keys[0]
+    for folded, keys in { for key in setunion(local.guarding_tag_keys, ["Name"]) : lower(key) => key... } : folded => keys[0]
   }
 
   # What rules take values from, which has to be read.
@@ -135,7 +135,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = local.keys_that_fit >= length(local.locked_tag_keys) && local.inline_policy_room >= 0
-      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), and ${length(local.unlocked_tag_keys)} more that it has to name; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys or fewer rules, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), ${length(local.unlocked_tag_keys)} more that it has to name, and ${length(local.deleted_tag_keys)} that it may delete; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys, fewer rules, or fewer aliases with rename, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
     }
   }
 }
@@ -265,7 +265,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = local.enforces && length(local.removable_tag_keys) > 0 ? ["this"] : []
+    for_each = length(local.deleted_tag_keys) > 0 ? ["this"] : []
 
     content {
       sid       = "DeleteTagsThatAreNotToBeUsed"
@@ -275,7 +275,7 @@ data "aws_iam_policy_document" "this" {
       condition {
         test     = "ForAllValues:StringEquals"
         variable = "aws:TagKeys"
-        values   = local.removable_tag_keys
+        values   = local.deleted_tag_keys
       }
 
       # No keys at all would be all tags of the instance.

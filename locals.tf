@@ -33,7 +33,7 @@ locals {
 
   rules = {
     for id, rule in var.rules : id => {
-      tag_key  = rule.tag_key
+      tag_key  = tostring(rule.tag_key)
       action   = coalesce(try(rule.action, null), "Check")
       required = tobool(coalesce(try(rule.required, null), true))
       default  = try(tostring(rule.default), null)

@@ -33,6 +33,12 @@ locals {
   vpc_overrides_json = jsonencode(local.vpc_overrides)
   facts_json         = jsonencode(var.facts)
 
+  # Packed where they are long.
+  unlocked_keys      = jsonencode(sort(local.changed_tag_keys))
+  unlocked_keys_json = length(local.unlocked_keys) <= 512 ? local.unlocked_keys : "gzip:${base64gzip(local.unlocked_keys)}"
+  named_keys         = jsonencode(sort(local.guarding_tag_keys))
+  named_keys_json    = length(local.named_keys) <= 512 ? local.named_keys : "gzip:${base64gzip(local.named_keys)}"
+
   # With its tag key, so that one that has gone from the table is known for what it was about.
   seeded_rules_json = jsonencode({ for id, rule in local.rules : id => rule.tag_key })
 
@@ -76,11 +82,11 @@ locals {
     },
     # What may be written over is looked at right before it is written, whatever rule it is of.
     local.enforces && length(local.changed_tag_keys) > 0 ? {
-      TAG_POLICY_UNLOCKED_TAG_KEYS = jsonencode(sort(local.changed_tag_keys))
+      TAG_POLICY_UNLOCKED_TAG_KEYS = local.unlocked_keys_json
     } : {},
     # What the lock on ending names, where there may be rules that Terraform does not know.
     local.table_knows_more && length(local.ends) > 0 ? {
-      TAG_POLICY_NAMED_TAG_KEYS = jsonencode(sort(local.rule_tag_keys))
+      TAG_POLICY_NAMED_TAG_KEYS = local.named_keys_json
     } : {},
     length(local.vpc_overrides) == 0 ? {} : {
       TAG_POLICY_VPC_OVERRIDES = length(local.vpc_overrides_json) <= 512 ? local.vpc_overrides_json : "gzip:${base64gzip(local.vpc_overrides_json)}"
@@ -158,7 +164,7 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = length(local.rule_tag_keys) > 0 || (!local.enforces && local.table_knows_more)
+      condition     = length(local.guarding_tag_keys) > 0 || (!local.enforces && local.table_knows_more)
       error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
     }
 
@@ -175,7 +181,7 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = local.environment_bytes <= local.environment_bytes_most
-      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it are the ${length(var.vpc_ids)} VPCs and ${length(local.vpc_overrides)} overrides: use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them."
+      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it is ${try([for name, value in local.environment : name if length(value) == max([for text in values(local.environment) : length(text)]...)][0], "VPCs")}. Where that is VPCs or overrides (${length(var.vpc_ids)} and ${length(local.vpc_overrides)}), use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them; else fewer or shorter facts, tag keys or rules."
     }
 
     precondition {
@@ -203,16 +209,16 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition = length(setintersection(
-        [for key in local.own_tag_keys : lower(key)],
+        [for key in concat(local.own_tag_keys, local.detail_tag_keys) : lower(key)],
         [for alias in concat(flatten([for rule in values(local.rules) : coalesce(rule.aliases, [])]), tolist(local.removable_tag_keys)) : lower(alias)],
       )) == 0
-      error_message = "A rule's aliases, or removable_tag_keys, name marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; drop that one."
+      error_message = "A rule's aliases, or removable_tag_keys, name marker_tag_key, exempt_tag_key, one of former_marker_tag_keys, or what creator.details writes, which are the engine's own; drop that one."
     }
 
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     precondition {
       condition     = !local.enforces || alltrue([for key in setunion(local.written_tag_keys, local.removable_tag_keys, length(local.ends) == 0 ? [] : local.rule_tag_keys) : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
-      error_message = "The role's policies have to name each tag key that it may write or delete, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", or mode = \"audit\"."
+      error_message = "The role's policies have to name each tag key that it may write or delete, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", leave rename out of a rule with such aliases, or mode = \"audit\"."
     }
 
     precondition {

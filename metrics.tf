@@ -27,6 +27,7 @@ locals {
   done_prefix = local.enforces ? "" : "WouldBe"
 
   metrics = { for name, metric in {
+    Removed    = { of = "run", value = "$.summary.outcomes.removed", prefix = local.done_prefix }
     Tagged     = { of = "run", value = "$.summary.outcomes.tagged", prefix = local.done_prefix }
     Terminated = { of = "run", value = "$.summary.outcomes.terminated", prefix = local.done_prefix }
     Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }

@@ -55,7 +55,7 @@ locals {
     EOT
 
     "Which tags are missing or wrong" = <<-EOT
-      filter remedy in ["tag", "report"]
+      filter remedy in ["tag", "report"] or remedy = "remove" and code = "not-allowed"
       | stats count_distinct(resource_id) as instances by tag_key, code
       | sort instances desc
     EOT

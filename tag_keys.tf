@@ -12,6 +12,9 @@ locals {
     flatten([for rule in values(local.rules) : rule.aliases if rule.rename && rule.aliases != null]),
     var.removable_tag_keys,
   )
+  # Whatever has one of these is not untagged.
+  guarding_tag_keys = setunion(local.rule_tag_keys, local.removable_tag_keys)
+
   lookup_tag_keys  = toset([for rule in values(local.rules) : rule.tag_key if rule.action == "UserLookup"])
   creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]

@@ -310,10 +310,10 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.from, null) == null || try(
-        length(rule.from) >= 1 && length(rule.from) <= 20 && length(distinct(rule.from)) == length(rule.from) && alltrue([
+        can(rule.from[0]) && length(rule.from) >= 1 && length(rule.from) <= 20 && length(distinct(rule.from)) == length(rule.from) && alltrue([
           for source in rule.from :
           can(regex("^(public_ip|(auto_scaling_group|subnet|vpc|image|launch_template)(:(?s:.){1,127})?|tag:(?s:.){1,127}|fact:[A-Za-z0-9_.:/-]{1,127})$", source)) &&
-          !can(regex("[\\pC\\pZ]", replace(source, " ", ""))) && !can(regex(":[ \\x{2800}\\x{3164}]*$", source)) && source != "tag:${rule.tag_key}"
+          !can(regex("[\\pC\\pZ]", replace(source, " ", ""))) && (!strcontains(source, ":") || can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", replace(source, "/^[^:]*:/", "")))) && source != "tag:${rule.tag_key}"
         ]),
         false
       )
@@ -331,7 +331,7 @@ variable "rules" {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.aliases, null) == null || try(
         length(rule.aliases) >= 1 && length(rule.aliases) <= 50 && length(distinct(rule.aliases)) == length(rule.aliases) && alltrue([
-          for alias in rule.aliases : length(regexall("(?s:.)", alias)) <= 127 && can(regex("[^ \\x{2800}\\x{3164}]", alias)) && !startswith(lower(alias), "aws:") && !can(regex("[\\pC\\pZ]", replace(alias, " ", ""))) && alias != rule.tag_key
+          for alias in rule.aliases : length(regexall("(?s:.)", alias)) <= 127 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", alias)) && !startswith(lower(alias), "aws:") && !can(regex("[\\pC\\pZ]", replace(alias, " ", ""))) && tostring(alias) != tostring(rule.tag_key)
         ]),
         false
       )
@@ -376,10 +376,10 @@ variable "rules" {
 
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : try(rule.action, "") != "Remove" || try(length(setsubtract(
-        [for name, value in rule : name if value != null && try(tobool(value), true)],
+      for rule in try(values(var.rules), []) : try(rule.action, "") != "Remove" || length(setsubtract(
+        setsubtract(try([for name, value in rule : name if value != null], []), [for flag in ["expires", "replace_invalid", "rename"] : flag if !coalesce(try(tobool(rule[flag]), null), false)]),
         ["tag_key", "action", "required", "when", "note", "resource_types"],
-      )) == 0, false)
+      )) == 0
     ])
     error_message = "A rule with action \"Remove\" says that a tag is not to be used; beside when and note nothing goes with it, such as { tag_key = \"Old\", action = \"Remove\" }."
   }
@@ -727,7 +727,7 @@ variable "changeable_tag_keys" {
 # Nothing destructive by accident
 
 variable "removable_tag_keys" {
-  description = "Tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows."
+  description = "Tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows. A blank at an edge counts."
   type        = set(string)
   default     = []
   nullable    = false
@@ -744,14 +744,7 @@ variable "removable_tag_keys" {
     condition     = alltrue([for key in var.removable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
     error_message = "Each of removable_tag_keys must be one tag key, without wildcards or variables, such as \"cost-center\"."
   }
-
-  validation {
-    condition     = alltrue([for key in var.removable_tag_keys : trimspace(key) == key])
-    error_message = "One of removable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"cost-center\"."
-  }
 }
-
-# Nothing destructive by accident
 
 variable "grace_period" {
   description = "How long before an untagged instance is stopped or terminated it is marked and announced, such as `\"24h\"` or `\"30m\"`. With `\"0s\"` it happens in the run that finds it."

@@ -269,8 +269,8 @@ class _Reader:
         if not value:
             return ()
         try:
-            texts = json.loads(value)
-        except (ValueError, RecursionError):
+            texts = json.loads(_unpacked(value))
+        except (ValueError, RecursionError, zlib.error):
             texts = None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             self.problems.append(

@@ -109,7 +109,7 @@ def test_calls_are_no_more_than_tag_sets_and_batches(engine: Engine) -> None:
     engine.run()
 
     assert not untidy(engine, lacking_two + lacking_one)
-    # Two distinct tag sets; 450 and 250 instances, 200 a call.
+    # Two distinct tag sets; 450 and 250 instances, 180 a call.
     assert engine.changes() == ["CreateTags"] * 5
     assert len(engine.changes()) <= 2 + 700 / BATCH_SIZE
 

@@ -214,14 +214,14 @@ def test_every_page_of_instances_is_read(engine: Engine, monkeypatch: pytest.Mon
     assert engine.actions().count("DescribeInstances") >= 9, "a page, and eight parts"
 
 
-def test_a_batch_is_no_larger_than_200(engine: Engine) -> None:
+def test_a_batch_is_no_larger_than_180_so_that_one_look_will_do(engine: Engine) -> None:
     fleet.launch(engine, engine.vpc, {"Name": "web"}, count=230)
 
     summary = engine.run()
 
     assert summary["outcomes"]["tagged"] == 690
     batches = [call for call in engine.calls if call.action == "CreateTags"]
-    assert [len(call.parameters["Resources"]) for call in batches] == [200, 30]
+    assert [len(call.parameters["Resources"]) for call in batches] == [180, 50]
 
 
 def test_an_old_instance_has_no_creator_to_be_found_and_gets_the_fallback(engine: Engine) -> None:

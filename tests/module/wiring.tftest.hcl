@@ -800,7 +800,7 @@ run "without_a_dashboard_there_are_metrics_and_alarms" {
   assert {
     condition = alltrue([
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_log_metric_filter.this) == 18,
+      length(aws_cloudwatch_log_metric_filter.this) == 19,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "More than the dashboard is missing."

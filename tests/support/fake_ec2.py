@@ -122,6 +122,8 @@ class FakeEC2:
     ) -> dict[str, Any]:
         asked = Asked(self._name, operation, deepcopy(dict(request)))
         self._fleet.asked.append(asked)
+        if sum(len(one["Values"]) for one in request.get("Filters", [])) > 200:
+            raise refusal("FilterLimitExceeded", operation)
         self._fleet.before(asked)
         answer = deepcopy(act())
         self._fleet.after(asked)

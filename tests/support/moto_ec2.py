@@ -12,6 +12,9 @@ An account may hide the instances that AWS services manage, and this one does: D
 leaves them out unless it is asked for them, or for one of them by its id.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
 
+All filters of a call have 200 values at most, together: "The maximum number of filter values
+specified on a single call is 200".
+
 The values of a filter may have wildcards, which moto knows for tags only.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#advanced-filters
 """
@@ -28,6 +31,7 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend, Reservation
 from moto.ec2.models.spot_requests import SpotInstanceRequest
+from moto.ec2.responses._base_response import EC2BaseResponse
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
 
 from tests.support.calls import current_call
@@ -36,6 +40,7 @@ from tests.support.extensions import replace
 
 def extend() -> None:
     """Refuse to terminate by zone, and to stop Spot Instances; find instances by ids and parts."""
+    replace(EC2BaseResponse, "_filters_from_querystring", _make_filters)
     replace(utils, "instance_value_in_filter_values", _make_matches)
     replace(InstanceBackend, "terminate_instances", _make_terminate_instances)
     replace(InstanceBackend, "stop_instances", _make_stop_instances)
@@ -46,6 +51,19 @@ def extend() -> None:
     replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
     replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
     replace(EBSBackend, "describe_volumes", _make_describe_volumes)
+
+
+def _make_filters(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def filters(self: Any) -> Any:
+        found = original(self)
+        if sum(map(len, found.values())) > 200:
+            raise EC2ClientError(
+                "FilterLimitExceeded",
+                "The maximum number of filter values specified on a single call is 200",
+            )
+        return found
+
+    return filters
 
 
 def _make_matches(original: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -27,7 +27,10 @@ ENDED_STATES = ("shutting-down", "terminated")
 """Instances that are shutting down or terminated do not exist for the engine."""
 
 FILTER_VALUES = 200
-"""The most values that one filter of a Describe call takes.
+"""The most values that all filters of a Describe call take together.
+
+EC2 says ``FilterLimitExceeded`` to more: "The maximum number of filter values specified on a single
+call is 200".
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
@@ -108,7 +111,8 @@ def instances_of_vpcs(
     digit, in the order of ``digits``, which each run draws anew, until ``is_over``.
     """
     live = _filter("instance-state-name", LIVE_STATES)
-    in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, FILTER_VALUES)]
+    room = FILTER_VALUES - len(LIVE_STATES) - DIGITS_A_PART
+    in_vpcs = [[_filter("vpc-id", some), live] for some in chunks(vpc_ids, room)]
     # Of an instance that is listed twice, the first look counts: it must not be counted, or ended,
     # twice.
     listed = set[int]()
@@ -227,11 +231,12 @@ def touched(
     time. May return too many. What has lost tags is not returned, nor what is not there any more at
     all: a tag that is written to it does no harm.
     """
-    if len(tag_keys) > FILTER_VALUES or any(MEANS_MORE.search(key) for key in tag_keys):
+    room = FILTER_VALUES - len(tag_keys)
+    if room < 1 or any(MEANS_MORE.search(key) for key in tag_keys):
         return instance_ids
     found: set[str] = set()
     has_one = _filter("tag-key", sorted(tag_keys))
-    for some in chunks(list(instance_ids), FILTER_VALUES):
+    for some in chunks(list(instance_ids), room):
         for page in _pages(ec2, [[_filter("instance-id", some), has_one]], paced):
             found.update(description["InstanceId"] for description in page.descriptions)
     return found
@@ -255,7 +260,7 @@ def persistent_spot_requests(
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-requests.html
     """
     found: set[str] = set()
-    for some in chunks(sorted(request_ids), FILTER_VALUES):
+    for some in chunks(sorted(request_ids), FILTER_VALUES - 1):
         filters = [_filter("spot-instance-request-id", some), _filter("type", ["persistent"])]
         answer = paced(partial(ec2.describe_spot_instance_requests, Filters=filters))
         found.update(one["SpotInstanceRequestId"] for one in answer["SpotInstanceRequests"])

@@ -15,7 +15,7 @@ from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.fact import Unknown
 from tag_policy.model.instance import Instance
-from tag_policy.resources.instance import FILTER_VALUES, MEANS_MORE, chunks
+from tag_policy.resources.instance import MEANS_MORE, chunks
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.client import AutoScalingClient
@@ -26,6 +26,10 @@ Parent = tuple[str, str]
 
 GROUP = "auto_scaling_group"
 """The one kind of which EC2 does not tell."""
+
+PARENTS_A_CALL = 150
+KEYS_A_CALL = 50
+"""Of what EC2 tells of: ids and keys, which are no more than ``FILTER_VALUES`` together."""
 
 GROUPS_A_CALL = 50
 """Auto Scaling groups that one filter names: the service says of no limit, and a page is 100 tags.
@@ -81,7 +85,7 @@ class ParentTags:
     def _read_some(self, parents: Sequence[Parent]) -> None:
         """Read the tags of parents that are all known to one service."""
         of_groups = parents[0][0] == GROUP
-        for some in chunks(parents, GROUPS_A_CALL if of_groups else FILTER_VALUES):
+        for some in chunks(parents, GROUPS_A_CALL if of_groups else PARENTS_A_CALL):
             found: dict[str, dict[str, str]] = {parent_id: {} for _, parent_id in some}
             for tag in itertools.chain.from_iterable(
                 self._of_groups(list(found)) if of_groups else self._of_ec2(list(found))
@@ -133,7 +137,7 @@ _SERVICES: Mapping[str, Callable[[str], bool]] = {
 
 def _of_keys(keys: Collection[str]) -> Iterator[Mapping[str, Any]]:
     """Yield a filter that leaves out the tags of other keys, where there can be one."""
-    if len(keys) <= GROUPS_A_CALL and not any(MEANS_MORE.search(key) for key in keys):
+    if len(keys) <= KEYS_A_CALL and not any(MEANS_MORE.search(key) for key in keys):
         yield {"Name": "key", "Values": sorted(keys)}
 
 

@@ -301,7 +301,7 @@ class Engine:
             problem = (
                 f"nothing is ended, because the role does not know {which}{more}, so that IAM "
                 "would not keep what has such a tag from being ended; put the tag keys into "
-                "writable_tag_keys"
+                "writable_tag_keys, or into removable_tag_keys where the rule is to delete it"
             )
             self.end_nothing(problem)
             if self.report.is_sweep or self.report.trigger is Trigger.MANUAL:

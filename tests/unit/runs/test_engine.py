@@ -215,7 +215,8 @@ def test_a_source_that_could_not_be_read_is_told_once_an_hour_and_not_for_each_l
 
     this._could_not_read("the tags of VPCs could not be read")
 
-    assert this.report.problems == (["the tags of VPCs could not be read"] if is_told else [])
+    told = ["the tags of VPCs could not be read"] if is_told else []
+    assert list(this.report.problems) == told
 
 
 def test_a_note_leaves_a_run_complete() -> None:
