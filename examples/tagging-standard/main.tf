@@ -18,8 +18,20 @@ locals {
       note           = local.handbook
     }
 
-    # In the form of the finance department: two letters and four digits.
-    20 = { tag_key = "CostCenter", allowed_pattern = "^[A-Z]{2}-[0-9]{4}$", note = "ask finance@example.org" }
+    # In the form of the finance department: two letters and four digits. Under an old key: taken over,
+    # and the old key deleted. Missing: taken from the group, the subnet, or the VPC.
+    20 = {
+      tag_key         = "CostCenter"
+      aliases         = ["cost-center", "cc"]
+      rename          = true
+      action          = "Update"
+      from            = ["auto_scaling_group", "subnet", "vpc"]
+      allowed_pattern = "^[A-Z]{2}-[0-9]{4}$"
+      note            = "ask finance@example.org"
+    }
+
+    # What Terraform knows about this VPC.
+    25 = { tag_key = "Team", action = "Update", from = ["fact:team"] }
 
     # An address of either domain.
     30 = { tag_key = "Contact", allowed_pattern = "^[a-z0-9._+-]+@(example\\.org|apps\\.example\\.org)$", note = local.handbook }
@@ -45,6 +57,7 @@ module "tag_policy" {
   vpc_ids = [var.vpc_id]
   mode    = var.mode
   rules   = local.rules
+  facts   = { team = var.team }
 
   email_subscriptions = var.email_subscriptions
 }

@@ -15,6 +15,12 @@ variable "mode" {
   default     = "audit"
 }
 
+variable "team" {
+  description = "Who answers for the VPC, for the tag Team of its instances."
+  type        = string
+  default     = "platform"
+}
+
 variable "email_subscriptions" {
   description = "Who gets the report by e-mail."
   type        = set(string)

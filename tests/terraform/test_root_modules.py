@@ -85,6 +85,7 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
     right = {
         "Environment": "sandbox-7",
         "CostCenter": "AB-1234",
+        "Team": "web",
         "Contact": "web@apps.example.org",
         "Backup": "none",
         "CreatedBy": "jane",
@@ -94,6 +95,7 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
     wrong = {
         "Environment": "Staging",
         "CostCenter": "1234",
+        "Team": "web",
         "Contact": "web@example.com",
         "Backup": "hourly",
         "CreatedBy": "jane",
@@ -102,16 +104,24 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
     }
     with applied(module):
         assert module.plan() == [], "a second plan is empty"
-        tags = (right, wrong, {"Environment": " Production", "CreatedBy": "jane"})
+        old = {"Environment": " Production", "CreatedBy": "jane", "cc": "AB-4711"}
+        tags = (right, wrong, old)
         ids = [fleet.launch(aws, vpc, some)[0] for some in tags]
         answers = [aws.invoke(module.outputs["function_name"]).payload for _ in range(2)]
 
         kept, left, filled = (fleet.tags_of(aws, instance_id) for instance_id in ids)
         (email,) = [one for one in aws.emails() if ids[1] in one.text]
     assert (kept, left) == (right, wrong)
-    assert filled == {"Environment": "prod", "CreatedBy": "jane", "Backup": "daily"}
-    assert [answer["outcomes"]["tagged"] for answer in answers] == [2, 0]
-    assert [answer["outcomes"]["reported"] for answer in answers] == [8, 8]
+    assert filled == {
+        "Environment": "prod",
+        "CreatedBy": "jane",
+        "Backup": "daily",
+        "CostCenter": "AB-4711",
+        "Team": "platform",
+    }
+    assert [answer["outcomes"]["tagged"] for answer in answers] == [4, 0]
+    assert [answer["outcomes"]["removed"] for answer in answers] == [1, 0]
+    assert [answer["outcomes"]["reported"] for answer in answers] == [7, 7]
     assert answers[0]["rule_errors"] == 0
     assert ids[0] not in email.text
     for line in (
