@@ -14,13 +14,16 @@ Rules = Mapping[str, Mapping[str, Any]]
 class BadRules:
     """Rules that are refused at plan.
 
-    ``function`` is what the function says of the bad one, ``refused_by`` what refuses it at plan.
+    ``function`` is what the function says of the bad one. ``plan`` are the beginnings of what the
+    variable's own validations say at plan; where it is something else that refuses them,
+    ``refused_by`` says what.
     """
 
     name: str
     rules: Rules
     function: str = ""
-    refused_by: str = "var.rules"
+    plan: Sequence[str] = ()
+    refused_by: str = ""
     why: str = ""
 
     def __str__(self) -> str:
