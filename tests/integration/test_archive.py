@@ -392,7 +392,7 @@ class Counter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if hasattr(record, "resource_id"):
-            self.logged.append(record.instance_id)
+            self.logged.append(record.resource_id)
 
 
 def test_three_hundred_thousand_findings_are_all_logged_and_kept_and_the_message_is_cut(

@@ -265,6 +265,17 @@ def _in_process_aws(monkeypatch: pytest.MonkeyPatch, rendered: Rendered) -> None
     Histories.rendered = rendered
 
 
+def test_what_may_have_been_told_of_a_later_time_is_not_due_without_a_grace_period_either() -> None:
+    """Found among 7,000 histories: the witness thought that it was, and the engine was right."""
+    state = StoppingHistories()
+    state.begin(grace=30, limit=4, untagged=1)
+    state.sweep_whose_answer_is_lost(deeds=[], lost=("Publish", 1), order=1)
+    state.lose_all_tags(who=1)
+    state.configure(grace=0, limit=1, marker="tag-policy:later", second_marker=None)
+    state.sweep_when_it_is_due(lost=None, order=0)
+    state.teardown()
+
+
 def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     number = counted["histories"]
     if not number:

@@ -165,6 +165,7 @@ def test_an_audit_decides_everything_and_changes_nothing(make_engine: Any, deplo
         "notified": 0,
         "marked": 0,
         "unmarked": 0,
+        "removed": 0,
         "left": 0,
         "reported": 0,
         "audited": 0,

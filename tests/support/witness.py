@@ -38,6 +38,7 @@ _FINAL = re.compile(
     rf"(?:announced ({_A_TIME})|no grace period)"
 )
 _ANNOUNCING = re.compile(rf"announcing ([A-Za-z][\w-]*): (stop|terminate) at ({_A_TIME}): untagged")
+_SAID = re.compile(rf": (?:stop|terminate) at ({_A_TIME}): untagged")
 _EARLIER = re.compile(rf"(?:stop|terminate) at {_A_TIME}: no tags at all")
 _SHOWN = re.compile(r"<instanceId>(i-[0-9a-f]+)</instanceId>")
 _MORE = re.compile(r"<nextToken>[^<]+</nextToken>")
@@ -222,7 +223,10 @@ class Witness:
             return False
         if not settings.grace_period:
             ours = all(engine_of(value) in (run.engine, "") for value in tags.values())
-            return ours and tags.keys() <= set(settings.former_marker_tag_keys)
+            # What says another time may have been told: a lost answer may have been a good one.
+            said = [_time(found[1]) for found in map(_SAID.search, tags.values()) if found]
+            is_over = all(time <= run.began for time in said)
+            return ours and is_over and tags.keys() <= set(settings.former_marker_tag_keys)
         match = _FINAL.fullmatch(tags.get(settings.marker_tag_key, ""))
         told = self.ledger.announcements(instance_id, run.engine)
         if match is None or match[1] != run.engine or match[2] != action or not told:

@@ -121,6 +121,7 @@ class Evaluator:
         decided = set[str]()
         left_out: dict[str, set[str]] = {}  # by key: what kept rules of it from concerning this one
         removed = set[str]()
+        unwanted: list[tuple[Rule, bool]] = []  # and whether that rests on what is to be written
         waiting: list[int] = []
         is_violated = False
         asked = self._asked(instance, left, asked_for)
@@ -141,9 +142,9 @@ class Evaluator:
                     left[rule.tag_key] = Unknown.VALUE
                     continue
             if rule.action is Action.REMOVE:
-                found: Sequence[Finding] | None = self._unwanted(instance, rule, left, removed)
-            else:
-                found = judge.findings(instance, asked)
+                unwanted.append((rule, bool(asked_for)))
+                continue
+            found = judge.findings(instance, asked)
             if found is None:
                 waiting.append(rule.rule_id)
                 is_violated = is_violated or judge.violates(instance)
@@ -163,6 +164,15 @@ class Evaluator:
                 elif finding.remedy is not Remedy.REPORT:
                     left[finding.tag_key] = Unknown.VALUE if told.value is None else told.value
                 yield told
+        # When it is known what is written, which may take the place of the last tag. No rule asks
+        # for a tag that is deleted (see rules/table.py).
+        for rule, after_writing in unwanted:
+            for finding in self._unwanted(instance, rule, left, removed):
+                if finding.remedy is Remedy.REMOVE:
+                    removed.add(rule.tag_key)
+                after_writing = after_writing or finding.after_writing
+                who = _owner(instance, self.rules) if owner is None else owner
+                yield replace(finding, owner=who, after_writing=after_writing)
         if waiting:
             yield _waits(instance, waiting, violation=is_violated)
 

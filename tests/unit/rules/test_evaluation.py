@@ -840,12 +840,16 @@ def test_of_two_tags_that_are_not_to_be_used_and_are_all_there_is_one_stays() ->
 
 def test_what_is_written_takes_the_place_of_the_last_tag_once_it_is_there() -> None:
     found = evaluate(instance({"Old": "x"}), [PROJECT_CODE, UNWANTED], SETTINGS)
+    before = evaluate(
+        instance({"Old": "x"}), [replace(UNWANTED, rule_id=0), PROJECT_CODE], SETTINGS
+    )
     looked_up = evaluate(instance({"Old": "x"}), [CREATED_BY, UNWANTED], SETTINGS)
 
     assert [(f.remedy, f.after_writing) for f in found] == [
         (Remedy.TAG, False),
         (Remedy.REMOVE, True),
     ]
+    assert before == [found[0], replace(found[1], rule_id=0)], "whatever the order of the rules"
     assert looked_up[-1].remedy is Remedy.REPORT, "it may not be known who launched it"
 
 
