@@ -1,17 +1,19 @@
 """Values that are taken from elsewhere, other spellings of keys, and tags not to be used."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pytest
 
 from tag_policy.aws.clients import Clients
+from tag_policy.reporting.publish import RunError
 from tests.integration.conftest import Engine
 from tests.support import fleet
 from tests.support.builders import HOME
 from tests.support.calls import AwsError, Call, acting, failing, listening
-from tests.support.faults import answer_lost
+from tests.support.faults import FAULTS, KilledError, answer_lost
 
 CENTER = {
     "TagKey": "Center",
@@ -120,6 +122,22 @@ def test_what_cannot_be_read_is_not_nothing_and_is_told_and_goes_on_when_it_can(
     assert "NEEDS ACTION: the run is incomplete" in email.text
     assert "the tags of VPCs, subnets, images and launch templates could not be read" in email.text
     assert "ALL WELL" not in email.text
+    engine.run()
+    assert engine.tags(instance)["Stage"] == "dev"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_becomes_of_the_reading_no_default_is_written_for_want_of_it(
+    engine: Engine, fault: str
+) -> None:
+    engine.set_rules({40: STAGE | {"Default": "prod"}})
+    instance = engine.launch({"Name": "web"})
+
+    with suppress(RunError, KilledError), FAULTS[fault]("DescribeTags"):
+        engine.run()
+
+    assert engine.tags(instance).get("Stage") in (None, "dev")
+    engine.clock.sleep(3600)
     engine.run()
     assert engine.tags(instance)["Stage"] == "dev"
 

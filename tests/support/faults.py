@@ -26,7 +26,10 @@ CALLS = (
     "BatchWriteItem",
     "Publish",
 )
-"""Every call that the function makes."""
+"""Every call that the function makes, but for those that it makes for some rules only.
+
+What becomes of ``DescribeTags``, by which values are taken from elsewhere: test_taking.py.
+"""
 
 OF_THE_ARCHIVE = ("PutObject", "GetObject")
 """Those that it makes only where it keeps its reports."""

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _Settle = Callable[[Any], Iterator[Outcome]]
 """What takes the result of a piece of work, and yields the outcomes."""
 
-MOST_FILLING = 2_000
+MOST_FILLING = 20_000
 """Calls that wait for more instances which need the same: where values differ, few ever come."""
 
 MOST_REMOVALS = 50_000
