@@ -29,6 +29,8 @@ OUT_OF_20_000 = {
 def lacking(counted: Counter[str]) -> list[str]:
     """Return what too few histories have had in them."""
     share = counted["histories"] / 20_000
+    if counted["histories"] < A_ROUND:  # of few, chance decides how many there are
+        share /= 2
     return [what for what, wanted in OUT_OF_20_000.items() if counted[what] < wanted * share]
 
 

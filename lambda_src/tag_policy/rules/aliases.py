@@ -63,7 +63,7 @@ class Aliases:
         return [(key, tags[key]) for key in keys if not is_blank(tags[key])]
 
     def _means(self, key: str) -> bool:
-        if key == self._tag_key or key.startswith("aws:"):
+        if key == self._tag_key:
             return False
         compared = as_iam_compares(key)
         return compared in self._own or compared not in self._taken

@@ -219,6 +219,18 @@ def test_a_source_that_could_not_be_read_is_told_once_an_hour_and_not_for_each_l
     assert list(this.report.problems) == told
 
 
+def test_the_key_of_a_bad_item_is_no_other_spelling_of_a_rules_key() -> None:
+    aliases = {"Aliases": {"L": [{"S": "cc"}]}}
+    cost = {"RuleId": {"N": "1"}, "TagKey": {"S": "CostCenter"}} | aliases
+    bad = rule(2, "cost-center", "Update", "x") | {"Zone": {"S": "x"}}
+    aws = small_aws(rules=[cost, bad])
+    this = ready(aws)
+
+    (finding,) = this.evaluate(listed(aws, ONE, {"cost-center": "4711"})).findings
+
+    assert (finding.remedy, finding.tag_key) == (Remedy.REPORT, "CostCenter")
+
+
 def test_a_note_leaves_a_run_complete() -> None:
     this = engine(small_aws())
 
