@@ -219,6 +219,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
         "left": 1,
         "audited": 0,
         "unmarked": 1,
+        "removed": 0,
         "deferred": 0,
         "failed": 1,
     }
