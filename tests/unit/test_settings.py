@@ -166,6 +166,12 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_SEEDED_RULES", "[10]", "ids of rules and their tag keys"),
         ("TAG_POLICY_SEEDED_RULES", '{"10": 5}', "ids of rules and their tag keys"),
         ("TAG_POLICY_SEEDED_RULES", '{"ten": "A"}', "ids of rules and their tag keys"),
+        ("TAG_POLICY_NAMED_TAG_KEYS", "gzip:%", "a list of tag keys in JSON"),
+        ("TAG_POLICY_FACTS", "team=ops", "names and values in JSON"),
+        ("TAG_POLICY_FACTS", "{}", "names and values in JSON"),
+        ("TAG_POLICY_FACTS", "[1]", "names and values in JSON"),
+        ("TAG_POLICY_FACTS", '{"team": 1}', "names and values in JSON"),
+        ("TAG_POLICY_FACTS", "gzip:%", "names and values in JSON"),
         ("TAG_POLICY_VPCS", '{"ids": []}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-0abc"], "all": true}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"tags": {}}', "which VPCs to look after"),
@@ -251,6 +257,23 @@ def test_which_rules_terraform_has_made_is_read(form: str) -> None:
 
     assert Settings.from_env(environment).seeded_rules == {10: "Owner", 20: "Team"}
     assert Settings.from_env(ENVIRONMENT).seeded_rules is None
+
+
+FACTS = '{"team": "platforms", "stage": "prod"}'
+
+
+@pytest.mark.parametrize("form", [FACTS, packed(FACTS)], ids=["plain", "packed"])
+def test_what_terraform_gives_rules_to_know_is_read(form: str) -> None:
+    environment = ENVIRONMENT | {"TAG_POLICY_FACTS": form}
+
+    assert Settings.from_env(environment).facts == {"team": "platforms", "stage": "prod"}
+
+
+@pytest.mark.parametrize("name", ["named_tag_keys", "unlocked_tag_keys"])
+def test_a_long_list_of_tag_keys_is_compressed(name: str) -> None:
+    environment = ENVIRONMENT | {f"TAG_POLICY_{name.upper()}": packed('["Owner", "Team"]')}
+
+    assert getattr(Settings.from_env(environment), name) == ("Owner", "Team")
 
 
 def test_a_long_list_of_vpcs_is_compressed() -> None:

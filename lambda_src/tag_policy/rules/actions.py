@@ -49,23 +49,18 @@ class Kind:
         return None if self.value is None else self.value(rule.default, now, created_at)
 
 
+_WRITES_NOTHING = Kind(
+    default_is="",
+    value=None,
+    without="",
+    only_if_required=True,
+    writes=False,
+    source="",
+)
+
 KINDS: Mapping[Action, Kind] = {
-    Action.CHECK: Kind(
-        default_is="",
-        value=None,
-        without="",
-        only_if_required=True,
-        writes=False,
-        source="",
-    ),
-    Action.REMOVE: Kind(
-        default_is="",
-        value=None,
-        without="",
-        only_if_required=True,
-        writes=False,
-        source="",
-    ),
+    Action.CHECK: _WRITES_NOTHING,
+    Action.REMOVE: _WRITES_NOTHING,
     Action.UPDATE: Kind(
         default_is="give the value to set",
         without="",  # with sources it needs none

@@ -28,7 +28,7 @@ _ANYWHERE = Target("aws", "", "")
 _UNWANTED = "the tag is not to be used"
 
 
-def _nothing_was_read(kind: str, parent_id: str, key: str) -> Value:  # noqa: ARG001
+def _nothing_was_read(*_: str) -> Value:
     return Unknown.VALUE
 
 
