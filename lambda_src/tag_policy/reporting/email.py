@@ -231,7 +231,9 @@ def _what(outcome: Outcome) -> str:
     if finding.remedy is Remedy.REPORT:
         return finding.tag_key
     if finding.remedy is Remedy.REMOVE:
-        return f'{finding.tag_key} = "{clean(finding.value or "", MAX_TAG_VALUE_LENGTH)}"'
+        tag = f'{finding.tag_key} = "{clean(finding.value or "", MAX_TAG_VALUE_LENGTH)}"'
+        # Under the other headings stands what was, or would be, written.
+        return tag if outcome.result is Result.REMOVED else f"delete {tag}"
     if finding.remedy is Remedy.TAG:
         if finding.value is None:
             return finding.tag_key

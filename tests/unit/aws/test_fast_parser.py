@@ -427,7 +427,14 @@ def test_clients_tell_more_of_instances_from_when_they_are_asked_to() -> None:
 
 
 def test_botocores_own_parsers_tell_everything_in_any_case() -> None:
-    tell_more(botocore.session.get_session())
+    """Where ours could not be registered, nothing more is to be asked of them."""
+    session = botocore.session.get_session()
+    factory = session.get_component("response_parser_factory")
+
+    tell_more(session)
+
+    assert session.get_component("response_parser_factory") is factory
+    assert not hasattr(factory, "tells_more")
 
 
 def test_the_time_of_an_answer_has_a_time_zone() -> None:

@@ -47,6 +47,25 @@ def test_a_failure_tells_the_instance_the_tag_and_the_code_of_aws_in_one_line() 
     assert "required tag missing" in line
 
 
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (Result.REMOVED, 'i-0123456789abcdef0  cc = "4711"  '),
+        (Result.FAILED, 'i-0123456789abcdef0  delete cc = "4711"  '),
+        (Result.DEFERRED, 'i-0123456789abcdef0  delete cc = "4711"  '),
+        (Result.AUDITED, 'i-0123456789abcdef0  delete cc = "4711"  '),
+    ],
+)
+def test_a_tag_that_is_to_be_deleted_is_not_taken_for_one_that_is_written(
+    result: Result, line: str
+) -> None:
+    text, _ = parts(
+        report(outcomes=[outcome(result, remedy=Remedy.REMOVE, tag_key="cc", value="4711")])
+    )
+
+    assert line in text
+
+
 def test_the_head_tells_where_and_when() -> None:
     text, machine = parts(report(outcomes=ONE_OF_EACH))
 
