@@ -3,7 +3,9 @@
 # It follows the inputs. Where no VPC is enforced there is no statement that changes EC2, and only an
 # untagged_action of "terminate" or "stop" brings the statement that ends anything that way. Even then the
 # role is a second lock: it can end instances only that carry this engine's mark and none of the
-# tags that it knows, and never an exempt one. value_lock.tf has the other lock: what it may not
+# tags that it knows, and never an exempt one. What ends an instance that has tags is a statement of
+# its own, where max_escalation and a rule ask for it, and wants a mark that names a rule.
+# value_lock.tf has the other lock: what it may not
 # overwrite. "ec2:Vpc" is no condition key for instances, so that the VPC is enforced in code.
 
 locals {
@@ -20,7 +22,21 @@ locals {
   ends               = sort(setintersection(["terminate", "stop"], [for choice in local.choices : choice.untagged_action if choice.mode == "enforce"]))
   terminates         = contains(local.ends, "terminate")
   stops              = contains(local.ends, "stop")
-  judges_what_to_end = length(setintersection(["terminate", "stop"], local.choices[*].untagged_action)) > 0
+  judges_what_to_end = length(setintersection(["terminate", "stop"], local.choices[*].untagged_action)) > 0 || length(local.escalations) > 0
+
+  # What rules may do to an instance that has tags: what they ask for, and where only the table
+  # knows them, whatever they may ask for.
+  escalations_allowed = slice(["stop", "terminate"], 0, { none = 0, stop = 1, terminate = 2 }[var.max_escalation])
+  escalations = [
+    for end in local.escalations_allowed : end
+    if local.table_knows_more || contains(flatten([for rule in values(local.rules) : keys(rule.escalate) if rule.escalate != null]), end)
+  ]
+  # Refused in main.tf.
+  too_far = flatten([
+    for id, rule in local.rules : [for end in setsubtract(try(keys(rule.escalate), []), local.escalations_allowed) : "rule ${id} would ${end}"]
+  ])
+  ends_what_is_tagged = local.enforces ? local.escalations : []
+  ends_anything       = length(local.ends) + length(local.ends_what_is_tagged) > 0
 
   # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
   # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
@@ -35,6 +51,11 @@ locals {
         local.has_no_grace ? ["untagged, no grace period"] : [],
       ) : "${var.name}: ${end} at ${local.mark_time}: ${reason}"
     ]
+  }
+
+  # The same about an instance that a rule concerns, whatever it says.
+  rule_marks = {
+    for end in local.ends_what_is_tagged : end => "${var.name}: ${end} at ${local.mark_time}: rule * (????????), announced ${local.mark_time}"
   }
 
   # What an engine of this name has written, or one of a version that did not say its name.
@@ -212,7 +233,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = length(local.ends) == 0 ? [] : ["this"]
+    for_each = local.ends_anything ? ["this"] : []
 
     content {
       sid       = "LeaveWordsAndMarksOfOthers"
@@ -346,7 +367,23 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = length(local.ends) == 0 ? [] : ["this"]
+    for_each = local.rule_marks
+
+    content {
+      sid       = "${title(statement.key)}WhatARuleHasMarked"
+      actions   = ["ec2:${title(statement.key)}Instances"]
+      resources = [local.arns.instances]
+
+      condition {
+        test     = "StringLike"
+        variable = "aws:ResourceTag/${var.marker_tag_key}"
+        values   = [statement.value]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.ends_anything ? ["this"] : []
 
     content {
       sid    = "NeverEndAnExemptInstance"

@@ -52,7 +52,7 @@ locals {
       TAG_POLICY_VPCS            = local.vpcs
       TAG_POLICY_UNTAGGED_ACTION = var.untagged_action
       TAG_POLICY_MODE            = var.mode
-
+      TAG_POLICY_MAX_ESCALATION  = var.max_escalation
       TAG_POLICY_GRACE_PERIOD    = var.grace_period
       TAG_POLICY_MINIMUM_AGE     = var.minimum_age
       TAG_POLICY_MARKER_TAG_KEY  = var.marker_tag_key
@@ -182,6 +182,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = local.environment_bytes <= local.environment_bytes_most
       error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it is ${try([for name, value in local.environment : name if length(value) == max([for text in values(local.environment) : length(text)]...)][0], "VPCs")}. Where that is VPCs or overrides (${length(var.vpc_ids)} and ${length(local.vpc_overrides)}), use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them; else fewer or shorter facts, tag keys or rules."
+    }
+
+    precondition {
+      condition     = length(local.too_far) == 0
+      error_message = "Rules go beyond max_escalation = \"${var.max_escalation}\": ${join(", ", local.too_far)}. Raise it, or take that out of their escalate."
     }
 
     precondition {

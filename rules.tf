@@ -29,6 +29,7 @@ locals {
       rule.allowed_pattern == null ? {} : { AllowedPattern = { S = rule.allowed_pattern } },
       rule.expires ? { Expires = { S = "Y" } } : {},
       rule.max_lifetime == null ? {} : { MaxLifetime = { S = rule.max_lifetime } },
+      rule.escalate == null ? {} : { Escalate = { M = { for end, after in rule.escalate : end => { S = after } } } },
       rule.note == null ? {} : { Note = { S = rule.note } },
     ))
   } : {}

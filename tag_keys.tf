@@ -33,7 +33,7 @@ locals {
   written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if !contains(["Check", "Remove"], rule.action)], local.changed_tag_keys, var.writable_tag_keys)
   filled_tag_keys   = setunion(local.written_tag_keys, local.detail_tag_keys)
   known_tag_keys    = setunion(local.rule_tag_keys, local.detail_tag_keys)
-  writable_tag_keys = setunion(local.filled_tag_keys, length(local.ends) == 0 ? [] : [var.marker_tag_key])
+  writable_tag_keys = setunion(local.filled_tag_keys, local.ends_anything ? [var.marker_tag_key] : [])
 
   # Most rules fill what is missing or empty, and may not change a value. The mark changes.
   locked_tag_keys = local.enforces ? sort(setsubtract(local.filled_tag_keys, local.changed_tag_keys)) : []

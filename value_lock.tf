@@ -32,6 +32,7 @@ locals {
     300 * length([for given in [var.rules_table, var.topic] : given if contains(keys(given), "kms_key_arn")]),
     local.function.vpc_config == null ? 0 : 900,
     length(local.ends) > 1 ? 800 : 0,
+    500 * length(local.ends_what_is_tagged),
     length(local.deleted_tag_keys) > 0 ? 420 : 0,
     length(local.reads_tags_of_parents) > 0 ? 20 : 0,
   ])
@@ -76,7 +77,7 @@ locals {
   # The role's own policy names the keys, too: those that may be written, and those that an instance
   # without tags has not.
   inline_policy_room = local.inline_policy_characters - local.inline_policy_overhead - sum([
-    for key in concat([var.exempt_tag_key], [for use in range(length(local.ends) > 1 ? 7 : 6) : var.marker_tag_key], tolist(var.former_marker_tag_keys), length(local.deleted_tag_keys) > 0 ? [var.exempt_tag_key] : [], tolist(local.deleted_tag_keys)) :
+    for key in concat([var.exempt_tag_key], [for use in range(5 + max(1, length(local.ends)) + length(local.ends_what_is_tagged)) : var.marker_tag_key], tolist(var.former_marker_tag_keys), length(local.deleted_tag_keys) > 0 ? [var.exempt_tag_key] : [], tolist(local.deleted_tag_keys)) :
     length(jsonencode(key)) + 1
   ]) - local.inline_policy_of_unlocked - local.inline_policy_of_deleted
   inline_policy_uses = [

@@ -137,6 +137,7 @@ variable "rules" {
     - `replace_invalid` (bool, `false`): a value that is not allowed gives way to what `from` and `default` give.
     - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
     - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
+    - `escalate` (map of strings): what follows where the tag is not as the rule says, and stays so, and how long after that was announced: `{ stop = "7d", terminate = "14d" }`, in hours (`h`) or days (`d`); no more than `max_escalation` allows. Nothing that has tags is terminated within `24h`, or stopped within `1h`.
     - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
   EOT
   type        = any
@@ -150,11 +151,11 @@ variable "rules" {
   # Terraform drops what an object's type does not name, without a word: hence "any", and this.
   validation {
     condition = alltrue(flatten([
-      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "note"], name)]
+      for rule in try(values(var.rules), []) : [for name in try(keys(rule), []) : contains(["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "escalate", "note"], name)]
     ]))
     error_message = "No rule has ${join(", ", flatten([
-      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "note"]) : "${name} (rule ${id})"]
-    ]))}. A rule has tag_key, resource_types, action, required, default, when, aliases, rename, normalize, synonyms, allowed_values, allowed_pattern, replace_invalid, from, expires, max_lifetime and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
+      for id in try(keys(var.rules), []) : [for name in setsubtract(try(keys(var.rules[id]), []), ["tag_key", "resource_types", "action", "required", "default", "when", "aliases", "rename", "normalize", "synonyms", "allowed_values", "allowed_pattern", "replace_invalid", "from", "expires", "max_lifetime", "escalate", "note"]) : "${name} (rule ${id})"]
+    ]))}. A rule has tag_key, resource_types, action, required, default, when, aliases, rename, normalize, synonyms, allowed_values, allowed_pattern, replace_invalid, from, expires, max_lifetime, escalate and note, such as { tag_key = \"Stage\", allowed_values = [\"prod\", \"dev\"] }."
   }
 
   validation {
@@ -592,6 +593,39 @@ variable "rules" {
 
   validation {
     condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || try(
+        length(rule.escalate) > 0 && alltrue([for end, after in rule.escalate : contains(["stop", "terminate"], end) && can(regex("^[1-9][0-9]{0,3}[hd]$", after))]),
+        false
+      )
+    ])
+    error_message = "A rule's escalate says how long after it was announced \"stop\" or \"terminate\" follow, in hours or days, such as { stop = \"7d\", terminate = \"14d\" }."
+  }
+
+  # Where the shape is wrong, the validation above says so.
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || try(alltrue([
+        for end, after in rule.escalate :
+        tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] >= { stop = 1, terminate = 24 }[end] &&
+        tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] <= 2160
+      ]), true)
+    ])
+    error_message = "A rule's escalate may stop what has tags 1h after it was announced, and terminate it after 24h, at the earliest, and either after 90d at the latest, such as { stop = \"7d\", terminate = \"14d\" }."
+  }
+
+  validation {
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(
+        tonumber(trim(rule.escalate.stop, "hd")) * { h = 1, d = 24 }[substr(rule.escalate.stop, -1, 1)] <
+        tonumber(trim(rule.escalate.terminate, "hd")) * { h = 1, d = 24 }[substr(rule.escalate.terminate, -1, 1)],
+        true
+      )
+    ])
+    error_message = "A rule's escalate has to come to what is gentler first, such as { stop = \"7d\", terminate = \"14d\" }."
+  }
+
+  validation {
+    condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.note, null) == null || try(
         length(regexall("(?s:.)", rule.note)) <= 200 && can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", rule.note)) && !can(regex("[\\pC]|[^\\PZ ]", rule.note)),
         false
@@ -743,6 +777,18 @@ variable "removable_tag_keys" {
   validation {
     condition     = alltrue([for key in var.removable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
     error_message = "Each of removable_tag_keys must be one tag key, without wildcards or variables, such as \"cost-center\"."
+  }
+}
+
+variable "max_escalation" {
+  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `stop` or `terminate`. The role follows it. `untagged_action` is another matter."
+  type        = string
+  default     = "none"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "stop", "terminate"], var.max_escalation)
+    error_message = "max_escalation must be \"none\", \"stop\" or \"terminate\"; \"none\" is the safe one to start with."
   }
 }
 

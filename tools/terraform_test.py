@@ -60,17 +60,18 @@ def _tests_of_rules() -> dict[str, Any]:
         name = re.sub(r"\W+", "_", f"refuses {bad.name}").lower()
         if name in runs:
             raise ValueError(f"tests/rules.json has more than one of the name {bad.name!r}")
-        runs[name] = _plan(bad.rules) | {"expect_failures": [bad.refused_by]}
+        runs[name] = _plan(bad.rules, bad.max_escalation) | {"expect_failures": [bad.refused_by]}
     return {
         "mock_provider": {"aws": {"source": f"./{TESTS}/mocks"}},
         "run": runs,
     }
 
 
-def _plan(rules: Rules) -> dict[str, Any]:
+def _plan(rules: Rules, max_escalation: str = "terminate") -> dict[str, Any]:
     # Texts are templates in Terraform's JSON.
     text = json.dumps(rules).replace("${", "$${").replace("%{", "%%{")
-    return {"command": "plan", "variables": {"rules": json.loads(text), "facts": FACTS}}
+    variables = {"rules": json.loads(text), "facts": FACTS, "max_escalation": max_escalation}
+    return {"command": "plan", "variables": variables}
 
 
 if __name__ == "__main__":

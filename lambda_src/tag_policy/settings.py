@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from tag_policy.model.assignment import Mode
 from tag_policy.model.error import TagPolicyError
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import MaxEscalation, UntaggedAction
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import quoted, trimmed
 
@@ -89,7 +89,7 @@ class Settings:
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
     ``default_mode`` and ``default_untagged_action`` hold of a VPC of which ``vpc_overrides`` say
-    nothing else.
+    nothing else. ``max_escalation`` is how far rules may go with an instance that has tags.
     ``grace_period`` lies between the marking of an instance and its end; one younger than
     ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
     that marks may still stand there. ``state_table`` is where the engine remembers what people were
@@ -117,6 +117,7 @@ class Settings:
     default_untagged_action: UntaggedAction
     default_mode: Mode
     vpc_overrides: Mapping[str, VpcOverride]
+    max_escalation: MaxEscalation
     grace_period: timedelta
     minimum_age: timedelta
     marker_tag_key: str
@@ -197,6 +198,7 @@ class Settings:
             ),
             default_mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
             vpc_overrides=reader.vpc_overrides("TAG_POLICY_VPC_OVERRIDES"),
+            max_escalation=reader.choice("TAG_POLICY_MAX_ESCALATION", MaxEscalation.NONE),
             grace_period=reader.duration("TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration("TAG_POLICY_MINIMUM_AGE"),
             marker_tag_key=reader.tag_key("TAG_POLICY_MARKER_TAG_KEY", "tag-policy:due"),

@@ -136,6 +136,7 @@ class Engine:
                 "TAG_POLICY_VPCS": json.dumps({"ids": (vpc_ids or self.vpc.vpc_id).split(",")}),
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
                 "TAG_POLICY_MODE": self.mode,
+                "TAG_POLICY_MAX_ESCALATION": VARIANTS[self.variant].get("max_escalation", "none"),
                 "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old
                 **self.environment,
             }

@@ -48,6 +48,8 @@ RULES = {
     "spelling": {"TagKey": "Team", "Action": "Update", "Default": "web"},
     "shared": {"TagKey": "Owner", "Action": "UserLookup", "From": FROM},
     "taking": {"TagKey": "Stage", "Action": "Update", "From": FROM},
+    "escalating": {"TagKey": "Owner", "Escalate": {"stop": "7d", "terminate": "14d"}},
+    "stopping": {"TagKey": "Owner", "Escalate": {"stop": "7d"}},
 }
 OTHER_RULES = {
     "taking": {

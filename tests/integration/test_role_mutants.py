@@ -35,6 +35,11 @@ SUBJECTS: dict[str, set[str] | None] = {
     },
     "encrypted": {"UseTheKeyOfTablesTopicQueueAndBucket"},
     "taking": {"DeleteTagsThatAreNotToBeUsed", "ReadWhereValuesComeFrom"},
+    "escalating": {
+        "StopWhatARuleHasMarked",
+        "TerminateWhatARuleHasMarked",
+        "NeverEndAnExemptInstance",
+    },
     "given": {"UseTheKeyOfTheRulesTable", "UseTheKeyOfTheTopic"},
 }
 
@@ -58,6 +63,16 @@ OF_ENDING = [
     f"any end StringLike {DUE}",
 ]
 """The edits of a statement that ends instances."""
+
+OF_ENDING_BY_A_RULE = [
+    "removed",
+    "any action",
+    "any resource",
+    f"without StringLike {DUE}",
+    f"anything StringLike {DUE}",
+    f"any end StringLike {DUE}",
+]
+"""The edits of a statement that ends what has tags."""
 
 # Every edit that ``edits`` makes of those statements, so that what is new in a policy is seen here.
 EDITS: dict[tuple[str, str], list[str]] = {
@@ -210,6 +225,14 @@ EDITS: dict[tuple[str, str], list[str]] = {
         "one more ForAllValues:StringEquals aws:TagKeys",
         "without Null aws:TagKeys",
         "negated Null aws:TagKeys",
+        f"without Null {EXEMPT}",
+        f"negated Null {EXEMPT}",
+    ],
+    ("escalating", "StopWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
+    ("escalating", "TerminateWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
+    ("escalating", "NeverEndAnExemptInstance"): [
+        "removed",
+        "no resource of ours",
         f"without Null {EXEMPT}",
         f"negated Null {EXEMPT}",
     ],

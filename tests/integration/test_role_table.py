@@ -13,6 +13,7 @@ import pytest
 from tests.support.iam import allowed_actions, allows, refuses
 from tests.support.policies import SHAPES, Policies
 from tests.support.role_cases import (
+    BY_RULES,
     DELETING,
     ENDING,
     EXEMPTION,
@@ -38,6 +39,13 @@ def check(policies: dict[str, Policies], case: Case) -> None:
 
 @pytest.mark.parametrize("case", ENDING, ids=str)
 def test_only_an_untagged_instance_with_this_engines_mark_can_be_ended_and_no_exempt_one(
+    policies: dict[str, Policies], case: Case
+) -> None:
+    check(policies, case)
+
+
+@pytest.mark.parametrize("case", BY_RULES, ids=str)
+def test_what_has_tags_can_be_ended_only_where_a_rule_has_marked_it_and_may_go_so_far(
     policies: dict[str, Policies], case: Case
 ) -> None:
     check(policies, case)

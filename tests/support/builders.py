@@ -10,7 +10,7 @@ from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance, InstanceRef
 from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome, Result
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report
@@ -33,6 +33,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "TAG_POLICY_VPCS": '{"ids": ["vpc-abc123c1", "vpc-0def"]}',
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
     "TAG_POLICY_MODE": "enforce",
+    "TAG_POLICY_MAX_ESCALATION": "none",
     "TAG_POLICY_GRACE_PERIOD": "0s",
     "TAG_POLICY_MINIMUM_AGE": "15m",
     "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",
@@ -88,7 +89,7 @@ def evaluate(
 def mark(
     time: datetime,
     announced: datetime | None,
-    action: UntaggedAction = UntaggedAction.TERMINATE,
+    action: End = End.TERMINATE,
     engine: str = ENGINE,
 ) -> Mark:
     """Make a mark of an untagged instance."""

@@ -98,6 +98,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "40": {"tag_key": "Stage", "action": "Update", "from": ["vpc", "auto_scaling_group"]},
         },
     },
+    # Rules end instances that have tags; those without are stopped, by another statement.
+    "escalating": {
+        "untagged_action": "stop",
+        "max_escalation": "terminate",
+        "rules": {
+            "10": {"tag_key": "Owner", "escalate": {"stop": "7d", "terminate": "14d"}},
+            "20": {"tag_key": "Stage", "action": "Update", "default": "dev"},
+        },
+    },
+    # Rules stop instances at most, and nothing is done about those without tags.
+    "stopping": {
+        "untagged_action": "notify",
+        "max_escalation": "terminate",
+        "rules": {"10": {"tag_key": "Owner", "escalate": {"stop": "7d"}}},
+    },
     "encrypted": {
         "untagged_action": "notify",
         "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",
@@ -148,6 +163,18 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
             "arn": "arn:aws:sns:eu-west-1:123456789012:reports",
             "kms_key_arn": _KEY.replace("1234abcd", "5678abcd"),
         },
+    },
+    "escalation-audited": {
+        "mode": "audit",
+        "max_escalation": "terminate",
+        "rules": {"10": {"tag_key": "Owner", "escalate": {"terminate": "14d"}}},
+    },
+    "escalation-of-the-table": {
+        "untagged_action": "notify",
+        "max_escalation": "stop",
+        "rules": {},
+        "writable_tag_keys": ["Owner"],
+        "rules_table": {"name": "shared-rules"},
     },
     "in-vpc": {
         "untagged_action": "notify",

@@ -163,6 +163,53 @@ ENDING = [
     *_ending("warned", "terminate", warned=True),
 ]
 
+# What ends an instance that has tags: another statement, and a mark that names a rule.
+
+BY_A_RULE = "rule 10 (0a1b2c3d), announced 2026-11-24T08:00:00Z"
+
+
+def _by_a_rule(engine: str, *ends: str) -> Iterator[Case]:
+    for action, call in ENDS.items():
+
+        def case(
+            about: str, tags: Tags, allowed: bool = False, resource: str = INSTANCE,
+            action: str = action, call: str = call,
+        ) -> Case:  # fmt: skip
+            return Case(f"{action} {about}", engine, Request(call, resource, on(tags)), allowed)
+
+        good = mark(engine, action, BY_A_RULE)
+        tags = {MARK: good, "Owner": "x", "Name": "web"}
+        yield case("what has tags", tags, action in ends)
+        yield case("what has none", {MARK: good}, action in ends)
+        yield case("what is exempt", tags | {EXEMPTION: ""})
+        for about, value in {
+            "without a mark": None,
+            "with somebody's own words": "soon",
+            "before people were told": f"announcing {good}",
+            "with another engine's mark": mark("other", action, BY_A_RULE),
+            "with the mark of the other end": mark(engine, next(iter({*ENDS} - {action})), BY_A_RULE),
+            "that has tags, with the mark of what has none": mark(engine, action, ANNOUNCED),
+            "that was never announced": mark(engine, action, "rule 10 (0a1b2c3d), no grace period"),
+            "by a rule without its state": mark(
+                engine, action, "rule 10, announced 2026-11-24T08:00:00Z"
+            ),
+            "with more behind it": f"{good} or later",
+            "with another's before it": f"x {good}",
+            "with a time in words": mark(engine, action, BY_A_RULE, time="noon"),
+        }.items():
+            yield case(about, {"Name": "web"} | ({} if value is None else {MARK: value}))
+        for about, elsewhere in NOT_OURS.items():
+            yield case(about, tags, resource=elsewhere)
+
+
+BY_RULES = [
+    *_by_a_rule("escalating", "stop", "terminate"),
+    *_by_a_rule("stopping", "stop"),
+    *_by_a_rule("escalation-of-the-table", "stop"),
+    *_by_a_rule("escalation-audited"),
+    *_by_a_rule("terminate"),
+]
+
 NEVER_ENDING = [
     Case(f"{action}, marked", variant, Request(call, INSTANCE, on({MARK: value})), False)
     for variant in ("notify", "remediate", "audit")
@@ -204,7 +251,14 @@ def _writing() -> Iterator[Case]:
         yield Case("CreatedBy", variant, write(["CreatedBy"]), False)
     yield Case("CreatedBy:event-id", "terminate", write(["CreatedBy:event-id"]), False)
 
-    for variant, may in (("terminate", True), ("stop", True), ("notify", False), ("audit", False)):
+    for variant, may in (
+        ("terminate", True),
+        ("stop", True),
+        ("stopping", True),
+        ("notify", False),
+        ("audit", False),
+        ("escalation-audited", False),
+    ):
         yield Case("the mark", variant, write([MARK]), may)
     yield from _marking()
     yield Case("the mark on what has tags", "terminate", write([MARK], {"Expires": "x"}), True)
@@ -215,7 +269,7 @@ def _writing() -> Iterator[Case]:
 
 def _marking() -> Iterator[Case]:
     """Yield what may be marked: whatever has no words and no mark of others in the marker's tag."""
-    for engine, action in (("terminate", "terminate"), ("stop", "stop")):
+    for engine, action in (("terminate", "terminate"), ("stop", "stop"), ("stopping", "stop")):
         old = mark(engine, action, ANNOUNCED)
         for about, value, may in (
             ("an old mark", old, True),
@@ -232,7 +286,8 @@ def _marking() -> Iterator[Case]:
             yield Case(f"the mark over {about}", engine, write([MARK], {MARK: value}), may)
         among = write([MARK, "ProjectCode"], {MARK: "soon"})
         yield Case("the mark among others, over words", engine, among, False)
-        yield Case("other tags beside words", engine, write(["ProjectCode"], {MARK: "x"}), True)
+        beside = write(["ProjectCode"], {MARK: "x"})
+        yield Case("other tags beside words", engine, beside, engine != "stopping")
 
 
 WRITING = list(_writing())
@@ -342,6 +397,8 @@ def _others() -> Iterator[Case]:
     yield _case("terminate", "ec2:DescribeInstances", "*", True)
     yield _case("terminate", "ec2:DescribeVpcs", "*", True)
     yield _case("terminate", "ec2:DescribeSpotInstanceRequests", "*", True)
+    yield _case("stopping", "ec2:DescribeSpotInstanceRequests", "*", True)
+    yield _case("notify", "ec2:DescribeSpotInstanceRequests", "*", False)
     yield _case("terminate", "cloudtrail:LookupEvents", "*", True)
     yield _case("no-lookup", "cloudtrail:LookupEvents", "*", False)
     for action in ("ec2:DescribeTags", "autoscaling:DescribeTags"):
@@ -445,6 +502,7 @@ OTHERS = list(_others())
 
 CASES: list[Case] = [
     *ENDING,
+    *BY_RULES,
     *NEVER_ENDING,
     *WRITING,
     *OVERWRITING,

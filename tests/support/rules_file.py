@@ -16,7 +16,7 @@ class BadRules:
 
     ``function`` is what the function says of the bad one. ``plan`` are the beginnings of what the
     variable's own validations say at plan; where it is something else that refuses them,
-    ``refused_by`` says what.
+    ``refused_by`` says what. ``max_escalation`` is how far rules may go.
     """
 
     name: str
@@ -25,6 +25,7 @@ class BadRules:
     plan: Sequence[str] = ()
     refused_by: str = ""
     why: str = ""
+    max_escalation: str = "terminate"
 
     def __str__(self) -> str:
         """Return what a test is named after."""

@@ -12,7 +12,7 @@ from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome
 from tag_policy.model.outcome import Result as Res
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report, Tally
@@ -43,7 +43,7 @@ def a_report(text: Callable[[], str]) -> Report:
                 remedy,
                 Code.MISSING,
                 text(),
-                mark=Mark(text(), UntaggedAction.STOP, NOW, text(), None),
+                mark=Mark(text(), End.STOP, NOW, text(), None),
                 tag_key=text(),
                 value=text(),
                 fallback=text(),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tag_policy.model.assignment import Mode
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import MaxEscalation, UntaggedAction
 from tag_policy.settings import (
     AttributionDetails,
     CreatorFormat,
@@ -33,6 +33,7 @@ def test_a_whole_environment_is_read() -> None:
         all_vpcs=False,
         default_untagged_action=UntaggedAction.TERMINATE,
         default_mode=Mode.ENFORCE,
+        max_escalation=MaxEscalation.NONE,
         vpc_overrides={},
         grace_period=timedelta(0),
         minimum_age=timedelta(minutes=15),

@@ -44,6 +44,7 @@ _ENVIRONMENT = {
     "TAG_POLICY_VPCS": json.dumps({"ids": [VPC_ID]}),
     "TAG_POLICY_UNTAGGED_ACTION": "terminate",
     "TAG_POLICY_MODE": "enforce",
+    "TAG_POLICY_MAX_ESCALATION": "none",
     "TAG_POLICY_GRACE_PERIOD": "0s",
     "TAG_POLICY_MINIMUM_AGE": "0s",
     "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",

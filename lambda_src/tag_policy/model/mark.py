@@ -1,9 +1,9 @@
 """The mark: a tag that says what will happen to an instance, and when."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import End
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +12,17 @@ class Mark:
 
     ``time`` and ``announced`` are in UTC, in whole seconds. ``announced`` is when the message that
     told of it had been accepted, and None where there is no grace period, so that nobody was told.
+    ``cause`` is the rule that asks for it, or that there are no tags. ``lead`` is how long after
+    people were told it may happen, at least, where that was longer ago than the run began; it does
+    not stand in the tag.
     """
 
     engine: str
-    action: UntaggedAction
+    action: End
     time: datetime
     cause: str
     announced: datetime | None
+    lead: timedelta = timedelta()
 
     def __str__(self) -> str:
         """Return the value of the tag; see ``rules.mark``, which reads it, and iam.tf."""

@@ -3,6 +3,29 @@
 from enum import StrEnum
 
 
+class End(StrEnum):
+    """What may be done to an instance that is not as it is to be, beside its tags; gentlest first.
+
+    ``model.ending.ENDINGS`` says what follows from each.
+    """
+
+    STOP = "stop"
+    TERMINATE = "terminate"
+
+
+class MaxEscalation(StrEnum):
+    """How far rules may go with an instance that has tags; gentlest first."""
+
+    NONE = "none"
+    STOP = "stop"
+    TERMINATE = "terminate"
+
+    def allows(self, end: End) -> bool:
+        """Tell whether rules may end an instance so."""
+        order = list(MaxEscalation)
+        return order.index(MaxEscalation(end)) <= order.index(self)
+
+
 class UntaggedAction(StrEnum):
     """What happens to an instance that has no tags at all."""
 

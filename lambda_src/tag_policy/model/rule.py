@@ -7,8 +7,12 @@ rules/evaluation.py; ``variable "rules"`` in variables.tf, ``rules`` in locals.t
 where something new may be found by it.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, fields
 from enum import StrEnum
+
+from tag_policy.model.ladder import Ladder
 
 
 class Action(StrEnum):
@@ -52,7 +56,8 @@ class Rule:
     value is written; ``replace_invalid`` that one which is not allowed gives way to the rule's own.
     ``sources`` say where a missing value is taken from, before the action's own; see
     rules/sources.py. ``aliases`` are other spellings of the key, and ``rename`` says that those are
-    deleted when their value has been taken over; see rules/aliases.py.
+    deleted when their value has been taken over; see rules/aliases.py. ``escalate`` says what
+    follows where the tag is not as the rule says, and stays so; see rules/escalation.py.
     """
 
     rule_id: int
@@ -72,6 +77,22 @@ class Rule:
     sources: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     rename: bool = False
+    escalate: Ladder = ()
+
+    @property
+    def cause(self) -> str:
+        """What a mark names the rule by: its id, and what changes when the rule does.
+
+        What was announced by a rule does not hold any more when the rule says something else. Its
+        note says nothing of that.
+        """
+        says = {field.name: getattr(self, field.name) for field in fields(self)}
+        del says["note"]
+        # DynamoDB gives a map in any order.
+        says |= {"when": sorted(self.when), "synonyms": sorted(self.synonyms)}
+        # What is not said does not count, so that nothing changes when rules learn to say more.
+        text = json.dumps({name: value for name, value in says.items() if value}, default=str)
+        return f"rule {self.rule_id} ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
 
     @property
     def changes_values(self) -> bool:

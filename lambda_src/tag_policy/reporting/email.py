@@ -221,7 +221,7 @@ def _why(outcome: Outcome) -> str:
         clean(part, DETAIL_LIMIT) for part in (outcome.code, outcome.detail) if part
     )
     finding = outcome.finding
-    note = finding.note if finding.remedy in (Remedy.REPORT, Remedy.LEAVE) else ""
+    note = "" if finding.remedy in (Remedy.TAG, Remedy.REMOVE) else finding.note
     return " - ".join(part for part in (finding.reason, why_not, note) if part)
 
 

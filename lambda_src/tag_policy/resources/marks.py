@@ -23,7 +23,7 @@ _MOST_TRIES = 8
 
 def completed(mark: Mark, announced: datetime) -> Mark:
     """Return a mark as it counts, once people were told of it at a time."""
-    return replace(mark, announced=announced, time=max(mark.time, announced))
+    return replace(mark, announced=announced, time=max(mark.time, announced + mark.lead))
 
 
 class Marks:

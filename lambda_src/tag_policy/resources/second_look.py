@@ -64,7 +64,9 @@ class Seen:
         """Tell whether an instance says that a mark is being announced, and is still to have it."""
         verdict = self.verdicts.get(instance_id)
         return verdict is not None and any(
-            finding.mark is not None and finding.value == mark.announcing
+            finding.value == mark.announcing
+            and finding.mark is not None
+            and (finding.mark.action, finding.mark.cause) == (mark.action, mark.cause)
             for finding in verdict.findings
         )
 
@@ -93,7 +95,9 @@ def _identity(finding: Finding) -> tuple[object, ...]:
             | Remedy.WAIT
         ):
             # What is to give way to a mark has to be what stood there, as with MARK.
-            return finding.remedy, finding.mark is None, finding.value if finding.mark else None
+            # Another rule's time to end it is another matter, of which people were told, or not.
+            value = finding.value if finding.mark else None
+            return finding.remedy, finding.rule_id, finding.mark is None, value
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -16,6 +16,7 @@ from tag_policy.model.target import Target
 from tag_policy.rules.actions import KINDS
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
+from tag_policy.rules.escalation import Escalation
 from tag_policy.rules.exemption import Exemption, read_exemption, unreadable_exemption
 from tag_policy.rules.judging import Judge
 from tag_policy.rules.mark import read_mark
@@ -58,6 +59,16 @@ class Evaluator:
     def untagged(self) -> Untagged:
         """What judges an instance without tags."""
         return Untagged(self.settings, self.engine, self.now, self.anew)
+
+    @cached_property
+    def escalation(self) -> Escalation:
+        """What says what follows for instances that have tags, and not as rules ask."""
+        return Escalation(self.rules, self.untagged.marker, self.anew)
+
+    def announced_anew(self, finding: Finding) -> Finding:
+        """Return that an instance that was to be ended, by a mark of its, is announced anew."""
+        by = self.escalation if finding.rule_id else self.untagged
+        return by.announced_anew(finding)
 
     @cached_property
     def today(self) -> date:
@@ -105,11 +116,14 @@ class Evaluator:
         action = self.settings.untagged_action_in(instance.ref.vpc_id)
         if action is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(instance.tags):
             return Verdict(tuple(self.untagged.findings(instance)))
-        untidy = self._untidy_tags(instance)
-        return Verdict((*untidy, *self.untagged.marks_to_remove(instance)))
+        waiting: list[int] = []
+        untidy = list(self._untidy_tags(instance, waiting))
+        return Verdict(tuple(self.escalation.findings(instance, untidy, waiting)))
 
-    def _untidy_tags(self, instance: Instance) -> Iterator[Finding]:
+    def _untidy_tags(self, instance: Instance, waiting: list[int]) -> Iterator[Finding]:
         """Yield what rules find, each seeing the tags as those before it leave them.
+
+        ``waiting`` is filled with the ids of the rules of which that is not known yet.
 
         The first rule for a key that concerns the instance is the rule for it. Where it is not
         known yet whether one does, or what it would write, neither is what the later ones for its
@@ -122,7 +136,6 @@ class Evaluator:
         left_out: dict[str, set[str]] = {}  # by key: what kept rules of it from concerning this one
         removed = set[str]()
         unwanted: list[tuple[Rule, bool]] = []  # and whether that rests on what is to be written
-        waiting: list[int] = []
         is_violated = False
         asked = self._asked(instance, left, asked_for)
         for judge in self.judges:
@@ -154,7 +167,7 @@ class Evaluator:
                 if owner is None:
                     owner = _owner(instance, self.rules)
                 told = replace(finding, owner=owner) if owner else finding
-                if asked_for and finding.remedy is Remedy.TAG:
+                if asked_for and finding.remedy in (Remedy.TAG, Remedy.REPORT):
                     told = replace(told, rests_on=frozenset(asked_for))
                 if finding.remedy is Remedy.REMOVE:
                     # What a tag rests on that is to be written has to be seen first.

@@ -3,13 +3,16 @@
 What is right between several items is in rules/table.py.
 """
 
+import itertools
 import re
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tag_policy.model.error import TagPolicyError
+from tag_policy.model.ladder import LEAST, LONGEST, Ladder, Step
+from tag_policy.model.remedy import End, MaxEscalation
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Action, Conditions, Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES = (
     *("RuleId", "TagKey", "Action", "Required", "Default"),
     *("ResourceTypes", "When", "Aliases", "Rename", "Normalize", "Synonyms", "AllowedValues"),
-    *("AllowedPattern", "ReplaceInvalid", "From", "Expires", "MaxLifetime", "Note"),
+    *("AllowedPattern", "ReplaceInvalid", "From", "Expires", "MaxLifetime", "Escalate", "Note"),
 )
 
 _RESOURCE_TYPES = ("volume", "network-interface", "snapshot", "image", "elastic-ip")
@@ -81,11 +84,16 @@ def rule_id_of(item: "Item") -> int | None:
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
-def to_rule(item: "Item", own_keys: Container[str], facts: Container[str]) -> Rule:
+def to_rule(
+    item: "Item",
+    own_keys: Container[str],
+    facts: Container[str],
+    max_escalation: MaxEscalation = MaxEscalation.NONE,
+) -> Rule:
     """Return the rule that an item states.
 
     ``own_keys`` are the engine's, as IAM compares them; ``facts`` the names of what Terraform gives
-    rules to know. Raises ItemError where it states none.
+    rules to know; ``max_escalation`` how far rules may go. Raises ItemError where it states none.
     """
     _refuse_unknown_attributes(item)
     rule_id = rule_id_of(item)
@@ -116,6 +124,7 @@ def to_rule(item: "Item", own_keys: Container[str], facts: Container[str]) -> Ru
         normalize=_normalize(item),
         synonyms=_synonyms(item),
         replace_invalid=_yes_or_no(item, "ReplaceInvalid", otherwise=False),
+        escalate=_escalate(item, max_escalation),
     )
     _refuse_what_does_not_go_together(rule)
     _refuse_unknown_facts(rule, facts)
@@ -382,6 +391,48 @@ def _when(item: "Item", own_keys: Container[str]) -> Conditions:
                 f"When asks for {quoted(fact)}, which is no tag of people's; 'tag:Stage' would do"
             )
     return when
+
+
+def _escalate(item: "Item", max_escalation: MaxEscalation) -> Ladder:
+    if "Escalate" not in item:
+        return ()
+    problem = (
+        f"Escalate must be a map (M) of {' and '.join(End)} to how long after its announcement "
+        "each follows (S), such as 'stop' to '7d', 'terminate' to '14d'"
+    )
+    said = item["Escalate"].get("M")
+    if not said or not all("S" in after for after in said.values()):
+        raise ItemError(problem)
+    for name in said:
+        if name not in list(End):
+            raise ItemError(f"{problem}; {quoted(name)} is none of them")
+    ladder = tuple(Step(end, said[end]["S"]) for end in End if end in said)
+    for step in ladder:
+        _check_step(step, max_escalation, problem)
+    for gentler, step in itertools.pairwise(ladder):
+        if gentler.delay >= step.delay:
+            raise ItemError(
+                f"Escalate has {gentler} and {step}; what is gentler has to come sooner"
+            )
+    return ladder
+
+
+def _check_step(step: Step, max_escalation: MaxEscalation, problem: str) -> None:
+    try:
+        delay = step.delay
+    except ValueError:
+        raise ItemError(f"{problem}; {quoted(step.after)} is no such time") from None
+    if not LEAST[step.end] <= delay <= LONGEST:
+        hours = LEAST[step.end] // timedelta(hours=1)
+        raise ItemError(
+            f"Escalate has {step}; what has tags is ended {hours}h after its announcement at the "
+            f"earliest, and {LONGEST.days}d after it at the latest"
+        )
+    if not max_escalation.allows(step.end):
+        raise ItemError(
+            f"Escalate has {step}, which goes beyond the engine's max_escalation, "
+            f"{max_escalation}; raise that in Terraform, or take the step out"
+        )
 
 
 def _note(item: "Item") -> str:

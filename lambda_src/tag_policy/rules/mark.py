@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from tag_policy.model.ending import ENDINGS
 from tag_policy.model.mark import Mark
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import End
 from tag_policy.model.schedule import period
 
 UNTAGGED = "untagged"
@@ -25,9 +25,11 @@ _A_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"
 _WHAT = (
     r"(?P<engine>[A-Za-z][A-Za-z0-9_-]{0,63}): "
     rf"(?P<action>{'|'.join(ending.action for ending in ENDINGS)}) at (?P<time>{_A_TIME}): "
-    rf"(?P<cause>{UNTAGGED})"
+    rf"(?P<cause>{UNTAGGED}|rule [1-9][0-9]{{0,37}} \([0-9a-f]{{8}}\))"
 )
-_MARK = re.compile(rf"{_WHAT}, (?:announced (?P<announced>{_A_TIME})|no grace period)", re.ASCII)
+_MARK = re.compile(
+    rf"{_WHAT}, (?:announced (?P<announced>{_A_TIME})|(?<={UNTAGGED}, )no grace period)", re.ASCII
+)
 _ANNOUNCING = re.compile(rf"announcing {_WHAT}", re.ASCII)
 _EARLIER_VERSION = re.compile(rf"(?:stop|terminate) at {_A_TIME}: no tags at all", re.ASCII)
 
@@ -67,8 +69,7 @@ def read_mark(value: str) -> Mark | Announcing | None:
         announced = None if match["announced"] is None else _read(match["announced"])
     except ValueError:  # there is no such day, or hour
         return None
-    action = UntaggedAction(match["action"])
-    return Mark(match["engine"], action, time, match["cause"], announced)
+    return Mark(match["engine"], End(match["action"]), time, match["cause"], announced)
 
 
 def _read(text: str) -> datetime:
@@ -80,10 +81,13 @@ def announced_by(mark: Mark, now: datetime) -> bool:
     return mark.announced is not None and mark.announced <= now + _SKEW
 
 
-def due_at(mark: Mark, grace: timedelta) -> datetime:
-    """Return when an announced mark's time has come: what it says, and never too soon after it."""
+def due_at(mark: Mark, least: timedelta) -> datetime:
+    """Return when an announced mark's time has come: what it says, and never too soon after it.
+
+    ``least`` is how long after people were told of it that is.
+    """
     announced = mark.announced or mark.time
-    return max(mark.time, announced + grace)
+    return max(mark.time, announced + least)
 
 
 def told_for(said: Mark | Announcing, engine: str, now: datetime) -> datetime | None:
@@ -102,7 +106,8 @@ def told_for(said: Mark | Announcing, engine: str, now: datetime) -> datetime | 
 def trusted(
     mark: Mark,
     *,
-    grace: timedelta,
+    longest: timedelta,
+    least: timedelta,
     schedule: str,
     created_at: datetime,
     started_at: datetime,
@@ -110,21 +115,21 @@ def trusted(
 ) -> bool:
     """Tell whether what a mark of this engine says still holds.
 
-    ``grace`` is the longest time that there may be between announcement and end; ``created_at`` is
-    when the instance came to be, ``started_at`` its last start. A mark counts if people were told
-    of it, not in the future, and not before there was the instance, because it was copied from
-    another one then; if its time lies within what could be announced then; if nobody has started
-    the instance since it was ended by it; and if it is not overdue by more than a day, or two
-    periods of the schedule: nobody remembers an announcement of months ago.
+    ``longest`` and ``least`` are the times that there may be between announcement and end;
+    ``created_at`` is when the instance came to be, ``started_at`` its last start. A mark counts if
+    people were told of it, not in the future, and not before there was the instance, because it was
+    copied from another one then; if its time lies within what could be announced then; if nobody
+    has started the instance since it was ended by it; and if it is not overdue by more than a day,
+    or two periods of the schedule: nobody remembers an announcement of months ago.
     """
     if mark.announced is None or not announced_by(mark, now):
         return False
     if mark.announced < created_at - _SKEW:
         return False
     # A mark says in whole seconds what was announced within one.
-    if not mark.announced - _SKEW <= mark.time <= mark.announced + grace + _SKEW:
+    if not mark.announced - _SKEW <= mark.time <= mark.announced + longest + _SKEW:
         return False
-    due = due_at(mark, grace)
+    due = due_at(mark, least)
     if due < started_at.replace(microsecond=0):
         return False
     return now - due <= max(_OVERDUE, 2 * period(schedule))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
+from tag_policy.model.remedy import MaxEscalation
 from tag_policy.model.rule import TAG_FACT, Rule, RuleError
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH
@@ -29,7 +30,7 @@ memory left tells nobody why. What one page may hold, before it is read: ``aws/f
 
 _ITEMS_A_PAGE = 1_000
 
-MAX_PROBLEM_LENGTH = 280
+MAX_PROBLEM_LENGTH = 300
 """Characters of what is wrong with an item; items are written by strangers."""
 
 _FOREIGN = (
@@ -91,6 +92,7 @@ def parse(
     own_keys: Iterable[str] = (),
     seeded: Mapping[int, str] | None = None,
     facts: Container[str] = (),
+    max_escalation: MaxEscalation = MaxEscalation.NONE,
 ) -> ParsedTable:
     """Turn items into rules, and into errors where they are none.
 
@@ -99,8 +101,8 @@ def parse(
     error, too, and as a bad item to the others.
 
     A rule about one of ``own_keys``, which are the engine's, is an error, and so is one that asks
-    for a fact which is not among ``facts``, the names of those that Terraform gives. So are, with
-    keys compared as IAM does,
+    for a fact which is not among ``facts``, the names of those that Terraform gives, or goes beyond
+    ``max_escalation``. So are, with keys compared as IAM does,
 
     - a rule about the same key as one with a lower RuleId that concerns every instance,
     - a rule whose conditions or sources ask for a tag that a rule with the same or a higher RuleId
@@ -122,7 +124,7 @@ def parse(
             foreign.append(RuleError(name_of(item), _FOREIGN))
             continue
         try:
-            candidates.append((item, to_rule(item, own, facts)))
+            candidates.append((item, to_rule(item, own, facts, max_escalation)))
         except ItemError as error:
             bad.append((item, str(error)))
     candidates.sort(key=lambda candidate: candidate[1].rule_id)

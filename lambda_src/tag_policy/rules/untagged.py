@@ -6,30 +6,24 @@ tag is not ours; its mark does not count, so that people have to be told; its ti
 is due.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from tag_policy.model.ending import ENDING_OF_ACTION, ENDING_OF_REMEDY
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance
 from tag_policy.model.mark import Mark
-from tag_policy.model.remedy import Remedy, UntaggedAction
-from tag_policy.rules.mark import (
-    UNTAGGED,
-    Announcing,
-    announced_by,
-    due_at,
-    read_mark,
-    told_for,
-    trusted,
-)
+from tag_policy.model.remedy import End, Remedy, UntaggedAction
+from tag_policy.rules.mark import UNTAGGED, announced_by, due_at, trusted
+from tag_policy.rules.marker import Marker, not_understood
 from tag_policy.settings import Settings
 
 _NO_TAGS = "no tags at all"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Untagged:
     """Judges instances without tags, for the engine of a name and at a time.
 
@@ -41,17 +35,18 @@ class Untagged:
     now: datetime
     anew: Container[str] = frozenset()
 
+    @cached_property
+    def marker(self) -> Marker:
+        """What reads, and says, what stands in the marker's tags."""
+        return Marker(self.settings, self.engine, self.now)
+
     def has_no_tags(self, tags: Mapping[str, str]) -> bool:
         """Tell whether an instance has no tag, not even one of AWS's own (``aws:…``).
 
         What engines have written into the marker's tag, or into one that was it formerly, is no
         tag of anybody's.
         """
-        return all(
-            key == self.settings.marker_tag_key
-            or (key in self.settings.former_marker_tag_keys and read_mark(value) is not None)
-            for key, value in tags.items()
-        )
+        return self.marker.is_all(tags)
 
     def findings(self, instance: Instance) -> list[Finding]:
         """Return what is to be done about an instance without tags."""
@@ -60,39 +55,8 @@ class Untagged:
             instance
         )
         if may_be_ended:
-            moved = f"its mark belongs into the tag {self.settings.marker_tag_key} now"
-            former = self.settings.former_marker_tag_keys
-            return [judged, *self._marks_to_remove(instance, former, moved)]
-        return [judged, *self._marks_to_remove(instance, self._marker_keys)]
-
-    def marks_to_remove(self, instance: Instance) -> list[Finding]:
-        """Return the marks of this engine, which announce what will not happen any more."""
-        return self._marks_to_remove(instance, self._marker_keys)
-
-    @property
-    def _marker_keys(self) -> tuple[str, ...]:
-        return (self.settings.marker_tag_key, *self.settings.former_marker_tag_keys)
-
-    def _marks_to_remove(
-        self, instance: Instance, keys: Sequence[str], why: str = "no longer due"
-    ) -> list[Finding]:
-        return [
-            Finding(
-                instance.ref,
-                Remedy.UNMARK,
-                Code.NO_LONGER_DUE,
-                why,
-                violation=False,
-                tag_key=key,
-                value=instance.tags[key],
-            )
-            for key in keys
-            if self._is_own_mark(instance.tags.get(key))
-        ]
-
-    def _is_own_mark(self, value: str | None) -> bool:
-        mark = None if value is None else read_mark(value)
-        return mark is not None and mark.engine in (self.engine, "")
+            return [judged, *self.marker.former_marks_to_remove(instance)]
+        return [judged, *self.marker.own_marks_to_remove(instance)]
 
     def _judge(self, instance: Instance) -> Finding:
         settings = self.settings
@@ -119,68 +83,32 @@ class Untagged:
     def _is_protected(self, instance: Instance) -> bool:
         return self.settings.protect_managed and bool(instance.ref.managers)
 
-    def _due(self, instance: Instance, action: UntaggedAction, remedy: Remedy) -> Finding:
+    def _due(self, instance: Instance, end: End, remedy: Remedy) -> Finding:
         """Return what is next for an instance that is to be stopped or terminated."""
-        left = self._left_to_others(instance)
+        left = self.marker.left_to_others(instance, _NO_TAGS)
         if left is not None:
             return left
-        key, grace = self.settings.marker_tag_key, self.settings.grace_period
+        key, grace = self.marker.key, self.settings.grace_period
         value = instance.tags.get(key)
-        mark = None if value is None else read_mark(value)
-        told = self._told(instance)
+        said = self.marker.said(instance)
+        told = self.marker.told(instance)
         anew = instance.ref.instance_id in self.anew
-        if isinstance(mark, Mark) and not anew and self._holds(mark, action, instance, told):
-            if due_at(mark, grace) <= self.now:
+        if isinstance(said, Mark) and not anew and self._holds(said, end, instance, told):
+            if due_at(said, grace) <= self.now:
                 due = Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
                 # What it says has to be remembered; without grace nobody was told of anything.
                 return replace(due, tag_key=key, value=value) if grace else due
-            return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, f"{_NO_TAGS}; {mark}")
-        reason = _NO_TAGS
-        if isinstance(mark, Mark):
-            reason += f"; what its tag {key} says does not hold any more"
-        elif isinstance(mark, Announcing):
-            reason += "; it is not known whether people were told before"
+            return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, f"{_NO_TAGS}; {said}")
         is_announced = bool(grace or anew or told)
         return Finding(
             instance.ref,
             Remedy.MARK if is_announced else remedy,
             Code.UNTAGGED,
-            reason,
+            f"{_NO_TAGS}{not_understood(said, key)}",
             tag_key=key,
             value=value,
-            mark=self._mark(action, told, is_announced=is_announced),
+            mark=self.marker.to_write(end, UNTAGGED, grace, told, is_announced=is_announced),
         )
-
-    def _left_to_others(self, instance: Instance) -> Finding | None:
-        """Return why nothing is done about an instance, where that is what its marker's tags say.
-
-        Another engine's mark counts in a former tag, too: it may be the one that is in use there.
-        """
-        key = self.settings.marker_tag_key
-        if key in instance.tags and read_mark(instance.tags[key]) is None:
-            reason = (
-                f"{_NO_TAGS}; its tag {key} holds somebody's own words, so that nothing is done "
-                "about it: delete that tag, or give the instance the tags that it lacks"
-            )
-            return Finding(instance.ref, Remedy.LEAVE, Code.MARKER_TAKEN, reason, tag_key=key)
-        for key, said in self._said(instance).items():
-            if said.engine not in (self.engine, ""):
-                reason = (
-                    f"{_NO_TAGS}; the engine {said.engine} has marked it, and nothing is done "
-                    "about it: one engine at most may end the instances of a VPC"
-                )
-                return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
-        return None
-
-    def _said(self, instance: Instance) -> dict[str, Mark | Announcing]:
-        """Return what engines have said in the tag of the marker, and in those that were it."""
-        read = {key: read_mark(instance.tags.get(key, "")) for key in self._marker_keys}
-        return {key: said for key, said in read.items() if said is not None}
-
-    def _told(self, instance: Instance) -> list[datetime]:
-        """Return the times to come that people may have been told of, as its tags say it."""
-        times = [told_for(said, self.engine, self.now) for said in self._said(instance).values()]
-        return [time for time in times if time is not None]
 
     def announced_anew(self, finding: Finding) -> Finding:
         """Return that an instance that was to be ended, by a mark of its, is announced anew."""
@@ -190,21 +118,12 @@ class Untagged:
             remedy=Remedy.MARK,
             reason=f"{_NO_TAGS}; nobody remembers that people were told what its tag "
             f"{finding.tag_key} says",
-            mark=self._mark(ending.action, is_announced=True),
+            mark=self.marker.to_write(ending.action, UNTAGGED, self.settings.grace_period),
         )
 
-    def _mark(
-        self, action: UntaggedAction, told: Iterable[datetime] = (), *, is_announced: bool
-    ) -> Mark:
-        """Return the mark to write, for no earlier time than people may have been ``told`` of."""
-        time = max([(self.now + self.settings.grace_period).replace(microsecond=0), *told])
-        return Mark(self.engine, action, time, UNTAGGED, announced=time if is_announced else None)
-
-    def _holds(
-        self, mark: Mark, action: UntaggedAction, instance: Instance, told: Sequence[datetime]
-    ) -> bool:
+    def _holds(self, mark: Mark, end: End, instance: Instance, told: Sequence[datetime]) -> bool:
         """Tell whether a mark of this engine still says what is to happen."""
-        if mark.action is not action:
+        if mark.action is not end or mark.cause != UNTAGGED:
             return False
         if not self.settings.grace_period:
             if told:  # under a grace period that there was before: they are told anew, or it waits
@@ -213,7 +132,8 @@ class Untagged:
             return mark.announced is None and mark.time <= self.now
         return trusted(
             mark,
-            grace=self.settings.grace_period,
+            longest=self.settings.grace_period,
+            least=self.settings.grace_period,
             schedule=self.settings.schedule,
             created_at=instance.ref.created_at,
             started_at=instance.started_at,
@@ -224,13 +144,13 @@ class Untagged:
 def protected_by_spot(finding: Finding) -> Finding:
     """Return that an instance is left alone, because its persistent Spot request replaces it."""
     request = finding.instance.spot_request_id
+    what = finding.reason if finding.rule_id else _NO_TAGS
     return replace(
         finding,
-        remedy=Remedy.NOTIFY,
+        remedy=Remedy.REPORT if finding.rule_id else Remedy.NOTIFY,
         code=Code.PROTECTED,
         reason=(
-            f"{_NO_TAGS}; protected, because the persistent Spot request {request} would launch "
-            "another"
+            f"{what}; protected, because the persistent Spot request {request} would launch another"
         ),
         tag_key="",
         value=None,

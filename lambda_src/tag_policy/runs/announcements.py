@@ -20,7 +20,6 @@ from tag_policy.reporting.report import MOST_KEPT
 from tag_policy.resources.marks import Marks, completed
 from tag_policy.rules.limits import is_destructive
 from tag_policy.rules.mark import read_mark
-from tag_policy.rules.untagged import Untagged
 from tag_policy.runs.context import RunContext
 from tag_policy.runs.memory import MEMORY_ERRORS, Memory, Told
 
@@ -50,7 +49,7 @@ class Announcements:
         self.anew: set[str] = set()
 
     def to_announce(
-        self, findings: Sequence[Finding], untagged: Untagged
+        self, findings: Sequence[Finding], announced_anew: Callable[[Finding], Finding]
     ) -> tuple[list[Finding], list[Outcome]]:
         """Return the findings to act on, and those that are left for now, as deferred.
 
@@ -61,13 +60,14 @@ class Announcements:
         Nothing is announced for an earlier time than people were last told, and nothing is ended
         before that time, whatever has become of the mark or of the grace period since. What was
         announced for a later time, and has its mark, waits for it without another word.
+        ``announced_anew`` says how one that was to be ended is announced instead.
         """
         told = self._last_told(findings)
         ready: list[Finding] = []
         deferred: list[Outcome] = []
         announced = 0
         for finding in findings:
-            as_told = self._as_told(finding, told, untagged)
+            as_told = self._as_told(finding, told, announced_anew)
             if isinstance(as_told, Outcome):
                 deferred.append(as_told)
             elif as_told is not None:
@@ -96,7 +96,10 @@ class Announcements:
             return None
 
     def _as_told(
-        self, finding: Finding, last_told: dict[str, Told] | None, untagged: Untagged
+        self,
+        finding: Finding,
+        last_told: dict[str, Told] | None,
+        announced_anew: Callable[[Finding], Finding],
     ) -> Finding | Outcome | None:
         """Return what to do about a finding, after what people were told; None for nothing."""
         by_its_mark = is_destructive(finding) and finding.mark is None and finding.value is not None
@@ -109,12 +112,16 @@ class Announcements:
         if by_its_mark:
             if told is not None and told.mark == finding.value:
                 return replace(finding, tag_key="", value=None)
-            finding = untagged.announced_anew(finding)
+            finding = announced_anew(finding)
         mark = finding.mark
         if mark is None or told is None or told.time < mark.time:
             return finding
         said = read_mark(told.mark)
-        if finding.value == told.mark and isinstance(said, Mark) and said.action is mark.action:
+        if (
+            finding.value == told.mark
+            and isinstance(said, Mark)
+            and (said.action, said.cause) == (mark.action, mark.cause)
+        ):
             log.info("waiting %s: %s", finding.instance.instance_id, told.mark)
             return None
         later = replace(mark, time=told.time, announced=told.time)

@@ -269,7 +269,9 @@ class Engine:
             settings.exempt_tag_key,
             *settings.former_marker_tag_keys,
         )
-        parsed = table.parse(items, own_keys, settings.seeded_rules, settings.facts)
+        parsed = table.parse(
+            items, own_keys, settings.seeded_rules, settings.facts, settings.max_escalation
+        )
         self.rules = parsed.rules
         self._taken_keys = parsed.other_keys
         if not parsed.may_end:
@@ -406,7 +408,16 @@ class Engine:
             note(remediation.take(to_do))
 
         for some in found:
-            findings = list(self._without_those_that_wait(some))
+            findings: list[Finding] = []
+            ends: list[Finding] = []
+            for finding in self._without_those_that_wait(some):
+                (ends if _has_to_be_held(finding) else findings).append(finding)
+            if ends and len(held) < MOST_HELD:
+                held += ends
+            elif ends:
+                too_many = True
+                self.end_nothing(_MORE_THAN_IT_HOLDS)
+                note(_not_held(ends))
             if any(map(waits_for_creator, findings)):
                 if waiting.is_crowded:  # told without the creator, rather than held
                     take(f for f in findings if f.remedy is Remedy.REPORT)
@@ -416,14 +427,8 @@ class Engine:
                     too_many = True
                     take(f for f in newest if not waits_for_creator(f))
                     note(_not_asked(newest))
-            elif not any(map(_has_to_be_held, findings)):
-                take(findings)
-            elif len(held) < MOST_HELD:
-                held += findings
             else:
-                too_many = True
-                self.end_nothing(_MORE_THAN_IT_HOLDS)
-                note(_not_held(findings))
+                take(findings)
         answers = {**known, **self._look_up_creators(waiting, known)}
         for of_one in waiting.emptied():
             instance_id = of_one[0].instance.instance_id
@@ -437,7 +442,7 @@ class Engine:
         note(audited)
         held.clear()
         ready, not_known = self._with_those_that_are_replaced(ready)
-        ready, not_announced = self._announcements.to_announce(ready, self.evaluate.untagged)
+        ready, not_announced = self._announcements.to_announce(ready, self.evaluate.announced_anew)
         looked_at = total(self.tallies.values()).instances
         left = (*not_known, *not_announced)
         ready, over_limit = within_limits(

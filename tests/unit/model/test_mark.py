@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from tag_policy.model.mark import Mark
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import End
 from tests.support.builders import NOW, mark
 
 DAY = timedelta(days=1)
@@ -17,7 +17,7 @@ def test_a_mark_says_who_does_what_when_and_why_and_since_when_people_know() -> 
 
 
 def test_without_a_grace_period_a_mark_does_not_say_that_anybody_was_told() -> None:
-    said = str(mark(NOW, None, UntaggedAction.STOP))
+    said = str(mark(NOW, None, End.STOP))
 
     assert said == "tag-policy: stop at 2026-11-23T08:00:00Z: untagged, no grace period"
 
@@ -43,7 +43,7 @@ def test_whatever_its_zone_a_time_is_told_in_utc_and_in_whole_seconds() -> None:
     tokyo = timezone(timedelta(hours=9))
     time = datetime(2026, 11, 24, 17, 0, 0, 999_999, tzinfo=tokyo)
 
-    told = Mark("tag-policy", UntaggedAction.STOP, time, "untagged", time)
+    told = Mark("tag-policy", End.STOP, time, "untagged", time)
 
     assert told.what == "stop at 2026-11-24T08:00:00Z"
     assert str(told).endswith("announced 2026-11-24T08:00:00Z")

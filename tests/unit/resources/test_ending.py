@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tag_policy.aws.errors import refusal_of
 from tag_policy.model.outcome import Result
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.remedy_queue import CHANGED, OUT_OF_TIME, Call
 from tests.support.acting import World, failing, told, world
 from tests.support.builders import NOW, mark, settings
@@ -27,7 +27,7 @@ def due(instance_id: str) -> Description:
 
 
 def due_to_stop(instance_id: str) -> Description:
-    return described(instance_id, {DUE: str(mark(NOW, None, UntaggedAction.STOP))})
+    return described(instance_id, {DUE: str(mark(NOW, None, End.STOP))})
 
 
 def drained(made: World, call: Call) -> list[tuple[str, Result, str]]:

@@ -8,7 +8,7 @@ import pytest
 from tag_policy.aws.errors import NotConfirmedError, Refusal
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.remedy_queue import (
     CHANGED,
     OUT_OF_TIME,
@@ -171,7 +171,7 @@ def test_the_tag_of_a_mark_is_what_is_to_stand_there_or_to_be_deleted(
         "",
         tag_key="due",
         value="what it says",
-        mark=mark(NOW, NOW, UntaggedAction.TERMINATE),
+        mark=mark(NOW, NOW, End.TERMINATE),
     )
 
     assert tags_of([finding]) == tags

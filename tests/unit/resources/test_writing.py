@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.remedy_queue import CHANGED, LONG_AGO, Call, tags_of
 from tests.support.acting import A_MINUTE_AGO, World, failing, told, world
 from tests.support.builders import CREATED_BY, NOW, PROJECT_CODE, mark, settings
@@ -106,7 +106,7 @@ def test_a_mark_of_which_people_are_to_be_told_is_written_as_one_that_is_being_a
 
 
 def test_a_mark_that_gave_way_to_another_is_nothing_that_the_end_goes_by() -> None:
-    made = world(described(A, {DUE: str(mark(NOW, None, UntaggedAction.STOP))}))
+    made = world(described(A, {DUE: str(mark(NOW, None, End.STOP))}))
 
     list(made.write(made.call(A)))
 

@@ -716,7 +716,7 @@ _any_rules = st.builds(
 )
 rules = st.lists(
     _any_rules.map(lambda one: replace(one, default="") if one.action is Action.CHECK else one),
-    unique_by=lambda rule: rule.tag_key,
+    unique_by=(lambda rule: rule.tag_key, lambda rule: rule.rule_id),
 )
 
 

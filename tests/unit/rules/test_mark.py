@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model.mark import Mark
-from tag_policy.model.remedy import UntaggedAction
+from tag_policy.model.remedy import End
 from tag_policy.rules.mark import Announcing, announced_by, due_at, read_mark, told_for, trusted
 from tests.support.builders import NOW, mark
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MARK = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, announced 2026-11-23T08:00:00Z"
 WITHOUT_GRACE = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, no grace period"
-ENDING = st.sampled_from([UntaggedAction.TERMINATE, UntaggedAction.STOP])
+ENDING = st.sampled_from([End.TERMINATE, End.STOP])
 ENGINES = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,39}", fullmatch=True)
 
 
@@ -30,7 +30,7 @@ times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=zones
 
 @given(ENGINES, ENDING, times, st.none() | times)
 def test_what_is_written_is_read_to_the_second(
-    engine: str, action: UntaggedAction, time: datetime, announced: datetime | None
+    engine: str, action: End, time: datetime, announced: datetime | None
 ) -> None:
     told = announced and announced.replace(microsecond=0)
     written = Mark(engine, action, time.replace(microsecond=0), "untagged", told)
@@ -40,7 +40,7 @@ def test_what_is_written_is_read_to_the_second(
 
 
 @given(ENGINES, ENDING, times)
-def test_what_was_not_told_is_no_mark(engine: str, action: UntaggedAction, time: datetime) -> None:
+def test_what_was_not_told_is_no_mark(engine: str, action: End, time: datetime) -> None:
     announcing = Mark(engine, action, time, "untagged", time).announcing
 
     assert read_mark(announcing) == Announcing(engine, time.astimezone(UTC).replace(microsecond=0))
@@ -101,7 +101,8 @@ def believed(
 ) -> bool:
     return trusted(
         found,
-        grace=DAY,
+        longest=DAY,
+        least=DAY,
         schedule=schedule,
         created_at=created_at,
         started_at=started_at,

@@ -640,7 +640,7 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             "attributes 'Xray', 'Yard', 'Zone' are not known, and might have narrowed the rule; "
             "known are RuleId, TagKey, Action, Required, Default, ResourceTypes, When, Aliases, "
             "Rename, Normalize, Synonyms, AllowedValues, AllowedPattern, ReplaceInvalid, From, "
-            "Expires, MaxLifetime, Note",
+            "Expires, MaxLifetime, Escalate, Note",
         ),
         (
             [update(1, "Owner") | {"y" * 30: {"S": ""}}],
@@ -648,7 +648,7 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
             "attribute 'yyyyyyyyyyyyyyyyyyy…' is not known, and might have narrowed the rule; "
             "known are RuleId, TagKey, Action, Required, Default, ResourceTypes, When, Aliases, "
             "Rename, Normalize, Synonyms, AllowedValues, AllowedPattern, ReplaceInvalid, From, "
-            "Expires, MaxLifetime, Note",
+            "Expires, MaxLifetime, Escalate, Note",
         ),
         (
             [update(1, "Owner") | {"Default": {}}],

@@ -8,7 +8,7 @@ import pytest
 
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.untagged import Untagged, protected_by_spot
 from tests.support.builders import (
@@ -92,7 +92,7 @@ def test_a_grace_period_that_is_taken_away_does_not_take_back_what_was_announced
     [
         {DUE: announced(NOW + 2 * DAY, before=49 * HOUR)},  # under a longer grace period
         {DUE: announced(NOW + 2 * DAY, before=47 * HOUR)},  # announced in the future
-        {DUE: announced(NOW + 2 * DAY, action=UntaggedAction.STOP)},  # something else
+        {DUE: announced(NOW + 2 * DAY, action=End.STOP)},  # something else
         {DUE: mark(NOW + 2 * DAY, NOW).announcing},  # perhaps
         {FORMER: announced(NOW + 2 * DAY)},
         {FORMER: mark(NOW + 2 * DAY, NOW).announcing, DUE: str(mark(NOW, None))},
@@ -135,7 +135,7 @@ def test_without_a_grace_period_nothing_else_about_the_future_protects(value: st
         str(mark(NOW, None)),  # there was no grace period, so that nobody was told
         announced(NOW - 26 * HOUR),  # of long ago
         announced(NOW + DAY, before=26 * HOUR),  # later than could be announced
-        announced(NOW, action=UntaggedAction.STOP),  # of what is not to be done any more
+        announced(NOW, action=End.STOP),  # of what is not to be done any more
         "terminate at 2026-11-23T07:00:00Z: no tags at all",  # of an earlier version
     ],
 )
@@ -186,7 +186,7 @@ def test_the_mark_of_another_engine_is_left_and_nothing_is_ended(value: str, gra
 def test_an_instance_that_was_stopped_and_started_again_gets_a_new_mark() -> None:
     stop = {"untagged_action": "stop", **GRACE}
     born = NOW - 3 * DAY
-    tags = {DUE: announced(NOW - 2 * HOUR, action=UntaggedAction.STOP)}
+    tags = {DUE: announced(NOW - 2 * HOUR, action=End.STOP)}
     started = replace(instance(tags, created_at=born), started_at=NOW - HOUR)
 
     stopped = instance(tags, state="stopped", created_at=born)
@@ -504,10 +504,10 @@ def test_what_is_to_be_announced_anew_is_without_a_grace_period_too() -> None:
 
 @pytest.mark.parametrize(
     ("remedy", "action"),
-    [(Remedy.TERMINATE, UntaggedAction.TERMINATE), (Remedy.STOP, UntaggedAction.STOP)],
+    [(Remedy.TERMINATE, End.TERMINATE), (Remedy.STOP, End.STOP)],
 )
 def test_an_end_that_nobody_remembers_to_have_announced_becomes_an_announcement(
-    remedy: Remedy, action: UntaggedAction
+    remedy: Remedy, action: End
 ) -> None:
     found = instance({})
     due = Finding(found.ref, remedy, Code.UNTAGGED, WITHOUT, tag_key=DUE, value="what it says")

@@ -12,7 +12,7 @@ from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Finding
 from tag_policy.model.instance import Instance
 from tag_policy.model.outcome import Outcome, Result
-from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.rules.evaluation import Evaluator
@@ -58,7 +58,7 @@ class Run:
     ) -> tuple[list[Finding], list[Outcome]]:
         evaluate = self.evaluator(**changes)
         findings = [f for one in instances for f in evaluate(one).findings]
-        return self.announcements.to_announce(findings, evaluate.untagged)
+        return self.announcements.to_announce(findings, evaluate.announced_anew)
 
     def is_told(self, *outcomes: Outcome) -> list[tuple[Outcome, Outcome]]:
         """Take in announcements, of which a message has been accepted."""
@@ -105,7 +105,7 @@ def test_an_end_goes_ahead_only_where_it_is_remembered_that_people_were_told_jus
     [
         None,
         "",
-        str(mark(NOW, NOW - DAY, UntaggedAction.STOP)),
+        str(mark(NOW, NOW - DAY, End.STOP)),
         str(mark(NOW, NOW - DAY - timedelta(seconds=1))),
     ],
     ids=["nothing", "taken back", "another action", "another time"],
@@ -200,13 +200,13 @@ def test_what_was_announced_for_later_and_has_its_mark_waits_without_another_wor
 
 def test_what_was_told_as_a_stop_is_told_anew_before_it_is_a_termination() -> None:
     aws = SmallAws()
-    stop = str(mark(NOW + 3 * DAY, NOW, UntaggedAction.STOP))
+    stop = str(mark(NOW + 3 * DAY, NOW, End.STOP))
     told(aws, NOW + 3 * DAY, stop)
 
     (ready,), _ = Run(aws).to_announce(untagged({DUE: stop}))
 
     assert ready.mark is not None
-    assert (ready.mark.action, ready.mark.time) == (UntaggedAction.TERMINATE, NOW + 3 * DAY)
+    assert (ready.mark.action, ready.mark.time) == (End.TERMINATE, NOW + 3 * DAY)
 
 
 # What cannot be known, and what there is no room for

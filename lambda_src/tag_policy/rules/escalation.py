@@ -1,0 +1,258 @@
+"""What follows for an instance that has tags, and not those that rules ask for. Pure.
+
+A rule may say what follows a violation that lasts: its ladder, of steps that come so long after
+they were announced. An instance has one mark, which names one rule and one step. While that rule
+is violated and the step has not come, the mark stays; then the step is made, and the mark goes to
+the next step of the rule, or to the step of another violated rule that would come earlier, counted
+from now. So no step ever comes earlier than the rule says: later, where other rules, limits or a
+message that was not accepted stood in between.
+
+What is not known for sure leads to nothing: a rule that waits for a tag or a source keeps its mark,
+and nothing else is announced meanwhile.
+"""
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from tag_policy.model.ending import ENDING_OF_END, ENDING_OF_REMEDY
+from tag_policy.model.finding import Code, Finding
+from tag_policy.model.instance import Instance
+from tag_policy.model.ladder import LEAST, Ladder, Step, said
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.rule import Rule
+from tag_policy.rules.mark import due_at, trusted
+from tag_policy.rules.marker import Marker, not_understood
+
+
+@dataclass(frozen=True, slots=True)
+class _Climb:
+    """A violation, and the steps of its rule that are still to come for an instance, one at least.
+
+    ``delay`` is how long from now the first of them comes, if it is announced now.
+    """
+
+    finding: Finding
+    cause: str
+    ladder: Ladder
+    steps: Ladder
+    delay: timedelta
+
+    @property
+    def step(self) -> Step:
+        """The next step."""
+        return self.steps[0]
+
+    @property
+    def says(self) -> str:
+        """What is wrong with the instance, for people who are told of the step."""
+        return f"{self.finding.tag_key}: {self.finding.reason}"
+
+    @property
+    def what_comes_then(self) -> str:
+        """What follows when the step was made; empty for nothing."""
+        gaps = [
+            f"{later.end} {_hours(later.delay - sooner.delay)} after that"
+            for sooner, later in zip(self.steps, self.steps[1:], strict=False)
+        ]
+        return "".join(f"; {gap}" for gap in gaps)
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """Says what follows for instances, for the rules that have a ladder.
+
+    ``anew`` are the instances that are to be announced, whatever their tags say.
+    """
+
+    rules: Sequence[Rule]
+    marker: Marker
+    anew: Container[str] = frozenset()
+
+    @cached_property
+    def ladders(self) -> Mapping[int, tuple[str, Ladder]]:
+        """By RuleId, what a mark names the rule by, and its ladder."""
+        return {rule.rule_id: (rule.cause, rule.escalate) for rule in self.rules if rule.escalate}
+
+    def findings(
+        self, instance: Instance, found: Sequence[Finding], waiting: Collection[int]
+    ) -> Iterator[Finding]:
+        """Yield what was ``found`` about an instance, what follows, and which marks are to go.
+
+        ``waiting`` are the ids of rules of which it is not known whether they are violated.
+        """
+        violated = [finding for finding in found if self._leads_to_more(finding)]
+        # What rests on a tag that is still to be written is not known before it is.
+        unsure = {*waiting, *(f.rule_id for f in violated if f.rests_on)} & self.ladders.keys()
+        sure = [finding for finding in violated if not finding.rests_on]
+        if not sure and not unsure:
+            yield from found
+            yield from self.marker.own_marks_to_remove(instance)
+            return
+        why_not = self._why_nothing_follows(instance)
+        for finding in found:
+            if not self._leads_to_more(finding):
+                yield finding
+                continue
+            _, ladder = self.ladders[finding.rule_id]
+            follows = why_not or f"what follows: {said(ladder)}"
+            yield replace(finding, reason=f"{finding.reason}; {follows}")
+        if why_not:
+            yield from self.marker.own_marks_to_remove(instance)
+        else:
+            yield from self.marker.former_marks_to_remove(instance)
+            yield from self._follows(instance, sure, unsure)
+
+    def _leads_to_more(self, finding: Finding) -> bool:
+        """Tell whether a finding is a violation that people have to mend, by a rule with a ladder.
+
+        What the engine mends itself, or was kept from mending, is none.
+        """
+        is_open = finding.remedy is Remedy.REPORT and finding.violation
+        return is_open and finding.rule_id in self.ladders
+
+    def _why_nothing_follows(self, instance: Instance) -> str:
+        if self.marker.settings.protect_managed and instance.ref.managers:
+            service, what = next(iter(instance.ref.managers.items()))
+            return f"nothing follows, because {service}:{what} manages it"
+        if self.marker.now - instance.ref.created_at < self.marker.settings.minimum_age:
+            return "nothing follows yet: younger than the minimum age"
+        return ""
+
+    def _follows(
+        self, instance: Instance, sure: Sequence[Finding], unsure: Collection[int]
+    ) -> Iterator[Finding]:
+        """Yield the step that is to be made or announced, or which is waited for."""
+        marker, mark = self.marker, self.marker.said(instance)
+        causes_unsure = {self.ladders[rule_id][0] for rule_id in unsure}
+        if isinstance(mark, Mark) and mark.cause in causes_unsure:
+            yield self._waits(instance, mark)
+            return
+        climbs = list(self._climbs(instance, sure, mark))
+        if not climbs:
+            # All was done that its rules ask for: what its mark says is history, and stays for
+            # people to read, unless it is of another rule, which is not violated any more.
+            causes = {self.ladders[finding.rule_id][0] for finding in sure} | causes_unsure
+            if not isinstance(mark, Mark) or mark.cause not in causes:
+                yield from marker.own_marks_to_remove(instance)
+            return
+        about = min(climbs, key=lambda climb: (climb.delay, climb.finding.rule_id))
+        left = marker.left_to_others(instance, about.says)
+        if left is not None:
+            yield replace(left, violation=False, rule_id=about.finding.rule_id)
+            return
+        if isinstance(mark, Mark) and instance.ref.instance_id not in self.anew:
+            for climb in climbs:
+                if mark.cause == climb.cause and self._holds(mark, climb, instance):
+                    yield self._by_its_mark(instance, mark, climb)
+                    return
+        yield self._to_announce(
+            about,
+            not_understood(None if self._was_made(mark, about) else mark, marker.key),
+            instance.tags.get(marker.key),
+            marker.told(instance),
+        )
+
+    def _climbs(
+        self, instance: Instance, sure: Iterable[Finding], mark: object
+    ) -> Iterator[_Climb]:
+        """Yield what is still to come, for each violation with a rule of which something is."""
+        for finding in sure:
+            cause, ladder = self.ladders[finding.rule_id]
+            done = max(
+                (at for at, step in enumerate(ladder) if _is_done(step, instance.state)),
+                default=-1,
+            )
+            steps = ladder[done + 1 :]
+            if not steps:
+                continue
+            delay = steps[0].delay
+            made = ladder[done] if done >= 0 else None
+            if (
+                made is not None
+                and isinstance(mark, Mark)
+                and (mark.cause, mark.action) == (cause, made.end)
+                and self._counts(mark, ladder, instance)
+            ):
+                # By its mark, so that the rule was announced, and its time runs on; where somebody
+                # else was sooner, from when it would have been made.
+                early = max(due_at(mark, LEAST[made.end]) - self.marker.now, timedelta())
+                delay = max(early + delay - made.delay, LEAST[steps[0].end])
+            yield _Climb(finding, cause, ladder, steps, delay)
+
+    def _was_made(self, mark: object, climb: _Climb) -> bool:
+        """Tell whether what a mark says was the step before the next one."""
+        made = {step.end for step in climb.ladder} - {step.end for step in climb.steps}
+        return isinstance(mark, Mark) and mark.cause == climb.cause and mark.action in made
+
+    def _holds(self, mark: Mark, climb: _Climb, instance: Instance) -> bool:
+        """Tell whether a mark still says what the next step is, and when."""
+        return mark.action is climb.step.end and self._counts(mark, climb.ladder, instance)
+
+    def _counts(self, mark: Mark, ladder: Ladder, instance: Instance) -> bool:
+        return mark.engine == self.marker.engine and trusted(
+            mark,
+            longest=max(step.delay for step in ladder),
+            least=LEAST[mark.action],
+            schedule=self.marker.settings.schedule,
+            created_at=instance.ref.created_at,
+            started_at=instance.started_at,
+            now=self.marker.now,
+        )
+
+    def _by_its_mark(self, instance: Instance, mark: Mark, climb: _Climb) -> Finding:
+        if due_at(mark, LEAST[mark.action]) > self.marker.now:
+            return self._waits(instance, mark)
+        return replace(
+            climb.finding,
+            remedy=ENDING_OF_END[mark.action].remedy,
+            reason=f"{climb.says}{climb.what_comes_then}",
+            violation=False,
+            tag_key=self.marker.key,
+            value=instance.tags[self.marker.key],
+        )
+
+    @staticmethod
+    def _waits(instance: Instance, mark: Mark) -> Finding:
+        return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, str(mark), violation=False)
+
+    def _to_announce(
+        self,
+        climb: _Climb,
+        why: str,
+        value: str | None,
+        told: Iterable[datetime] = (),
+    ) -> Finding:
+        mark = self.marker.to_write(
+            climb.step.end, climb.cause, climb.delay, told, lead=climb.delay
+        )
+        return replace(
+            climb.finding,
+            remedy=Remedy.MARK,
+            reason=f"{climb.says}{climb.what_comes_then}{why}",
+            violation=False,
+            tag_key=self.marker.key,
+            value=value,
+            mark=mark,
+        )
+
+    def announced_anew(self, finding: Finding) -> Finding:
+        """Return that an instance that was to be ended, by a mark of its, is announced anew."""
+        cause, ladder = self.ladders[finding.rule_id]
+        end = ENDING_OF_REMEDY[finding.remedy].action
+        (step,) = (step for step in ladder if step.end is end)
+        mark = self.marker.to_write(end, cause, step.delay, lead=step.delay)
+        why = f"nobody remembers that people were told what its tag {finding.tag_key} says"
+        return replace(finding, remedy=Remedy.MARK, reason=f"{finding.reason}; {why}", mark=mark)
+
+
+def _is_done(step: Step, state: str) -> bool:
+    """Tell whether EC2 shows an instance as it is when a step was made."""
+    return state in ENDING_OF_END[step.end].states
+
+
+def _hours(time: timedelta) -> str:
+    hours = time // timedelta(hours=1)
+    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
