@@ -64,6 +64,7 @@ locals {
         [local.metrics_namespace, "${local.done_prefix}Tagged", "Engine", var.name, { label = "${local.would_be}tagged", color = "#2ca02c" }],
         [".", "${local.done_prefix}Notified", ".", ".", { label = "no tags, not touched", color = "#bcbd22" }],
         [".", "${local.done_prefix}Marked", ".", ".", { label = "${local.would_be}announced", color = "#ff7f0e" }],
+        [".", "${local.done_prefix}Isolated", ".", ".", { label = "${local.would_be}isolated", color = "#e377c2" }],
         [".", "${local.done_prefix}Stopped", ".", ".", { label = "${local.would_be}stopped", color = "#9467bd" }],
         [".", "${local.done_prefix}Terminated", ".", ".", { label = "${local.would_be}terminated", color = "#d62728" }],
       ]

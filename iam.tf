@@ -19,14 +19,14 @@ locals {
   )
   mode               = contains(local.choices[*].mode, "enforce") ? "enforce" : "audit"
   enforces           = local.mode == "enforce"
-  ends               = sort(setintersection(["terminate", "stop"], [for choice in local.choices : choice.untagged_action if choice.mode == "enforce"]))
+  ends               = sort(setintersection(["terminate", "stop", "isolate"], [for choice in local.choices : choice.untagged_action if choice.mode == "enforce"]))
   terminates         = contains(local.ends, "terminate")
   stops              = contains(local.ends, "stop")
-  judges_what_to_end = length(setintersection(["terminate", "stop"], local.choices[*].untagged_action)) > 0 || length(local.escalations) > 0
+  judges_what_to_end = length(setintersection(["terminate", "stop", "isolate"], local.choices[*].untagged_action)) > 0 || length(local.escalations) > 0
 
   # What rules may do to an instance that has tags: what they ask for, and where only the table
   # knows them, whatever they may ask for.
-  escalations_allowed = slice(["stop", "terminate"], 0, { none = 0, stop = 1, terminate = 2 }[var.max_escalation])
+  escalations_allowed = slice(["isolate", "stop", "terminate"], 0, { none = 0, isolate = 1, stop = 2, terminate = 3 }[var.max_escalation])
   escalations = [
     for end in local.escalations_allowed : end
     if local.table_knows_more || contains(flatten([for rule in values(local.rules) : keys(rule.escalate) if rule.escalate != null]), end)
@@ -37,6 +37,10 @@ locals {
   ])
   ends_what_is_tagged = local.enforces ? local.escalations : []
   ends_anything       = length(local.ends) + length(local.ends_what_is_tagged) > 0
+  isolates            = contains(concat(local.ends, local.ends_what_is_tagged), "isolate")
+
+  # What is called for an instance, whose tags IAM sees; a network interface has tags of its own.
+  ends_by_its_tags = setintersection(local.ends, ["terminate", "stop"])
 
   # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
   # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
@@ -45,7 +49,7 @@ locals {
   mark_time    = "????-??-??T??:??:??Z"
   has_no_grace = can(regex("^0+[smhd]$", var.grace_period))
   untagged_marks = {
-    for end in local.ends : end => [
+    for end in local.ends_by_its_tags : end => [
       for reason in concat(
         ["untagged, announced ${local.mark_time}"],
         local.has_no_grace ? ["untagged, no grace period"] : [],
@@ -55,7 +59,7 @@ locals {
 
   # The same about an instance that a rule concerns, whatever it says.
   rule_marks = {
-    for end in local.ends_what_is_tagged : end => "${var.name}: ${end} at ${local.mark_time}: rule * (????????), announced ${local.mark_time}"
+    for end in setintersection(local.ends_what_is_tagged, ["terminate", "stop"]) : end => "${var.name}: ${end} at ${local.mark_time}: rule * (????????), announced ${local.mark_time}"
   }
 
   # What an engine of this name has written, or one of a version that did not say its name.
@@ -379,6 +383,34 @@ data "aws_iam_policy_document" "this" {
         variable = "aws:ResourceTag/${var.marker_tag_key}"
         values   = [statement.value]
       }
+    }
+  }
+
+  # IAM is asked about the network interface and about the groups that it gets.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+  dynamic "statement" {
+    for_each = local.isolates && length(var.isolation_security_groups) > 0 ? ["this"] : []
+
+    content {
+      sid       = "IsolateInTheVpcsOfTheGroups"
+      actions   = ["ec2:ModifyNetworkInterfaceAttribute"]
+      resources = ["${local.arns.ec2}network-interface/*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "ec2:Vpc"
+        values   = [for vpc_id in keys(var.isolation_security_groups) : "${local.arns.ec2}vpc/${vpc_id}"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.isolates && length(var.isolation_security_groups) > 0 ? ["this"] : []
+
+    content {
+      sid       = "IsolateWithTheGroups"
+      actions   = ["ec2:ModifyNetworkInterfaceAttribute"]
+      resources = [for group in toset(values(var.isolation_security_groups)) : "${local.arns.ec2}security-group/${group}"]
     }
   }
 

@@ -20,6 +20,7 @@ locals {
     state      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
     rules      = local.gives_table_arn ? var.rules_table.arn : "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
     topic      = local.creates_topic ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}" : var.topic.arn
+    ec2        = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:"
     instances  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
     alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"
     event_rule = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/"

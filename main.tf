@@ -30,8 +30,9 @@ locals {
     : length(var.vpc_tags) > 0 ? jsonencode({ tags = var.vpc_tags })
     : jsonencode({ ids = sort(var.vpc_ids) })
   )
-  vpc_overrides_json = jsonencode(local.vpc_overrides)
-  facts_json         = jsonencode(var.facts)
+  vpc_overrides_json    = jsonencode(local.vpc_overrides)
+  isolation_groups_json = jsonencode(var.isolation_security_groups)
+  facts_json            = jsonencode(var.facts)
 
   # Packed where they are long.
   unlocked_keys      = jsonencode(sort(local.changed_tag_keys))
@@ -90,6 +91,9 @@ locals {
     } : {},
     length(local.vpc_overrides) == 0 ? {} : {
       TAG_POLICY_VPC_OVERRIDES = length(local.vpc_overrides_json) <= 512 ? local.vpc_overrides_json : "gzip:${base64gzip(local.vpc_overrides_json)}"
+    },
+    length(var.isolation_security_groups) == 0 ? {} : {
+      TAG_POLICY_ISOLATION_SECURITY_GROUPS = length(local.isolation_groups_json) <= 512 ? local.isolation_groups_json : "gzip:${base64gzip(local.isolation_groups_json)}"
     },
     local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
     local.keeps_reports ? {
@@ -182,6 +186,16 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = local.environment_bytes <= local.environment_bytes_most
       error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it is ${try([for name, value in local.environment : name if length(value) == max([for text in values(local.environment) : length(text)]...)][0], "VPCs")}. Where that is VPCs or overrides (${length(var.vpc_ids)} and ${length(local.vpc_overrides)}), use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them; else fewer or shorter facts, tag keys or rules."
+    }
+
+    precondition {
+      condition     = !(contains(local.choices[*].untagged_action, "isolate") || contains(flatten([for rule in values(local.rules) : try(keys(rule.escalate), [])]), "isolate")) || length(var.isolation_security_groups) > 0
+      error_message = "Instances are to be isolated (untagged_action, or a rule's escalate), and isolation_security_groups is empty; give the group that they get in each VPC, such as { \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }."
+    }
+
+    precondition {
+      condition     = length(var.vpc_ids) == 0 || length(setsubtract(keys(var.isolation_security_groups), var.vpc_ids)) == 0
+      error_message = "isolation_security_groups names ${join(", ", setsubtract(keys(var.isolation_security_groups), var.vpc_ids))}, which vpc_ids does not; correct the id, or take the group out."
     }
 
     precondition {

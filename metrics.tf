@@ -30,6 +30,7 @@ locals {
     Removed    = { of = "run", value = "$.summary.outcomes.removed", prefix = local.done_prefix }
     Tagged     = { of = "run", value = "$.summary.outcomes.tagged", prefix = local.done_prefix }
     Terminated = { of = "run", value = "$.summary.outcomes.terminated", prefix = local.done_prefix }
+    Isolated   = { of = "run", value = "$.summary.outcomes.isolated", prefix = local.done_prefix }
     Stopped    = { of = "run", value = "$.summary.outcomes.stopped", prefix = local.done_prefix }
     Marked     = { of = "run", value = "$.summary.outcomes.marked", prefix = local.done_prefix }
     Notified   = { of = "run", value = "$.summary.outcomes.notified", prefix = local.done_prefix }

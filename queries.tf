@@ -2,9 +2,9 @@
 
 locals {
   queries = {
-    "What was stopped or terminated, and why" = <<-EOT
-      fields @timestamp, result, resource_id, resource_name, vpc_id, reason
-      | filter result in ["terminated", "stopped"] and mode = "enforce"
+    "What was isolated, stopped or terminated, and why" = <<-EOT
+      fields @timestamp, result, resource_id, resource_name, vpc_id, rule_id, reason, old_value
+      | filter result in ["terminated", "stopped", "isolated"] and mode = "enforce"
       | sort @timestamp desc
       | limit 1000
     EOT

@@ -32,14 +32,14 @@ variable "all_vpcs" {
 }
 
 variable "untagged_action" {
-  description = "What happens to an instance that has no tags at all: `notify` (report it, touch nothing), `remediate` (apply the rules to it), `stop` or `terminate`."
+  description = "What happens to an instance that has no tags at all: `notify` (report it, touch nothing), `remediate` (apply the rules to it), `isolate`, `stop` or `terminate`."
   type        = string
   default     = "notify"
   nullable    = false
 
   validation {
-    condition     = contains(["terminate", "stop", "notify", "remediate"], var.untagged_action)
-    error_message = "untagged_action must be \"notify\", \"remediate\", \"stop\" or \"terminate\"; \"notify\" is the safe one to start with."
+    condition     = contains(["terminate", "stop", "isolate", "notify", "remediate"], var.untagged_action)
+    error_message = "untagged_action must be \"notify\", \"remediate\", \"isolate\", \"stop\" or \"terminate\"; \"notify\" is the safe one to start with."
   }
 }
 
@@ -91,8 +91,8 @@ variable "vpc_overrides" {
   }
 
   validation {
-    condition     = alltrue([for override in try(values(var.vpc_overrides), []) : try(override.untagged_action, null) == null || try(contains(["terminate", "stop", "notify", "remediate"], override.untagged_action), false)])
-    error_message = "The untagged_action of each of vpc_overrides must be \"notify\", \"remediate\", \"stop\" or \"terminate\"."
+    condition     = alltrue([for override in try(values(var.vpc_overrides), []) : try(override.untagged_action, null) == null || try(contains(["terminate", "stop", "isolate", "notify", "remediate"], override.untagged_action), false)])
+    error_message = "The untagged_action of each of vpc_overrides must be \"notify\", \"remediate\", \"isolate\", \"stop\" or \"terminate\"."
   }
 }
 
@@ -137,7 +137,7 @@ variable "rules" {
     - `replace_invalid` (bool, `false`): a value that is not allowed gives way to what `from` and `default` give.
     - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
     - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
-    - `escalate` (map of strings): what follows where the tag is not as the rule says, and stays so, and how long after that was announced: `{ stop = "7d", terminate = "14d" }`, in hours (`h`) or days (`d`); no more than `max_escalation` allows. Nothing that has tags is terminated within `24h`, or stopped within `1h`.
+    - `escalate` (map of strings): what follows where the tag is not as the rule says, and stays so, and how long after that was announced: `{ isolate = "1d", stop = "7d", terminate = "14d" }`, in hours (`h`) or days (`d`); no more than `max_escalation` allows. Nothing that has tags is terminated within `24h`, or isolated or stopped within `1h`.
     - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
   EOT
   type        = any
@@ -594,11 +594,11 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || try(
-        length(rule.escalate) > 0 && alltrue([for end, after in rule.escalate : contains(["stop", "terminate"], end) && can(regex("^[1-9][0-9]{0,3}[hd]$", after))]),
+        length(rule.escalate) > 0 && alltrue([for end, after in rule.escalate : contains(["isolate", "stop", "terminate"], end) && can(regex("^[1-9][0-9]{0,3}[hd]$", after))]),
         false
       )
     ])
-    error_message = "A rule's escalate says how long after it was announced \"stop\" or \"terminate\" follow, in hours or days, such as { stop = \"7d\", terminate = \"14d\" }."
+    error_message = "A rule's escalate says how long after it was announced \"isolate\", \"stop\" or \"terminate\" follow, in hours or days, such as { stop = \"7d\", terminate = \"14d\" }."
   }
 
   # Where the shape is wrong, the validation above says so.
@@ -606,20 +606,22 @@ variable "rules" {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || try(alltrue([
         for end, after in rule.escalate :
-        tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] >= { stop = 1, terminate = 24 }[end] &&
+        tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] >= { isolate = 1, stop = 1, terminate = 24 }[end] &&
         tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] <= 2160
       ]), true)
     ])
-    error_message = "A rule's escalate may stop what has tags 1h after it was announced, and terminate it after 24h, at the earliest, and either after 90d at the latest, such as { stop = \"7d\", terminate = \"14d\" }."
+    error_message = "A rule's escalate may isolate or stop what has tags 1h after it was announced, and terminate it after 24h, at the earliest, and either after 90d at the latest, such as { stop = \"7d\", terminate = \"14d\" }."
   }
 
   validation {
     condition = alltrue([
-      for rule in try(values(var.rules), []) : try(
-        tonumber(trim(rule.escalate.stop, "hd")) * { h = 1, d = 24 }[substr(rule.escalate.stop, -1, 1)] <
-        tonumber(trim(rule.escalate.terminate, "hd")) * { h = 1, d = 24 }[substr(rule.escalate.terminate, -1, 1)],
-        true
-      )
+      for rule in try(values(var.rules), []) : alltrue([
+        for pair in [["isolate", "stop"], ["isolate", "terminate"], ["stop", "terminate"]] : try(
+          tonumber(trim(rule.escalate[pair[0]], "hd")) * { h = 1, d = 24 }[substr(rule.escalate[pair[0]], -1, 1)] <
+          tonumber(trim(rule.escalate[pair[1]], "hd")) * { h = 1, d = 24 }[substr(rule.escalate[pair[1]], -1, 1)],
+          true
+        )
+      ])
     ])
     error_message = "A rule's escalate has to come to what is gentler first, such as { stop = \"7d\", terminate = \"14d\" }."
   }
@@ -781,14 +783,26 @@ variable "removable_tag_keys" {
 }
 
 variable "max_escalation" {
-  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `stop` or `terminate`. The role follows it. `untagged_action` is another matter."
+  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. `untagged_action` is another matter."
   type        = string
   default     = "none"
   nullable    = false
 
   validation {
-    condition     = contains(["none", "stop", "terminate"], var.max_escalation)
-    error_message = "max_escalation must be \"none\", \"stop\" or \"terminate\"; \"none\" is the safe one to start with."
+    condition     = contains(["none", "isolate", "stop", "terminate"], var.max_escalation)
+    error_message = "max_escalation must be \"none\", \"isolate\", \"stop\" or \"terminate\"; \"none\" is the safe one to start with."
+  }
+}
+
+variable "isolation_security_groups" {
+  description = "The security group that the network interfaces of an isolated instance get in place of their own, by VPC, such as `{ \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }`: one without rules lets nothing through. In a VPC that has none here, what would be isolated is only reported."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for vpc_id, group in var.isolation_security_groups : can(regex("^vpc-[0-9a-f]{8,17}$", vpc_id)) && can(regex("^sg-[0-9a-f]{8,17}$", group))])
+    error_message = "isolation_security_groups must have the id of a security group for each id of a VPC, such as { \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }."
   }
 }
 

@@ -21,6 +21,8 @@ from tests.support.terraform import ROOT, write_cli_config
 
 TESTS = "tests/module"
 
+ISOLATION_GROUPS = {"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}
+
 
 def main(*files: str) -> int:
     """Run the tests, or those of some files, and return Terraform's exit status."""
@@ -70,7 +72,12 @@ def _tests_of_rules() -> dict[str, Any]:
 def _plan(rules: Rules, max_escalation: str = "terminate") -> dict[str, Any]:
     # Texts are templates in Terraform's JSON.
     text = json.dumps(rules).replace("${", "$${").replace("%{", "%%{")
-    variables = {"rules": json.loads(text), "facts": FACTS, "max_escalation": max_escalation}
+    variables = {
+        "rules": json.loads(text),
+        "facts": FACTS,
+        "max_escalation": max_escalation,
+        "isolation_security_groups": ISOLATION_GROUPS,
+    }
     return {"command": "plan", "variables": variables}
 
 

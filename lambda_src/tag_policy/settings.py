@@ -18,6 +18,7 @@ from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import quoted, trimmed
 
 _VPC_ID = re.compile(r"vpc-[0-9a-f]+")
+_GROUP_ID = re.compile(r"sg-[0-9a-f]+")
 _EXAMPLE_VPCS = '{"ids": ["vpc-0a1b2c3d4e5f67890"]}'
 _PACKED = "gzip:"
 _MOST_UNPACKED = 1_000_000
@@ -89,7 +90,9 @@ class Settings:
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
     ``default_mode`` and ``default_untagged_action`` hold of a VPC of which ``vpc_overrides`` say
-    nothing else. ``max_escalation`` is how far rules may go with an instance that has tags.
+    nothing else. ``max_escalation`` is how far rules may go with an instance that has tags;
+    ``isolation_security_groups`` are the ids of the security groups that isolated instances get, by
+    VPC.
     ``grace_period`` lies between the marking of an instance and its end; one younger than
     ``minimum_age`` is not marked yet. ``former_marker_tag_keys`` were ``marker_tag_key`` before, so
     that marks may still stand there. ``state_table`` is where the engine remembers what people were
@@ -118,6 +121,7 @@ class Settings:
     default_mode: Mode
     vpc_overrides: Mapping[str, VpcOverride]
     max_escalation: MaxEscalation
+    isolation_security_groups: Mapping[str, str]
     grace_period: timedelta
     minimum_age: timedelta
     marker_tag_key: str
@@ -156,6 +160,12 @@ class Settings:
         override = self.vpc_overrides.get(vpc_id)
         default = self.default_untagged_action
         return default if override is None else override.untagged_action or default
+
+    @property
+    def isolates_untagged(self) -> bool:
+        """Whether an instance without tags is isolated anywhere."""
+        actions = {override.untagged_action for override in self.vpc_overrides.values()}
+        return UntaggedAction.ISOLATE in {self.default_untagged_action, *actions}
 
     @property
     def finds_vpcs(self) -> bool:
@@ -199,6 +209,9 @@ class Settings:
             default_mode=reader.choice("TAG_POLICY_MODE", Mode.ENFORCE),
             vpc_overrides=reader.vpc_overrides("TAG_POLICY_VPC_OVERRIDES"),
             max_escalation=reader.choice("TAG_POLICY_MAX_ESCALATION", MaxEscalation.NONE),
+            isolation_security_groups=reader.isolation_groups(
+                "TAG_POLICY_ISOLATION_SECURITY_GROUPS"
+            ),
             grace_period=reader.duration("TAG_POLICY_GRACE_PERIOD"),
             minimum_age=reader.duration("TAG_POLICY_MINIMUM_AGE"),
             marker_tag_key=reader.tag_key("TAG_POLICY_MARKER_TAG_KEY", "tag-policy:due"),
@@ -313,6 +326,27 @@ class _Reader:
         self.problems.append(
             f"{name} is {quoted(value, 200)}; expected names and values in JSON, "
             'such as \'{"team": "platforms"}\''
+        )
+        return {}
+
+    def isolation_groups(self, name: str) -> Mapping[str, str]:
+        """Read the security groups of isolated instances, by VPC; empty where there are none."""
+        value = self.text_or_none(name)
+        if not value:
+            return {}
+        try:
+            groups = json.loads(_unpacked(value))
+            if (
+                groups
+                and _are_vpc_ids(groups)
+                and all(isinstance(g, str) and _GROUP_ID.fullmatch(g) for g in groups.values())
+            ):
+                return dict(groups)
+        except (AttributeError, ValueError, RecursionError, zlib.error):
+            pass
+        self.problems.append(
+            f"{name} is {quoted(value, 200)}; expected ids of VPCs and of security groups in JSON, "
+            'such as \'{"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}\''
         )
         return {}
 

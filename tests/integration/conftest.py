@@ -35,7 +35,7 @@ from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
-from tests.support.policies import VARIANTS, Policies, Rendered, render
+from tests.support.policies import ISOLATION_GROUPS, VARIANTS, Policies, Rendered, render
 from tests.support.workers import InTurn
 
 DEFAULT_ITEMS = {
@@ -94,6 +94,7 @@ class Engine:
     refused: list[Call] = field(default_factory=list)
     queue: str = ""
     dead_letters: str = ""
+    isolation_group: str = ""
     context: FakeContext | None = None
     source: EventSource = field(init=False)
 
@@ -105,6 +106,17 @@ class Engine:
     def arn(self) -> str:
         """The ARN of the function, whose name is that of the engine in its marks."""
         return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.variant}"
+
+    def policies(self, rendered: Rendered) -> Policies:
+        """Return the policies of its role, as they are for its VPC."""
+        text = json.dumps(rendered.policies[self.variant])
+        group, *_ = ISOLATION_GROUPS.values()
+        made: Policies = json.loads(
+            text.replace(group, self.isolation_group).replace(
+                f"vpc/{next(iter(ISOLATION_GROUPS))}", f"vpc/{self.vpc.vpc_id}"
+            )
+        )
+        return made
 
     @property
     def table(self) -> str:
@@ -138,6 +150,8 @@ class Engine:
                 "TAG_POLICY_MODE": self.mode,
                 "TAG_POLICY_MAX_ESCALATION": VARIANTS[self.variant].get("max_escalation", "none"),
                 "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old
+                "TAG_POLICY_ISOLATION_SECURITY_GROUPS": self.isolation_group
+                and json.dumps({self.vpc.vpc_id: self.isolation_group}),
                 **self.environment,
             }
         )
@@ -339,6 +353,10 @@ def prepare(variant: str, event_patterns: Mapping[str, str] = MappingProxyType({
             BillingMode="PAY_PER_REQUEST",
         )
     engine.set_rules(DEFAULT_ITEMS)
+    if "isolation_security_groups" in inputs:
+        engine.isolation_group = engine.client("ec2").create_security_group(
+            GroupName="isolated", Description="nothing gets through", VpcId=engine.vpc.vpc_id
+        )["GroupId"]
     sns = engine.client("sns")
     sns.create_topic(Name=f"{variant}-reports")
     sns.subscribe(TopicArn=engine.topic_arn, Protocol="email", Endpoint="ops@example.com")
@@ -395,7 +413,7 @@ def make_engine(rendered: Rendered) -> Iterator[Any]:
             if any(call is refused for refused in engine.refused):
                 continue
             for request in requests_of(call):
-                assert allows(rendered.policies[engine.variant], request), (
+                assert allows(engine.policies(rendered), request), (
                     f"the role of {engine.variant} does not allow {request}"
                 )
 

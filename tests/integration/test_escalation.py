@@ -308,3 +308,123 @@ def changed(instance_id: str, at: datetime) -> dict[str, Any]:
         "body": json.dumps(event),
     }
     return {"Records": [record]}
+
+
+# Isolating
+
+EXPOSED = {"TagKey": "Owner", "Escalate": {"isolate": "1d", "stop": "3d"}}
+
+
+def groups_of(engine: Engine, instance_id: str) -> list[list[str]]:
+    """Return the security groups of each network interface of an instance."""
+    (reservation,) = engine.client("ec2").describe_instances(InstanceIds=[instance_id])[
+        "Reservations"
+    ]
+    interfaces = reservation["Instances"][0]["NetworkInterfaces"]
+    return [[group["GroupId"] for group in one["Groups"]] for one in interfaces]
+
+
+def kept(engine: Engine) -> list[list[str]]:
+    items = engine.client("dynamodb").scan(TableName=f"{engine.variant}-state")["Items"]
+    return [i["SecurityGroups"]["SS"] for i in items if i["Key"]["S"].startswith("isolated#")]
+
+
+def put_back(engine: Engine, instance_id: str, groups: list[str]) -> None:
+    """Do as docs/operations.md says."""
+    (reservation,) = engine.client("ec2").describe_instances(InstanceIds=[instance_id])[
+        "Reservations"
+    ]
+    for interface in reservation["Instances"][0]["NetworkInterfaces"]:
+        engine.client("ec2").modify_network_interface_attribute(
+            NetworkInterfaceId=interface["NetworkInterfaceId"], Groups=groups
+        )
+
+
+def test_an_instance_is_isolated_told_with_what_it_had_and_then_stopped(engine: Engine) -> None:
+    engine.set_rules({10: EXPOSED})
+    web = is_announced(engine)
+    (had,) = groups_of(engine, web)
+
+    later(engine, DAY - HOUR)
+    assert groups_of(engine, web) == [had]
+    summary = later(engine, HOUR + timedelta(seconds=30))
+
+    assert summary["outcomes"]["isolated"] == 1
+    assert groups_of(engine, web) == [[engine.isolation_group]]
+    assert kept(engine) == [had]
+    assert "had eni-" in engine.emails()[-1].text
+    assert had[0] in engine.emails()[-1].text
+    later(engine, HOUR)
+    assert mark_of(engine, web).action == "stop"
+    later(engine, 2 * DAY + timedelta(seconds=30))
+    assert engine.state(web) == "stopped"
+
+
+def test_who_puts_the_groups_back_is_told_again_before_they_are_taken_once_more(
+    engine: Engine,
+) -> None:
+    engine.set_rules({10: {"TagKey": "Owner", "Escalate": {"isolate": "1d"}}})
+    web = is_announced(engine, DAY + HOUR)
+    (had,) = groups_of(engine, web)
+    engine.run()
+    assert groups_of(engine, web) == [[engine.isolation_group]]
+
+    put_back(engine, web, had)
+    later(engine, HOUR)
+
+    assert groups_of(engine, web) == [had]
+    assert mark_of(engine, web).time - engine.clock.now() > 23 * HOUR
+    later(engine, DAY + HOUR)
+    assert groups_of(engine, web) == [[engine.isolation_group]]
+
+
+def test_what_cannot_be_remembered_is_not_isolated(engine: Engine) -> None:
+    engine.set_rules({10: EXPOSED})
+    web = is_announced(engine, DAY + HOUR)
+    (had,) = groups_of(engine, web)
+
+    def is_of_groups(call: Call) -> bool:
+        return "isolated#" in str(call.parameters)
+
+    with failing("BatchWriteItem", AwsError("InternalServerError", status=500), is_of_groups):
+        engine.run()
+
+    assert groups_of(engine, web) == [had]
+    assert "could not be kept" in engine.emails()[-1].text
+    later(engine, HOUR)
+    assert groups_of(engine, web) == [[engine.isolation_group]]
+
+
+def test_an_instance_without_tags_is_isolated_where_that_is_its_action(make_engine: Any) -> None:
+    engine: Engine = make_engine("isolate")
+    bare, tagged = engine.launch(), engine.launch({"Name": "web"})
+    (had,) = groups_of(engine, tagged)
+
+    summary = engine.run()
+
+    assert groups_of(engine, bare) == [[engine.isolation_group]]
+    assert groups_of(engine, tagged) == [had]
+    assert summary["outcomes"]["isolated"] == 1
+    again = engine.run()
+    assert (again["outcomes"]["isolated"], again["outcomes"]["notified"]) == (0, 1)
+    assert "isolated already" in engine.emails()[-1].text
+
+
+def test_a_limit_holds_for_isolating_too(make_engine: Any) -> None:
+    engine: Engine = make_engine("isolate")
+    engine.environment |= {"TAG_POLICY_MAX_DESTRUCTIVE": "1"}
+    bare = [engine.launch(), engine.launch()]
+
+    summary = engine.run()
+
+    assert all(groups_of(engine, one) != [[engine.isolation_group]] for one in bare)
+    assert summary["held_back"] == 2
+
+
+def test_an_instance_in_a_vpc_without_a_group_is_only_reported(engine: Engine) -> None:
+    engine.set_rules({10: EXPOSED, 20: {"TagKey": "Stage", "Escalate": {"stop": "1d"}}})
+    engine.isolation_group = ""
+    web = is_announced(engine)
+
+    assert mark_of(engine, web).cause.startswith("rule 20 ")
+    assert "isolation_security_groups names none for" in engine.emails()[-1].text

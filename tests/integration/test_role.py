@@ -6,6 +6,7 @@ are refused. ``test_role_table.py`` asks for everything that must be refused.
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -48,7 +49,10 @@ RULES = {
     "spelling": {"TagKey": "Team", "Action": "Update", "Default": "web"},
     "shared": {"TagKey": "Owner", "Action": "UserLookup", "From": FROM},
     "taking": {"TagKey": "Stage", "Action": "Update", "From": FROM},
-    "escalating": {"TagKey": "Owner", "Escalate": {"stop": "7d", "terminate": "14d"}},
+    "escalating": {
+        "TagKey": "Owner",
+        "Escalate": {"isolate": "1d", "stop": "7d", "terminate": "14d"},
+    },
     "stopping": {"TagKey": "Owner", "Escalate": {"stop": "7d"}},
 }
 OTHER_RULES = {
@@ -82,6 +86,7 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
         fleet.launch(engine, vpc, {"projectcode": "in another spelling"})  # left, and told once
         fleet.launch(engine, vpc, {"Name": "web", "tag-policy:due": announcing})
         fleet.launch(engine, vpc, {"cc": "4711", "Old": "x"})
+        fleet.launch(engine, vpc, {"Owner": "jane", "tag-policy:due": announcing})
         fleet.launch_group(engine, vpc, f"{variant}-{vpc.vpc_id}")
 
     at_once = engine.environment
@@ -90,7 +95,12 @@ def test_every_action_that_the_role_allows_is_one_that_the_function_makes(
     engine.environment = at_once
     for vpc in vpcs:
         engine.make_spot(*fleet.launch(engine, vpc))
+        engine.make_spot(*fleet.launch(engine, vpc, {"Name": "spot"}))
     engine.run()
+    for _ in range(6 if "Escalate" in RULES.get(variant, {}) else 0):  # announced, done, announced
+        engine.clock.sleep(timedelta(days=8).total_seconds())
+        engine.environment = {**engine.environment, "TAG_POLICY_SCHEDULE": "rate(7 days)"}
+        engine.run()
     if variant == "events":
         engine.client("sqs").send_message(QueueUrl=engine.queue, MessageBody="unreadable")
         engine.deliver()

@@ -39,6 +39,8 @@ SUBJECTS: dict[str, set[str] | None] = {
         "StopWhatARuleHasMarked",
         "TerminateWhatARuleHasMarked",
         "NeverEndAnExemptInstance",
+        "IsolateInTheVpcsOfTheGroups",
+        "IsolateWithTheGroups",
     },
     "given": {"UseTheKeyOfTheRulesTable", "UseTheKeyOfTheTopic"},
 }
@@ -230,6 +232,14 @@ EDITS: dict[tuple[str, str], list[str]] = {
     ],
     ("escalating", "StopWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
     ("escalating", "TerminateWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
+    ("escalating", "IsolateInTheVpcsOfTheGroups"): [
+        "removed",
+        "any action",
+        "any resource",
+        "without ArnEquals ec2:Vpc",
+        "another ArnEquals ec2:Vpc",
+    ],
+    ("escalating", "IsolateWithTheGroups"): ["removed", "any action", "any resource"],
     ("escalating", "NeverEndAnExemptInstance"): [
         "removed",
         "no resource of ours",

@@ -17,6 +17,7 @@ from tests.support.role_cases import (
     DELETING,
     ENDING,
     EXEMPTION,
+    ISOLATING,
     MARK,
     NEVER_ENDING,
     OTHERS,
@@ -46,6 +47,13 @@ def test_only_an_untagged_instance_with_this_engines_mark_can_be_ended_and_no_ex
 
 @pytest.mark.parametrize("case", BY_RULES, ids=str)
 def test_what_has_tags_can_be_ended_only_where_a_rule_has_marked_it_and_may_go_so_far(
+    policies: dict[str, Policies], case: Case
+) -> None:
+    check(policies, case)
+
+
+@pytest.mark.parametrize("case", ISOLATING, ids=str)
+def test_what_isolates_is_no_other_group_than_is_given_and_in_no_other_vpc(
     policies: dict[str, Policies], case: Case
 ) -> None:
     check(policies, case)

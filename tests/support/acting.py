@@ -9,6 +9,7 @@ from tag_policy.aws.pace import PacedCalls
 from tag_policy.aws.threads import Workers
 from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Finding
+from tag_policy.model.instance import Interface
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.rule import Rule
 from tag_policy.resources.ending import Ending
@@ -30,7 +31,11 @@ A_MINUTE_AGO = NOW - timedelta(minutes=1)
 
 @dataclass
 class World:
-    """A run over a fleet: ``look`` and ``once`` are its two clients."""
+    """A run over a fleet: ``look`` and ``once`` are its two clients.
+
+    ``kept`` are the network interfaces of which it was kept what security groups they have, by
+    instance; it is, unless ``keeps`` is false.
+    """
 
     fleet: Fleet
     settings: Settings = field(default_factory=settings)
@@ -48,7 +53,18 @@ class World:
         )
         once = self.once = self.fleet.client("once")
         self.queue = Queue()
-        self.ending = Ending(lambda: once, self.second_look, self.paced, self.queue, self.clock)
+        groups = self.settings.isolation_security_groups
+        self.kept: dict[str, Sequence[Interface]] = {}
+        self.keeps = True
+        self.ending = Ending(
+            lambda: once,
+            self.second_look,
+            self.paced,
+            self.queue,
+            self.clock,
+            groups,
+            self._keep,
+        )
         self.writing = Writing(self.second_look, self.paced, self.queue, lambda: self.time_is_up())
         self.marks = Marks(lambda: once, self.second_look, self.paced)
         self.remediation = Remediation(
@@ -59,7 +75,14 @@ class World:
             self.paced,
             lambda: self.time_is_up(),
             self.clock,
+            groups,
+            self._keep,
         )
+
+    def _keep(self, instance_id: str, interfaces: Sequence[Interface]) -> bool:
+        if self.keeps:
+            self.kept[instance_id] = [*self.kept.get(instance_id, ()), *interfaces]
+        return self.keeps
 
     def findings(self, instance_id: str, seen_at: datetime = A_MINUTE_AGO) -> list[Finding]:
         """Return what a look of a time finds about an instance, as it is now."""

@@ -194,6 +194,18 @@ class FakeEC2:
             lambda: {"TerminatingInstances": list(self._end(request["InstanceIds"], states))},
         )
 
+    def modify_network_interface_attribute(self, **request: Any) -> dict[str, Any]:
+        """Give a network interface other security groups."""
+
+        def act() -> dict[str, Any]:
+            for one in self._fleet.descriptions.values():
+                for interface in one.get("NetworkInterfaces", []):
+                    if interface["NetworkInterfaceId"] == request["NetworkInterfaceId"]:
+                        interface["Groups"] = [{"GroupId": g} for g in request["Groups"]]
+            return {}
+
+        return self._call("modify_network_interface_attribute", request, act)
+
     def _end(self, ids: Sequence[str], state: str) -> Iterator[dict[str, Any]]:
         for instance_id in ids:
             if instance_id not in self._fleet.unconfirmed:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from moto.ec2.models import ec2_backends
+
 from tests.support.calls import AwsError, Call, listening
 
 Policy = Mapping[str, Any]
@@ -67,6 +69,15 @@ def requests_of(call: Call) -> Iterator[Request]:
             for instance_id in parameters["InstanceIds"]:
                 resource = f"arn:aws:ec2:{arn}:instance/{instance_id}"
                 yield Request(action, resource, _tags(call, instance_id))
+        case "ec2:ModifyNetworkInterfaceAttribute":
+            # With groups, they and the interface are asked about.
+            interface = parameters["NetworkInterfaceId"]
+            backend = ec2_backends[call.account_id][call.region]
+            vpc = f"arn:aws:ec2:{arn}:vpc/{backend.get_network_interface(interface).vpc_id}"
+            resource = f"arn:aws:ec2:{arn}:network-interface/{interface}"
+            yield Request(action, resource, {"ec2:Vpc": [vpc]})
+            for group in parameters["Groups"]:
+                yield Request(action, f"arn:aws:ec2:{arn}:security-group/{group}")
         case "sqs:ChangeMessageVisibilityBatch" | "sqs:DeleteMessageBatch":
             # IAM has no action of its own for a batch of them.
             queue = parameters["QueueUrl"].rsplit("/", 1)[-1]

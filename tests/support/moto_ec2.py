@@ -15,6 +15,8 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances
 All filters of a call have 200 values at most, together: "The maximum number of filter values
 specified on a single call is 200".
 
+A network interface has the security groups that it was given last, which are of its VPC.
+
 The values of a filter may have wildcards, which moto knows for tags only.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#advanced-filters
 """
@@ -29,6 +31,10 @@ from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError, OperationNotPermitted4
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.elastic_network_interfaces import (
+    NetworkInterface,
+    NetworkInterfaceBackend,
+)
 from moto.ec2.models.instances import InstanceBackend, Reservation
 from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.ec2.responses._base_response import EC2BaseResponse
@@ -51,6 +57,8 @@ def extend() -> None:
     replace(InstanceBackend, "get_instance_by_id", _make_get_instance)
     replace(TaggedEC2Resource, "get_tags", lambda _: _get_tags)
     replace(EBSBackend, "describe_volumes", _make_describe_volumes)
+    replace(NetworkInterface, "group_set", _make_group_set)
+    replace(NetworkInterfaceBackend, "modify_network_interface_attribute", _make_modify_interface)
 
 
 def _make_filters(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -117,6 +125,47 @@ def _make_describe_instances(original: Callable[..., Any]) -> Callable[..., Any]
 
 def _is_managed(instance: Any) -> bool:
     return bool((getattr(instance, "operator", None) or {}).get("Managed"))
+
+
+def _make_group_set(original: property) -> property:
+    """Have the security groups of a network interface be what they were made last.
+
+    Those of an instance are those of its primary one; moto adds the two.
+    """
+
+    def group_set(self: Any) -> Any:
+        return getattr(self, "own_groups", None) or original.__get__(self)
+
+    return property(group_set)
+
+
+def _make_modify_interface(original: Callable[..., None]) -> Callable[..., None]:
+    def modify(self: Any, eni_id: str, group_ids: list[str], *rest: Any, **more: Any) -> None:
+        interface = self.get_network_interface(eni_id)
+        groups = []
+        for group_id in group_ids:
+            group = self.get_security_group_from_id(group_id)
+            if group is None:
+                raise EC2ClientError(
+                    "InvalidGroup.NotFound", f"The security group '{group_id}' does not exist"
+                )
+            if group.vpc_id != interface.vpc_id:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    "You have specified two resources that belong to different networks.",
+                )
+            groups.append(group)
+        if interface.requester_managed:
+            raise EC2ClientError(
+                "OperationNotPermitted", f"You may not modify the interface '{eni_id}'."
+            )
+        original(self, eni_id, group_ids, *rest, **more)
+        if groups:
+            interface.own_groups = groups
+            if interface.instance is not None and interface.device_index == 0:
+                interface.instance.security_groups = groups
+
+    return modify
 
 
 def _make_get_instance(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,9 @@ from tests.support.embedded_aws import EmbeddedAws
 Policies = list[dict[str, Any]]
 """The documents of all policies of a role."""
 
+ISOLATION_GROUPS = {"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}
+"""What isolated instances get, by VPC."""
+
 _OF_ALL: dict[str, Any] = {
     "mode": "enforce",
     "grace_period": "0s",
@@ -102,10 +105,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "escalating": {
         "untagged_action": "stop",
         "max_escalation": "terminate",
+        "isolation_security_groups": ISOLATION_GROUPS,
         "rules": {
-            "10": {"tag_key": "Owner", "escalate": {"stop": "7d", "terminate": "14d"}},
+            "10": {
+                "tag_key": "Owner",
+                "escalate": {"isolate": "1d", "stop": "7d", "terminate": "14d"},
+            },
             "20": {"tag_key": "Stage", "action": "Update", "default": "dev"},
         },
+    },
+    # Those without tags are isolated, and no rule ends anything.
+    "isolate": {
+        "untagged_action": "isolate",
+        "isolation_security_groups": ISOLATION_GROUPS,
     },
     # Rules stop instances at most, and nothing is done about those without tags.
     "stopping": {
@@ -167,7 +179,8 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     "escalation-audited": {
         "mode": "audit",
         "max_escalation": "terminate",
-        "rules": {"10": {"tag_key": "Owner", "escalate": {"terminate": "14d"}}},
+        "isolation_security_groups": ISOLATION_GROUPS,
+        "rules": {"10": {"tag_key": "Owner", "escalate": {"isolate": "1d", "terminate": "14d"}}},
     },
     "escalation-of-the-table": {
         "untagged_action": "notify",

@@ -24,6 +24,9 @@ ONE_OF_EACH = [
     outcome(Result.LEFT, remedy=Remedy.LEAVE, tag_key="due", value=None),
     outcome(Result.REPORTED, remedy=Remedy.REPORT, value=None, rule_id=10, note="ask ops"),
     outcome(Result.AUDITED, remedy=Remedy.STOP, tag_key="", value=None),
+    outcome(
+        Result.ISOLATED, remedy=Remedy.ISOLATE, tag_key="", value=None, found="eni-1: sg-1, sg-2"
+    ),
     outcome(Result.REMOVED, remedy=Remedy.REMOVE, tag_key="cc", value="4711"),
 ]
 

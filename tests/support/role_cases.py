@@ -187,7 +187,9 @@ def _by_a_rule(engine: str, *ends: str) -> Iterator[Case]:
             "with somebody's own words": "soon",
             "before people were told": f"announcing {good}",
             "with another engine's mark": mark("other", action, BY_A_RULE),
-            "with the mark of the other end": mark(engine, next(iter({*ENDS} - {action})), BY_A_RULE),
+            "with the mark of the other end": mark(
+                engine, next(iter({*ENDS} - {action})), BY_A_RULE
+            ),
             "that has tags, with the mark of what has none": mark(engine, action, ANNOUNCED),
             "that was never announced": mark(engine, action, "rule 10 (0a1b2c3d), no grace period"),
             "by a rule without its state": mark(
@@ -201,6 +203,43 @@ def _by_a_rule(engine: str, *ends: str) -> Iterator[Case]:
         for about, elsewhere in NOT_OURS.items():
             yield case(about, tags, resource=elsewhere)
 
+
+# What isolates: other groups for a network interface. Of the instance IAM is not asked.
+
+
+def _isolating() -> Iterator[Case]:
+    def case(variant: str, about: str, resource: str, allowed: bool, vpc: str = "") -> Case:
+        context = {"ec2:Vpc": [f"arn:aws:ec2:{_OURS}:vpc/{vpc}"]} if vpc else {}
+        request = Request("ec2:ModifyNetworkInterfaceAttribute", resource, context)
+        return Case(about, variant, request, allowed)
+
+    ours, group = "vpc-0a1b2c3d4e5f67890", "sg-0a1b2c3d4e5f67890"
+    interface = f"arn:aws:ec2:{_OURS}:network-interface/eni-0123456789abcdef0"
+    for variant, may in (
+        ("escalating", True),
+        ("isolate", True),
+        ("stopping", False),
+        ("terminate", False),
+        ("escalation-audited", False),
+    ):
+        yield case(variant, "an interface in the VPC", interface, may, ours)
+        yield case(variant, "the group", f"arn:aws:ec2:{_OURS}:security-group/{group}", may)
+        yield case(variant, "an interface of another VPC", interface, False, f"{ours}1")
+        yield case(variant, "an interface of no VPC", interface, False)
+        yield case(variant, "another group", f"arn:aws:ec2:{_OURS}:security-group/{group}1", False)
+        yield case(variant, "a group of another account", (
+            f"arn:aws:ec2:eu-west-1:999999999999:security-group/{group}"), False)  # fmt: skip
+        elsewhere = interface.replace("eu-west-1", "us-east-1")
+        yield case(variant, "an interface of another region", elsewhere, False, ours)
+        yield case(variant, "an instance", INSTANCE, False, ours)
+        for action in ("ec2:ModifyInstanceAttribute", "ec2:AuthorizeSecurityGroupIngress"):
+            request = Request(action, interface, {"ec2:Vpc": [f"arn:aws:ec2:{_OURS}:vpc/{ours}"]})
+            yield Case(action, variant, request, False)
+            group_arn = f"arn:aws:ec2:{_OURS}:security-group/{group}"
+            yield Case(f"{action} of the group", variant, Request(action, group_arn), False)
+
+
+ISOLATING = list(_isolating())
 
 BY_RULES = [
     *_by_a_rule("escalating", "stop", "terminate"),
@@ -503,6 +542,7 @@ OTHERS = list(_others())
 CASES: list[Case] = [
     *ENDING,
     *BY_RULES,
+    *ISOLATING,
     *NEVER_ENDING,
     *WRITING,
     *OVERWRITING,

@@ -1,7 +1,10 @@
 """What ends an instance, and all that follows from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tag_policy.model.finding import Code
+from tag_policy.model.instance import Instance
 from tag_policy.model.outcome import Result
 from tag_policy.model.remedy import End, Remedy, UntaggedAction
 
@@ -10,17 +13,29 @@ from tag_policy.model.remedy import End, Remedy, UntaggedAction
 class Ending:
     """A way to end an instance, and all that follows from it.
 
-    ``states`` are those in which EC2 shows an instance of which this is done, or under way.
+    ``states`` are those in which EC2 shows an instance of which this is done, or under way; none
+    where that is not to be seen by its state. ``already`` is the code of an instance that is so.
     """
 
     action: End
     remedy: Remedy
     result: Result
     states: tuple[str, ...]
+    already: Code | None = None
+
+    def is_done(self, instance: Instance, isolation_groups: Mapping[str, str]) -> bool:
+        """Tell whether EC2 shows an instance as it is when this was done.
+
+        ``isolation_groups`` are the security groups of isolated instances, by VPC.
+        """
+        if self.action is End.ISOLATE:
+            return instance.is_isolated(isolation_groups)
+        return instance.state in self.states
 
 
 ENDINGS = (
-    Ending(End.STOP, Remedy.STOP, Result.STOPPED, ("stopping", "stopped")),
+    Ending(End.ISOLATE, Remedy.ISOLATE, Result.ISOLATED, (), Code.ISOLATED_ALREADY),
+    Ending(End.STOP, Remedy.STOP, Result.STOPPED, ("stopping", "stopped"), Code.STOPPED_ALREADY),
     Ending(
         End.TERMINATE,
         Remedy.TERMINATE,

@@ -23,6 +23,7 @@ class Code(StrEnum):
     UNTAGGED = "untagged"
     PROTECTED = "protected"
     STOPPED_ALREADY = "stopped-already"
+    ISOLATED_ALREADY = "isolated-already"
     TOO_YOUNG = "too-young"
     ANNOUNCED = "announced"
     NO_LONGER_DUE = "no-longer-due"
@@ -71,7 +72,8 @@ class Finding:
     be; ``detail_refused`` is AWS's code where it could not.
 
     ``rule_id`` is the rule that says so, 0 for what no rule says; ``found`` is the value that
-    stands in its tag, which ``Remedy.TAG`` writes over; ``note`` is the rule's, for whoever has to
+    stands in its tag, which ``Remedy.TAG`` writes over, and the security groups that give way with
+    ``Remedy.ISOLATE``; ``note`` is the rule's, for whoever has to
     mend it. ``rests_on`` are the keys of the tags that have to be written along with it for it to
     be true. ``unlocked`` says that nothing is written without a look right before it: IAM does not
     keep a value that somebody writes meanwhile, or the value comes from what may have changed.

@@ -6,7 +6,7 @@ remedy_queue.py, writing.py; runs/sweep.py, reporting/sns_message.py, iam.tf.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -45,12 +45,22 @@ class InstanceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of an instance; ``groups`` are the ids of its security groups."""
+
+    interface_id: str
+    vpc_id: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """An EC2 instance as ``DescribeInstances`` tells of it; ``started_at`` is its last start.
 
     What it does not tell is empty: ``lifecycle`` of an instance on demand, and ``instance_profile``
     of one without. ``platform`` is in the words of EC2's ``PlatformDetails``, and
-    ``instance_profile`` the name of the profile, without its path.
+    ``instance_profile`` the name of the profile, without its path. ``interfaces`` are empty where
+    they were not read.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
     """
 
@@ -66,3 +76,32 @@ class Instance:
     platform: str = ""
     instance_profile: str = ""
     has_public_ip: bool = False
+    interfaces: tuple[Interface, ...] = ()
+
+    def open_interfaces(self, isolation_groups: Mapping[str, str]) -> tuple[Interface, ...]:
+        """Return its network interfaces that have other security groups than isolated ones have.
+
+        ``isolation_groups`` are those, by VPC.
+        """
+        return tuple(
+            interface
+            for interface in self.interfaces
+            if interface.groups != (isolation_groups.get(interface.vpc_id),)
+        )
+
+    def is_isolated(self, isolation_groups: Mapping[str, str]) -> bool:
+        """Tell whether all of its network interfaces have the group of isolated ones alone."""
+        return bool(self.interfaces) and not self.open_interfaces(isolation_groups)
+
+    def cannot_be_isolated(self, isolation_groups: Mapping[str, str]) -> str:
+        """Return why it cannot be isolated; empty where it can."""
+        without = {one.vpc_id for one in self.interfaces} - isolation_groups.keys()
+        if self.ref.vpc_id not in isolation_groups or without:
+            which = min(without, default=self.ref.vpc_id)
+            return f"isolation_security_groups names none for {which}"
+        return "" if self.interfaces else "its network interfaces are not known"
+
+
+def security_groups(interfaces: Iterable[Interface]) -> str:
+    """Return which security groups some network interfaces have, for people and programs."""
+    return "; ".join(f"{one.interface_id}: {', '.join(one.groups)}" for one in interfaces)

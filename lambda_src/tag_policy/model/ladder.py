@@ -6,7 +6,11 @@ from datetime import timedelta
 
 from tag_policy.model.remedy import End
 
-LEAST = {End.STOP: timedelta(hours=1), End.TERMINATE: timedelta(hours=24)}
+LEAST = {
+    End.ISOLATE: timedelta(hours=1),
+    End.STOP: timedelta(hours=1),
+    End.TERMINATE: timedelta(hours=24),
+}
 """How long after it was announced an instance that has tags may be ended, at least."""
 
 LONGEST = timedelta(days=90)

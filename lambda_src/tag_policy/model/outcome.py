@@ -14,6 +14,7 @@ class Result(StrEnum):
 
     TERMINATED = "terminated"
     STOPPED = "stopped"
+    ISOLATED = "isolated"
     FAILED = "failed"
     DEFERRED = "deferred"
     MARKED = "marked"

@@ -6,9 +6,11 @@ from enum import StrEnum
 class End(StrEnum):
     """What may be done to an instance that is not as it is to be, beside its tags; gentlest first.
 
-    ``model.ending.ENDINGS`` says what follows from each.
+    ``model.ending.ENDINGS`` says what follows from each. ``ISOLATE`` gives its network interfaces a
+    security group that lets nothing through.
     """
 
+    ISOLATE = "isolate"
     STOP = "stop"
     TERMINATE = "terminate"
 
@@ -17,6 +19,7 @@ class MaxEscalation(StrEnum):
     """How far rules may go with an instance that has tags; gentlest first."""
 
     NONE = "none"
+    ISOLATE = "isolate"
     STOP = "stop"
     TERMINATE = "terminate"
 
@@ -31,6 +34,7 @@ class UntaggedAction(StrEnum):
 
     TERMINATE = "terminate"
     STOP = "stop"
+    ISOLATE = "isolate"
     NOTIFY = "notify"
     REMEDIATE = "remediate"
 
@@ -52,6 +56,7 @@ class Remedy(StrEnum):
     REMOVE = "remove"
     TERMINATE = "terminate"
     STOP = "stop"
+    ISOLATE = "isolate"
     NOTIFY = "notify"
     LEAVE = "leave"
     REPORT = "report"

@@ -249,6 +249,8 @@ def _what(outcome: Outcome) -> str:
     ending = ENDING_WORDING.get(finding.remedy)
     if ending is not None and outcome.result is Result.AUDITED:
         return ending.would_be
+    if outcome.result is Result.ISOLATED and finding.found:
+        return f"had {clean(finding.found, DETAIL_LIMIT)}"
     if ending is None or outcome.result not in (Result.FAILED, Result.DEFERRED):
         return ""
     # Deferred with AWS's code is a call that AWS may have carried out.

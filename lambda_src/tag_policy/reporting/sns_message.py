@@ -272,7 +272,7 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "new_value": (finding.value or "") if writes else "",
         "source": finding.source,
         "reason": finding.reason,
-        "note": finding.note if finding.remedy in (Remedy.REPORT, Remedy.LEAVE) else "",
+        "note": "" if finding.remedy in (Remedy.TAG, Remedy.REMOVE) else finding.note,
         "due": finding.mark.what if finding.mark is not None else "",
         "error_code": outcome.code,
         "detail": outcome.detail,

@@ -60,6 +60,16 @@ WORDING: Mapping[Result, Wording] = {
         worth_a_look=True,
         is_filtered=True,
     ),
+    Result.ISOLATED: Wording(
+        heading="ISOLATED",
+        audit_heading="WOULD BE ISOLATED",
+        one="instance isolated",
+        many="instances isolated",
+        label="Isolated",
+        tone=Tone.BAD,
+        worth_a_look=True,
+        is_filtered=True,
+    ),
     Result.FAILED: Wording(
         heading="FAILED",
         audit_heading="WOULD FAIL",
@@ -118,7 +128,7 @@ WORDING: Mapping[Result, Wording] = {
         label="No tags",
         tone=Tone.WARN,
         worth_a_look=True,
-        is_filtered=True,
+        is_filtered=False,
     ),
     Result.AUDITED: Wording(
         heading="NOT DONE, BECAUSE THE VPC IS ONLY AUDITED",
@@ -177,6 +187,7 @@ class EndingWording:
 
 
 ENDING_WORDING: Mapping[Remedy, EndingWording] = {
+    Remedy.ISOLATE: EndingWording("not isolated", "isolation not confirmed", "would be isolated"),
     Remedy.STOP: EndingWording("not stopped", "stop not confirmed", "would be stopped"),
     Remedy.TERMINATE: EndingWording(
         "not terminated", "termination not confirmed", "would be terminated"

@@ -1,8 +1,9 @@
-"""Stopping and terminating instances: one attempt, right after a look."""
+"""Isolating, stopping and terminating instances: one attempt, right after a look."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from tag_policy.aws.clients import AWS_ERRORS
@@ -10,11 +11,13 @@ from tag_policy.aws.clock import Clock
 from tag_policy.aws.errors import NOT_CONFIRMED, NotConfirmedError, Refusal, passes, refusal_of
 from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model.ending import ENDING_OF_REMEDY
+from tag_policy.model.error import TagPolicyError
+from tag_policy.model.instance import Interface, security_groups
 from tag_policy.model.outcome import TOO_SLOW, Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.resources.instance import states_by_id
 from tag_policy.resources.remedy_queue import CHANGED, Call, Queue
-from tag_policy.resources.second_look import FRESH, SecondLook
+from tag_policy.resources.second_look import FRESH, SecondLook, Seen
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -26,6 +29,15 @@ _JUST_NOW = timedelta(seconds=5)
 _MOST_LOOKS = 3
 """Looks that failed, or were too old when they were answered, after which it is left."""
 
+_NOT_KEPT = Refusal(
+    Result.DEFERRED,
+    "which security groups it has could not be kept for whoever puts them back; the next run "
+    "tries again",
+)
+
+Keep = Callable[[str, Sequence[Interface]], bool]
+"""Keeps which security groups the interfaces of an instance have; tells whether it could."""
+
 _TOO_SLOW = Refusal(
     Result.DEFERRED,
     "EC2 took too long to show the instance right before the call; the next run looks again",
@@ -33,10 +45,15 @@ _TOO_SLOW = Refusal(
 )
 
 
+class _TooSlowError(TagPolicyError):
+    """A look is too old for another call to rest on it."""
+
+
 class Ending:
     """Ends the instances of calls, and queues what has to be looked at again.
 
-    AWS's errors become outcomes and are not raised.
+    AWS's errors become outcomes and are not raised. ``isolation_groups`` are the security groups of
+    isolated instances, by VPC; ``keep`` keeps what they had before.
     """
 
     def __init__(
@@ -46,7 +63,12 @@ class Ending:
         paced: PacedCalls,
         queue: Queue,
         clock: Clock,
+        isolation_groups: Mapping[str, str],
+        keep: Keep,
     ) -> None:
+        self._isolation_groups = isolation_groups
+        self._keep = keep
+        self._had: dict[str, dict[str, Interface]] = {}  # before this run isolated them
         self._ec2_once = ec2_once
         self._second_look = second_look
         self._paced = paced
@@ -54,32 +76,63 @@ class Ending:
         self._clock = clock
 
     def end(self, call: Call) -> Iterator[Outcome]:
-        """Stop or terminate: one attempt, right after a look, ten seconds after an earlier one.
+        """End instances: one attempt, right after a look, ten seconds after an earlier one.
 
         Whoever replaces the only tag of an instance deletes it and writes another: for a moment it
-        has none, and EC2 may show that moment for some seconds.
+        has none, and EC2 may show that moment for some seconds. What isolates is a call for each
+        network interface, so that each instance is looked at on its own.
         """
+        if call.remedy is Remedy.ISOLATE and len(call.findings) > 1:
+            self._queue.at_once.extend(call.of([instance_id]) for instance_id in call.findings)
+            return
         ec2 = self._ec2_once()  # before the look: making it takes a second
         first_look = max(finding.instance.shown_at for (finding, *_) in call.findings.values())
         too_soon = (first_look + FRESH - self._clock.now()).total_seconds()
         if too_soon > 0:
             self._clock.sleep(min(too_soon, FRESH.total_seconds()))
-        self._paced.wait()
-        try:
-            seen = self._second_look.whole(list(call.findings), ec2)
-        except AWS_ERRORS as error:
-            if passes(error):
-                yield from self._look_again(call, refusal_of(error))
-            else:
-                yield from self.refused(call, refusal_of(error))  # not looked at, so not touched
+        seen = yield from self._look(call, ec2)
+        if seen is None:
             return
+        if call.remedy is Remedy.ISOLATE:
+            # What they have is kept first: nobody could put it back else. Then they are looked at
+            # once more, as that took time.
+            before = self._open_interfaces(call, seen)
+            if not all(self._keep(instance_id, some) for instance_id, some in before.items()):
+                yield from self.refused(call, _NOT_KEPT)
+                return
+            seen = yield from self._look(call, ec2)
+            if seen is None:
+                return
+            if self._open_interfaces(call, seen) != before:
+                yield from self.refused(call, CHANGED)
+                return
         if self._clock.now() - seen.asked_at > _JUST_NOW:
             yield from self._look_again(call, _TOO_SLOW)
             return
         still = [i for i, findings in call.findings.items() if seen.still(i, findings)]
         if still:
-            yield from self._end_now(call.of(still), ec2)
+            yield from self._end_now(call.of(still), ec2, seen)
         yield from self.refused(call.of(sorted(call.findings.keys() - set(still))), CHANGED)
+
+    def _look(self, call: Call, ec2: "EC2Client") -> Generator[Outcome, None, Seen | None]:
+        """Return what a look shows, at the pace that AWS bears; None where there was none."""
+        self._paced.wait()
+        try:
+            return self._second_look.whole(list(call.findings), ec2)
+        except AWS_ERRORS as error:
+            if passes(error):
+                yield from self._look_again(call, refusal_of(error))
+            else:
+                yield from self.refused(call, refusal_of(error))  # not looked at, so not touched
+            return None
+
+    def _open_interfaces(self, call: Call, seen: Seen) -> dict[str, tuple[Interface, ...]]:
+        """Return the network interfaces of the instances that are still to be isolated."""
+        return {
+            instance_id: seen.instances[instance_id].open_interfaces(self._isolation_groups)
+            for instance_id in call.findings
+            if instance_id in seen.instances
+        }
 
     def _look_again(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
         """Queue a call for another look; refuse it when there were enough of them."""
@@ -88,12 +141,17 @@ class Ending:
         else:
             yield from self.refused(call, refusal)
 
-    def _end_now(self, call: Call, ec2: "EC2Client") -> Iterator[Outcome]:
+    def _end_now(self, call: Call, ec2: "EC2Client", seen: Seen) -> Iterator[Outcome]:
         ids = list(call.findings)
         try:
-            _confirm(call, self._paced.once(lambda: _send(ec2, call.remedy, ids)))
+            if call.remedy is Remedy.ISOLATE:
+                self._isolate(call, ec2, seen)
+            else:
+                _confirm(call, self._paced.once(lambda: _send(ec2, call.remedy, ids)))
         except ThrottledError:
             self._queue.later.append(call)
+        except _TooSlowError:
+            yield from self._look_again(replace(call, tried=True), _TOO_SLOW)
         except (*AWS_ERRORS, NotConfirmedError) as error:
             tried = replace(call, tried=True)
             if not passes(error) and len(ids) > 1:
@@ -104,7 +162,36 @@ class Ending:
                 self._queue.refused_to_one(tried, error)
         else:
             self._queue.worked(call)
-            yield from call.done()
+            yield from self._done(call)
+
+    def _isolate(self, call: Call, ec2: "EC2Client", seen: Seen) -> None:
+        """Give each network interface of an instance the group of isolated ones, and no other.
+
+        Raises _TooSlowError where the look is too old by then for the next of them.
+        """
+        for instance_id, interfaces in self._open_interfaces(call, seen).items():
+            for interface in interfaces:
+                if self._clock.now() - seen.asked_at > _JUST_NOW:
+                    raise _TooSlowError
+                groups = [self._isolation_groups[interface.vpc_id]]
+                # Also where the answer is lost: the call may have been carried out.
+                self._had.setdefault(instance_id, {})[interface.interface_id] = interface
+                self._paced.once(
+                    partial(
+                        ec2.modify_network_interface_attribute,
+                        NetworkInterfaceId=interface.interface_id,
+                        Groups=groups,
+                    )
+                )
+
+    def _done(self, call: Call) -> Iterator[Outcome]:
+        """Yield that instances are ended, and which security groups they had before, where any."""
+        for outcome in call.done():
+            had = self._had.get(outcome.finding.instance.instance_id)
+            if call.remedy is Remedy.ISOLATE and had:
+                found = security_groups(had.values())
+                outcome = replace(outcome, finding=replace(outcome.finding, found=found))
+            yield outcome
 
     def refused(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
         """Yield the refusal of each finding, but not of what is ending all the same."""
@@ -113,7 +200,7 @@ class Ending:
         ending = self._ending(call)
         if ending is None:
             ending, refusal = [], replace(refusal, code=refusal.code or NOT_CONFIRMED)
-        yield from call.of(ending).done()
+        yield from self._done(call.of(ending))
         yield from call.of([i for i in call.findings if i not in ending]).refused(refusal)
 
     def _ending(self, call: Call) -> list[str] | None:
@@ -125,6 +212,9 @@ class Ending:
         if not call.tried:
             return []
         try:
+            if call.remedy is Remedy.ISOLATE:
+                shown = self._second_look.whole(list(call.findings)).instances
+                return [i for i, one in shown.items() if one.is_isolated(self._isolation_groups)]
             states = states_by_id(self._second_look.ec2, list(call.findings), self._paced)
         except AWS_ERRORS:
             return None
@@ -140,6 +230,8 @@ def _send(
             return ec2.stop_instances(InstanceIds=ids)["StoppingInstances"]
         case Remedy.TERMINATE:
             return ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]
+        case Remedy.ISOLATE:
+            raise AssertionError("a call for each network interface isolates")
         case (
             Remedy.NOTIFY
             | Remedy.LEAVE

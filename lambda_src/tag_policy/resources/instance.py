@@ -14,7 +14,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.aws.threads import one_ahead, side_by_side
-from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.instance import Instance, InstanceRef, Interface
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -398,7 +398,22 @@ def _what_few_ask_for(description: "InstanceTypeDef") -> dict[str, Any]:
         "platform": description.get("PlatformDetails", ""),
         "instance_profile": description.get("IamInstanceProfile", {}).get("Arn", "").split("/")[-1],
         "has_public_ip": _has_public_ip(description),
+        "interfaces": _interfaces(description),
     }
+
+
+def _interfaces(description: "InstanceTypeDef") -> tuple[Interface, ...]:
+    """Return the network interfaces of an instance; none where one of them cannot be read."""
+    found = [
+        Interface(
+            interface.get("NetworkInterfaceId", ""),
+            interface.get("VpcId", description["VpcId"]),
+            tuple(sorted(group.get("GroupId", "") for group in interface.get("Groups", []))),
+        )
+        for interface in description.get("NetworkInterfaces", [])
+    ]
+    are_read = all(one.interface_id and all(one.groups) and one.groups for one in found)
+    return tuple(found) if are_read else ()
 
 
 def _has_public_ip(description: "InstanceTypeDef") -> bool:

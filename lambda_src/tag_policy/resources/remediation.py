@@ -15,7 +15,7 @@ stops another's remedy; the parts wait until every other call has had its turn. 
 all alike is found out in a few calls, and not asked for again in the run.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
-from tag_policy.resources.ending import Ending
+from tag_policy.resources.ending import Ending, Keep
 from tag_policy.resources.instance import chunks
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.remedy_queue import (
@@ -85,7 +85,8 @@ class Remediation:
     is made, and the outcomes are those that the enforcing run would try for. AWS's errors become
     outcomes and are not raised. ``ec2_once`` gives a client that makes a single attempt at each
     call; it is asked for one when there is something to change. ``workers`` make calls side by
-    side. ``marks`` is for what was announced, when people have been told.
+    side. ``marks`` is for what was announced, when people have been told. ``isolation_groups`` and
+    ``keep`` are for what isolates: see ``ending``.
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class Remediation:
         paced: PacedCalls,
         out_of_time: Callable[[], bool],
         clock: Clock,
+        isolation_groups: Mapping[str, str],
+        keep: Keep,
     ) -> None:
         self._workers = workers
         self._mode = mode
@@ -106,7 +109,9 @@ class Remediation:
         self._clock = clock
         self._queue = Queue()
         self._writing = Writing(second_look, paced, self._queue, out_of_time)
-        self._ending = Ending(ec2_once, second_look, paced, self._queue, clock)
+        self._ending = Ending(
+            ec2_once, second_look, paced, self._queue, clock, isolation_groups, keep
+        )
         self.marks = Marks(ec2_once, second_look, paced)
         self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
         self._endings: list[Call] = []
@@ -314,7 +319,7 @@ def _is_alone(call: Call) -> bool:
     match call.remedy:
         case Remedy.TAG | Remedy.MARK | Remedy.UNMARK | Remedy.REMOVE:
             return False
-        case Remedy.STOP | Remedy.TERMINATE:
+        case Remedy.ISOLATE | Remedy.STOP | Remedy.TERMINATE:
             return True
         case Remedy.NOTIFY | Remedy.LEAVE | Remedy.REPORT | Remedy.WAIT:
             raise AssertionError(f"nothing is called for a remedy of {call.remedy}")

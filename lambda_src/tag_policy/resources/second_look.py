@@ -87,7 +87,8 @@ def _identity(finding: Finding) -> tuple[object, ...]:
         case Remedy.MARK | Remedy.UNMARK | Remedy.REMOVE:
             return finding.remedy, finding.tag_key, finding.value
         case (
-            Remedy.STOP
+            Remedy.ISOLATE
+            | Remedy.STOP
             | Remedy.TERMINATE
             | Remedy.NOTIFY
             | Remedy.LEAVE

@@ -18,10 +18,10 @@ from functools import cached_property
 
 from tag_policy.model.ending import ENDING_OF_END, ENDING_OF_REMEDY
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, security_groups
 from tag_policy.model.ladder import LEAST, Ladder, Step, said
 from tag_policy.model.mark import Mark
-from tag_policy.model.remedy import Remedy
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Rule
 from tag_policy.rules.mark import due_at, trusted
 from tag_policy.rules.marker import Marker, not_understood
@@ -97,7 +97,7 @@ class Escalation:
                 yield finding
                 continue
             _, ladder = self.ladders[finding.rule_id]
-            follows = why_not or f"what follows: {said(ladder)}"
+            follows = why_not or self._why_not(ladder, instance) or f"what follows: {said(ladder)}"
             yield replace(finding, reason=f"{finding.reason}; {follows}")
         if why_not:
             yield from self.marker.own_marks_to_remove(instance)
@@ -120,6 +120,17 @@ class Escalation:
         if self.marker.now - instance.ref.created_at < self.marker.settings.minimum_age:
             return "nothing follows yet: younger than the minimum age"
         return ""
+
+    def _why_not(self, ladder: Ladder, instance: Instance) -> str:
+        """Return why a rule only reports: it would isolate, and that cannot be."""
+        if all(step.end is not End.ISOLATE for step in ladder):
+            return ""
+        why_not = instance.cannot_be_isolated(self._isolation_groups)
+        return f"nothing follows, because {why_not}" if why_not else ""
+
+    @property
+    def _isolation_groups(self) -> Mapping[str, str]:
+        return self.marker.settings.isolation_security_groups
 
     def _follows(
         self, instance: Instance, sure: Sequence[Finding], unsure: Collection[int]
@@ -161,8 +172,10 @@ class Escalation:
         """Yield what is still to come, for each violation with a rule of which something is."""
         for finding in sure:
             cause, ladder = self.ladders[finding.rule_id]
+            if self._why_not(ladder, instance):
+                continue
             done = max(
-                (at for at, step in enumerate(ladder) if _is_done(step, instance.state)),
+                (at for at, step in enumerate(ladder) if self._is_done(step, instance)),
                 default=-1,
             )
             steps = ladder[done + 1 :]
@@ -181,6 +194,9 @@ class Escalation:
                 early = max(due_at(mark, LEAST[made.end]) - self.marker.now, timedelta())
                 delay = max(early + delay - made.delay, LEAST[steps[0].end])
             yield _Climb(finding, cause, ladder, steps, delay)
+
+    def _is_done(self, step: Step, instance: Instance) -> bool:
+        return ENDING_OF_END[step.end].is_done(instance, self._isolation_groups)
 
     def _was_made(self, mark: object, climb: _Climb) -> bool:
         """Tell whether what a mark says was the step before the next one."""
@@ -212,6 +228,7 @@ class Escalation:
             violation=False,
             tag_key=self.marker.key,
             value=instance.tags[self.marker.key],
+            found=security_groups(instance.interfaces) if mark.action is End.ISOLATE else "",
         )
 
     @staticmethod
@@ -246,11 +263,6 @@ class Escalation:
         mark = self.marker.to_write(end, cause, step.delay, lead=step.delay)
         why = f"nobody remembers that people were told what its tag {finding.tag_key} says"
         return replace(finding, remedy=Remedy.MARK, reason=f"{finding.reason}; {why}", mark=mark)
-
-
-def _is_done(step: Step, state: str) -> bool:
-    """Tell whether EC2 shows an instance as it is when a step was made."""
-    return state in ENDING_OF_END[step.end].states
 
 
 def _hours(time: timedelta) -> str:

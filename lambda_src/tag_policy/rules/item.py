@@ -397,7 +397,7 @@ def _escalate(item: "Item", max_escalation: MaxEscalation) -> Ladder:
     if "Escalate" not in item:
         return ()
     problem = (
-        f"Escalate must be a map (M) of {' and '.join(End)} to how long after its announcement "
+        f"Escalate must be a map (M) of {', '.join(End)} to how long after its announcement "
         "each follows (S), such as 'stop' to '7d', 'terminate' to '14d'"
     )
     said = item["Escalate"].get("M")

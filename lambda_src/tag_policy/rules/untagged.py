@@ -13,7 +13,7 @@ from functools import cached_property
 
 from tag_policy.model.ending import ENDING_OF_ACTION, ENDING_OF_REMEDY
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, security_groups
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import End, Remedy, UntaggedAction
 from tag_policy.rules.mark import UNTAGGED, announced_by, due_at, trusted
@@ -67,14 +67,19 @@ class Untagged:
         ending = ENDING_OF_ACTION.get(self._action(instance))
         if ending is None:
             return Finding(instance.ref, Remedy.NOTIFY, Code.UNTAGGED, _NO_TAGS)
-        if ending.remedy is Remedy.STOP and instance.state in ending.states:
-            # Stopping it again would report the same stop every hour.
-            reason = f"{_NO_TAGS}; {instance.state} already"
-            return Finding(instance.ref, Remedy.NOTIFY, Code.STOPPED_ALREADY, reason)
+        groups = settings.isolation_security_groups
+        if ending.already is not None and ending.is_done(instance, groups):
+            # Doing it again would report the same every hour.
+            how = instance.state if ending.states else str(ending.result)
+            reason = f"{_NO_TAGS}; {how} already"
+            return Finding(instance.ref, Remedy.NOTIFY, ending.already, reason)
         if self._is_protected(instance):
             service, what = next(iter(instance.ref.managers.items()))
             reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
             return Finding(instance.ref, Remedy.NOTIFY, Code.PROTECTED, reason)
+        if ending.action is End.ISOLATE and (why_not := instance.cannot_be_isolated(groups)):
+            reason = f"{_NO_TAGS}; not isolated, because {why_not}"
+            return Finding(instance.ref, Remedy.NOTIFY, Code.UNTAGGED, reason)
         return self._due(instance, ending.action, ending.remedy)
 
     def _action(self, instance: Instance) -> UntaggedAction:
@@ -84,7 +89,7 @@ class Untagged:
         return self.settings.protect_managed and bool(instance.ref.managers)
 
     def _due(self, instance: Instance, end: End, remedy: Remedy) -> Finding:
-        """Return what is next for an instance that is to be stopped or terminated."""
+        """Return what is next for an instance that is to be ended."""
         left = self.marker.left_to_others(instance, _NO_TAGS)
         if left is not None:
             return left
@@ -93,9 +98,10 @@ class Untagged:
         said = self.marker.said(instance)
         told = self.marker.told(instance)
         anew = instance.ref.instance_id in self.anew
+        groups = security_groups(instance.interfaces) if end is End.ISOLATE else ""
         if isinstance(said, Mark) and not anew and self._holds(said, end, instance, told):
             if due_at(said, grace) <= self.now:
-                due = Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS)
+                due = Finding(instance.ref, remedy, Code.UNTAGGED, _NO_TAGS, found=groups)
                 # What it says has to be remembered; without grace nobody was told of anything.
                 return replace(due, tag_key=key, value=value) if grace else due
             return Finding(instance.ref, Remedy.WAIT, Code.ANNOUNCED, f"{_NO_TAGS}; {said}")
@@ -107,6 +113,7 @@ class Untagged:
             f"{_NO_TAGS}{not_understood(said, key)}",
             tag_key=key,
             value=value,
+            found=groups,
             mark=self.marker.to_write(end, UNTAGGED, grace, told, is_announced=is_announced),
         )
 

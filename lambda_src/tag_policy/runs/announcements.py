@@ -7,7 +7,7 @@ announced anew by the next run: people are told twice, never not at all.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -141,6 +141,20 @@ class Announcements:
             self._memory.remember_told(gone)
         except MEMORY_ERRORS as error:
             self._problem(f"that marks were taken back could not be remembered: {error}")
+
+    def used(self, instance_ids: Collection[str]) -> None:
+        """Remember that some instances were ended by their marks, and may be put back by people.
+
+        That is not to be seen by when they were started. By the same mark they are not ended again:
+        it is announced anew.
+        """
+        if not instance_ids:
+            return
+        try:
+            told = self._memory.last_told(instance_ids)
+            self._memory.remember_told({i: Told(one.time, "") for i, one in told.items()})
+        except MEMORY_ERRORS as error:
+            self._problem(f"that marks were used could not be remembered: {error}")
 
     def is_pending(self, outcome: Outcome) -> bool:
         """Tell whether an outcome is of an instance whose tag says that it is being announced."""

@@ -17,10 +17,10 @@ from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
 from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.finding import Finding, Verdict
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, Interface
 from tag_policy.model.launch import Answer
 from tag_policy.model.outcome import PART, Outcome, Result
-from tag_policy.model.remedy import Remedy
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.reporting import publish
@@ -278,13 +278,16 @@ class Engine:
             self.end_nothing(_UNREADABLE_RULE)
         self._mind_the_lock()
         self._sources = Sources(self.rules)
-        if self._sources.ask_for_more:
+        if self._sources.ask_for_more or settings.isolates_untagged or self._rules_isolate():
             self.context.clients.tell_more()
         self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
         if not self.rules:
             problem = f"the rules table {name} has no valid rule; nothing was checked"
             self.problem(problem, failed=True)
         return bool(self.rules)
+
+    def _rules_isolate(self) -> bool:
+        return any(step.end is End.ISOLATE for rule in self.rules for step in rule.escalate)
 
     def _mind_the_lock(self) -> None:
         """End nothing where the role does not know the keys of all rules.
@@ -369,13 +372,17 @@ class Engine:
         """
         out_of_time = self.context.until_margin()
         taken_back: dict[str, str] = {}
+        isolated: set[str] = set()
 
         def note(outcomes: Iterable[Outcome]) -> None:
             for outcome in outcomes:
                 self._note(outcome)
-                if outcome.result is Result.UNMARKED and self.report.mode is not Mode.AUDIT:
+                if self.report.mode is not Mode.AUDIT:
                     finding = outcome.finding
-                    taken_back[finding.instance.instance_id] = finding.value or ""
+                    if outcome.result is Result.UNMARKED:
+                        taken_back[finding.instance.instance_id] = finding.value or ""
+                    elif outcome.result is Result.ISOLATED:
+                        isolated.add(finding.instance.instance_id)
                 if noted is not None:
                     noted(outcome)
 
@@ -387,6 +394,7 @@ class Engine:
                 # Also where the run breaks off: people are told of what was under way.
                 note(remediation.settled())
         self._announcements.taken_back(taken_back)
+        self._announcements.used(isolated)
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
 
@@ -531,9 +539,20 @@ class Engine:
             paced,
             out_of_time,
             context.clock,
+            context.settings.isolation_security_groups,
+            self._keep_groups,
         )
         self._announcements.marks = remediation.marks
         return remediation
+
+    def _keep_groups(self, instance_id: str, interfaces: Sequence[Interface]) -> bool:
+        """Remember which security groups an instance has, before it is isolated."""
+        try:
+            self._memory.remember_groups(instance_id, interfaces, self.context.clock.now())
+        except MEMORY_ERRORS as error:
+            self.problem(f"which security groups {instance_id} has could not be kept: {error}")
+            return False
+        return True
 
     def _vpcs_by_now(self, paced: PacedCalls) -> Collection[str]:
         """Return the VPCs of this run that are still to be looked after.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tag_policy.aws.clients import AWS_ERRORS, Clients
 from tag_policy.model.error import TagPolicyError
+from tag_policy.model.instance import Interface
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -29,6 +30,10 @@ _TRIES = 5
 
 _KEPT = timedelta(days=90)
 """How long after the time that was announced an entry is kept."""
+
+
+_GROUPS_KEPT = timedelta(days=400)
+"""How long it is kept which security groups an isolated instance had."""
 
 
 class MemoryFailedError(TagPolicyError):
@@ -106,6 +111,26 @@ class Memory:
                     "ExpiresAt": {"N": str(int((one.time + _KEPT).timestamp()))},
                 }
                 for instance_id, one in sorted(told.items())
+            ]
+        )
+
+    def remember_groups(
+        self, instance_id: str, interfaces: Sequence[Interface], now: datetime
+    ) -> None:
+        """Remember which security groups an instance has, by its network interfaces.
+
+        For people, who put them back: docs/operations.md says how.
+        """
+        self._write(
+            [
+                {
+                    "Key": {"S": f"isolated#{interface.interface_id}"},
+                    "Instance": {"S": instance_id},
+                    "SecurityGroups": {"SS": list(interface.groups)},
+                    "Time": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
+                    "ExpiresAt": {"N": str(int((now + _GROUPS_KEPT).timestamp()))},
+                }
+                for interface in interfaces
             ]
         )
 

@@ -51,7 +51,14 @@ EVERYTHING: Mapping[str, Any] = {
     "Placement": {"AvailabilityZone": None},
     "IamInstanceProfile": {"Arn": None},
     "NetworkInterfaces": [
-        {**KEPT["NetworkInterfaces"][0], **ASSOCIATION, "PrivateIpAddresses": [ASSOCIATION]}
+        {
+            **KEPT["NetworkInterfaces"][0],
+            **ASSOCIATION,
+            "PrivateIpAddresses": [ASSOCIATION],
+            "NetworkInterfaceId": None,
+            "VpcId": None,
+            "Groups": [{"GroupId": None}],
+        }
     ],
 }
 """What a run needs whose rules ask for all that there is."""
@@ -175,6 +182,10 @@ instances = together(
             together(
                 maybe("vpcId", st.just("vpc-3")),
                 maybe("subnetId", st.just("subnet-3")),
+                maybe("networkInterfaceId", st.just("eni-3")),
+                maybe(
+                    "groupSet", items(together(maybe("groupId", text), maybe("groupName", text)))
+                ),
                 maybe("attachment", attachment),
                 maybe("association", association),
                 maybe(

@@ -9,8 +9,9 @@ from tag_policy.model.remedy import End, MaxEscalation
     ("most", "allowed"),
     [
         (MaxEscalation.NONE, []),
-        (MaxEscalation.STOP, [End.STOP]),
-        (MaxEscalation.TERMINATE, [End.STOP, End.TERMINATE]),
+        (MaxEscalation.ISOLATE, [End.ISOLATE]),
+        (MaxEscalation.STOP, [End.ISOLATE, End.STOP]),
+        (MaxEscalation.TERMINATE, [End.ISOLATE, End.STOP, End.TERMINATE]),
     ],
 )
 def test_rules_may_go_as_far_as_is_said_and_no_further(

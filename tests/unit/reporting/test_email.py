@@ -25,6 +25,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
     assert headings == [
         "TERMINATED (1)",
         "STOPPED (1)",
+        "ISOLATED (1)",
         "FAILED (1)",
         "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",

@@ -44,6 +44,7 @@ def test_the_summary_counts_findings_by_outcome() -> None:
             "tagged": 1,
             "terminated": 1,
             "stopped": 1,
+            "isolated": 1,
             "notified": 1,
             "left": 1,
             "reported": 1,

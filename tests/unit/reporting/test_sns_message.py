@@ -25,7 +25,8 @@ def test_the_subject_begins_with_the_counts_that_matter() -> None:
     subject = reporting.subject(report(outcomes=ONE_OF_EACH))
 
     assert subject.startswith(
-        "Tag policy: 1 terminated, 1 stopped, 1 failed, 1 marked, 1 left, 1 reported, 1 deferred"
+        "Tag policy: 1 terminated, 1 stopped, 1 isolated, 1 failed, 1 marked, 1 left, 1 reported, "
+        "1 deferred"
     )
 
 

@@ -1,5 +1,7 @@
-"""Stopping and terminating: one attempt, right after a look, and what is said of it."""
+"""Isolating, stopping, terminating: one attempt, right after a look, and what is said of it."""
 
+import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -408,3 +410,196 @@ def test_no_other_remedy_ever_ends_anything(
     with pytest.raises(AssertionError, match=f"^{remedy} ends nothing$"):
         list(made.ending.end(call))
     assert made.fleet.operations() == ["describe_instances"]
+
+
+# Isolating: a call for each network interface, and what it had is kept before
+
+VPC = "vpc-abc123c1"
+ISOLATE = settings(untagged_action="isolate", isolation_security_groups=json.dumps({VPC: "sg-150"}))
+
+
+def reachable(instance_id: str, *groups: Sequence[str]) -> Description:
+    """Return an instance without tags that is due to be isolated, with some interfaces."""
+    interfaces = [
+        {
+            "NetworkInterfaceId": f"eni-{instance_id[-2:]}{at}",
+            "VpcId": VPC,
+            "Groups": [{"GroupId": group} for group in some],
+        }
+        for at, some in enumerate(groups)
+    ]
+    tags = {DUE: str(mark(NOW, None, End.ISOLATE))}
+    return described(instance_id, tags, SubnetId="subnet-1", NetworkInterfaces=interfaces)
+
+
+def groups_of(made: World, instance_id: str) -> list[list[str]]:
+    shown: Any = made.fleet.descriptions[instance_id]["NetworkInterfaces"]
+    return [[group["GroupId"] for group in one["Groups"]] for one in shown]
+
+
+def kept(made: World) -> dict[str, list[tuple[str, ...]]]:
+    return {i: [one.groups for one in interfaces] for i, interfaces in made.kept.items()}
+
+
+def test_each_interface_gets_the_group_alone_and_what_it_had_is_kept_and_told() -> None:
+    made = world(reachable(A, ["sg-2", "sg-1"], ["sg-3"]), settings=ISOLATE)
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert outcome.result is Result.ISOLATED
+    assert outcome.finding.found == "eni-010: sg-1, sg-2; eni-011: sg-3"
+    assert groups_of(made, A) == [["sg-150"], ["sg-150"]]
+    assert kept(made) == {A: [("sg-1", "sg-2"), ("sg-3",)]}
+    assert made.fleet.operations() == [
+        "describe_instances",
+        "describe_instances",  # once more, because keeping it takes time
+        "modify_network_interface_attribute",
+        "modify_network_interface_attribute",
+    ]
+    assert made.fleet.requests("modify_network_interface_attribute")[0] == {
+        "NetworkInterfaceId": "eni-010",
+        "Groups": ["sg-150"],
+    }
+
+
+def test_each_instance_is_looked_at_on_its_own() -> None:
+    made = world(reachable(A, ["sg-1"]), reachable(B, ["sg-2"]), settings=ISOLATE)
+
+    assert drained(made, made.call(A, B)) == [
+        (A, Result.ISOLATED, ""),
+        (B, Result.ISOLATED, ""),
+    ]
+    assert made.fleet.operations().count("describe_instances") == 4
+
+
+def test_an_interface_that_is_isolated_already_is_left_and_not_kept_over_what_it_had() -> None:
+    made = world(reachable(A, ["sg-150"], ["sg-3"]), settings=ISOLATE)
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert (outcome.result, outcome.finding.found) == (Result.ISOLATED, "eni-011: sg-3")
+    assert kept(made) == {A: [("sg-3",)]}
+    assert len(made.fleet.requests("modify_network_interface_attribute")) == 1
+
+
+def test_what_cannot_be_kept_is_not_isolated() -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+    made.keeps = False
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert outcome.result is Result.DEFERRED
+    assert outcome.detail.startswith("which security groups it has could not be kept")
+    assert groups_of(made, A) == [["sg-1"]]
+
+
+@pytest.mark.parametrize("act", ["tags it", "gives it another group", "starts what is another"])
+def test_what_somebody_changes_between_the_two_looks_is_left_for_the_next_run(act: str) -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+
+    def between(_: Asked) -> None:
+        if len(made.fleet.asked) == 1:
+            match act:
+                case "tags it":
+                    made.fleet.set(A, {"Name": "web"})
+                case "gives it another group":
+                    shown: Any = made.fleet.descriptions[A]["NetworkInterfaces"]
+                    shown[0]["Groups"] = [{"GroupId": "sg-7"}]
+                case _:
+                    del made.fleet.descriptions[A]
+
+    made.fleet.after = between
+
+    (outcome,) = made.ending.end(made.call(A))
+    assert (outcome.result, outcome.detail) == (CHANGED.result, CHANGED.detail)
+    assert "modify_network_interface_attribute" not in made.fleet.operations()
+
+
+def test_a_throttled_call_goes_back_and_what_is_left_is_isolated_and_all_of_it_told() -> None:
+    made = world(reachable(A, ["sg-1"], ["sg-2"]), settings=ISOLATE)
+    tries: list[Asked] = []
+
+    def throttle(asked: Asked) -> None:
+        if asked.operation == "modify_network_interface_attribute":
+            tries.append(asked)
+            if len(tries) == 2:
+                raise refusal("RequestLimitExceeded", status=503)
+
+    made.fleet.before = throttle
+    call = made.call(A)
+    outcomes = [*made.ending.end(call), *made.ending.end(made.queue.later.popleft())]
+
+    (outcome,) = outcomes
+    assert (outcome.result, outcome.finding.found) == (
+        Result.ISOLATED,
+        "eni-010: sg-1; eni-011: sg-2",
+    )
+    assert [one.request["NetworkInterfaceId"] for one in tries] == ["eni-010", "eni-011", "eni-011"]
+    assert kept(made) == {A: [("sg-1",), ("sg-2",), ("sg-2",)]}, "each as it was"
+
+
+def test_who_mends_it_while_the_call_is_throttled_keeps_what_is_left_of_it() -> None:
+    made = world(reachable(A, ["sg-1"], ["sg-2"]), settings=ISOLATE)
+
+    def throttle(asked: Asked) -> None:
+        if asked.request.get("NetworkInterfaceId") == "eni-011":
+            made.fleet.set(A, {"Name": "web"})
+            raise refusal("RequestLimitExceeded", status=503)
+
+    made.fleet.before = throttle
+    outcomes = list(made.ending.end(made.call(A)))
+    made.fleet.before = lambda _: None
+    outcomes += made.ending.end(made.queue.later.popleft())
+
+    (outcome,) = outcomes
+    assert (outcome.result, outcome.detail) == (CHANGED.result, CHANGED.detail)
+    assert groups_of(made, A) == [["sg-150"], ["sg-2"]]
+
+
+def test_a_slow_answer_has_the_next_interface_looked_at_again() -> None:
+    made = world(reachable(A, ["sg-1"], ["sg-2"]), settings=ISOLATE)
+
+    def slow(asked: Asked) -> None:
+        if asked.operation == "modify_network_interface_attribute":
+            made.clock.sleep(6)
+
+    made.fleet.after = slow
+
+    assert drained(made, made.call(A)) == [(A, Result.ISOLATED, "")]
+    assert made.fleet.operations().count("describe_instances") == 4
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_lost_answer_is_asked_for_before_anything_is_said(is_done: bool) -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+
+    def lose(asked: Asked) -> None:
+        if asked.operation == "modify_network_interface_attribute":
+            if not is_done:
+                shown: Any = made.fleet.descriptions[A]["NetworkInterfaces"]
+                shown[0]["Groups"] = [{"GroupId": "sg-1"}]
+            raise NO_ANSWER
+
+    made.fleet.after = lose
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    if is_done:
+        assert (outcome.result, outcome.finding.found) == (Result.ISOLATED, "eni-010: sg-1")
+    else:
+        assert (outcome.result, bool(outcome.code)) == (Result.DEFERRED, True)
+
+
+def test_what_is_refused_is_told_with_aws_code() -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+
+    def refuse(asked: Asked) -> None:
+        if asked.operation == "modify_network_interface_attribute":
+            raise DENIED
+
+    made.fleet.before = refuse
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert (outcome.result, outcome.code) == (Result.FAILED, "UnauthorizedOperation")
+    assert groups_of(made, A) == [["sg-1"]]

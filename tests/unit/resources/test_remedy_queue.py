@@ -56,6 +56,7 @@ def test_the_gentlest_call_comes_first_and_nothing_after_what_ends_an_instance()
         Remedy.UNMARK,
         Remedy.MARK,
         Remedy.REMOVE,
+        Remedy.ISOLATE,
         Remedy.STOP,
         Remedy.TERMINATE,
     ]

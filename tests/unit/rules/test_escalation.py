@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, Interface
 from tag_policy.model.ladder import LEAST, Step
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import End, Remedy
@@ -22,7 +22,11 @@ from tests.support.builders import ENGINE, NOW, evaluate, instance, mark, settin
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
-HOW = settings(max_escalation="terminate", schedule="rate(1 hour)")
+HOW = settings(
+    max_escalation="terminate",
+    schedule="rate(1 hour)",
+    isolation_security_groups='{"vpc-abc123c1": "sg-150"}',
+)
 OLD = {"created_at": NOW - 100 * DAY}
 
 
@@ -384,6 +388,60 @@ def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() 
     assert follows(anew(found).findings).remedy is Remedy.MARK
 
 
+# Isolating
+
+VPC = "vpc-abc123c1"
+GROUPS = {"isolation_security_groups": f'{{"{VPC}": "sg-150"}}'}
+EXPOSED = rule(60, "Owner", isolate="1d", stop="3d")
+
+
+def reachable(tags: dict[str, str], *groups: str, state: str = "running") -> Instance:
+    interface = Interface("eni-1", VPC, groups or ("sg-1", "sg-2"))
+    return replace(old(tags, state), interfaces=(interface,))
+
+
+def test_an_instance_is_announced_isolated_announced_and_stopped() -> None:
+    marked = follows(judge(reachable({}), [EXPOSED], **GROUPS))
+    assert marked.mark is not None
+    assert (marked.mark.action, marked.mark.time) == (End.ISOLATE, NOW + DAY)
+
+    value = announced(EXPOSED, End.ISOLATE, NOW, DAY)
+    due = follows(judge(reachable({DUE: value}), [EXPOSED], **GROUPS))
+    assert (due.remedy, due.found, due.rule_id) == (Remedy.ISOLATE, "eni-1: sg-1, sg-2", 60)
+
+    then = follows(judge(reachable({DUE: value}, "sg-150"), [EXPOSED], **GROUPS))
+    assert then.mark is not None
+    assert (then.mark.action, then.mark.time) == (End.STOP, NOW + 2 * DAY)
+
+
+def test_what_is_stopped_has_isolating_behind_it() -> None:
+    (reported,) = judge(reachable({}, state="stopped"), [EXPOSED], **GROUPS)
+
+    assert reported.remedy is Remedy.REPORT
+
+
+def test_what_people_put_back_without_making_it_right_is_announced_anew() -> None:
+    value = announced(EXPOSED, End.STOP, NOW + DAY, 2 * DAY)
+
+    marked = follows(judge(reachable({DUE: value}), [EXPOSED], **GROUPS))
+
+    assert marked.mark is not None
+    assert (marked.mark.action, marked.mark.time) == (End.ISOLATE, NOW + DAY)
+
+
+def test_without_a_group_for_its_vpc_a_rule_that_isolates_only_reports_and_others_go_on() -> None:
+    reported, stage, marked = judge(reachable({}), [EXPOSED, STAGE])
+
+    assert reported.reason == (
+        "required tag missing; nothing follows, because isolation_security_groups names none for "
+        "vpc-abc123c1"
+    )
+    assert (stage.rule_id, marked.rule_id) == (20, 20)
+    assert judge(old({}), [EXPOSED], **GROUPS)[0].reason.endswith(
+        "nothing follows, because its network interfaces are not known"
+    )
+
+
 # The life of an instance at random
 
 _LADDERS = st.sampled_from(
@@ -393,10 +451,15 @@ _LADDERS = st.sampled_from(
         {"stop": "1h", "terminate": "24h"},
         {"terminate": "2d"},
         {"stop": "3d", "terminate": "90d"},
+        {"isolate": "2h", "stop": "1d", "terminate": "5d"},
+        {"isolate": "7d"},
     ]
 )
 _ACTS = st.sampled_from(
-    ["mend Owner", "spoil Owner", "mend Stage", "spoil Stage", "stop", "start", "change 10", "none"]
+    [
+        *("mend Owner", "spoil Owner", "mend Stage", "spoil Stage", "stop", "start"),
+        *("put back", "isolate it", "change 10", "none"),
+    ]
 )
 _PAUSES = st.sampled_from([HOUR, 5 * HOUR, DAY - HOUR, DAY, 2 * DAY, 7 * DAY, 30 * DAY])
 
@@ -424,11 +487,18 @@ class Life:
                 self.found = replace(self.found, state="stopped")
             case ["start"] if self.found.state == "stopped":
                 self.found = replace(self.found, state="running", started_at=self.now)
+            case ["put", "back"]:
+                self.let("sg-1")
+            case ["isolate", _]:
+                self.let("sg-150")
             case ["change", _]:
                 rules["Owner"] = replace(rules["Owner"], allowed_values=("x", f"{self.now}"))
             case _:
                 pass
         self.found = replace(self.found, tags=tags)
+
+    def let(self, group: str) -> None:
+        self.found = replace(self.found, interfaces=(Interface("eni-1", VPC, (group,)),))
 
     def run(self, rules: Sequence[Rule], seconds: int) -> None:
         findings = Evaluator(rules, HOW, ENGINE, self.now)(self.found).findings
@@ -448,7 +518,7 @@ class Life:
                     tags[DUE] = str(final)
                     said = self.told.setdefault(finding.rule_id, [])
                     said.append((accepted, finding.mark.action))
-                case Remedy.STOP | Remedy.TERMINATE:
+                case Remedy.ISOLATE | Remedy.STOP | Remedy.TERMINATE:
                     self._end(finding, rules)
                 case _:
                     pass
@@ -464,7 +534,10 @@ class Life:
         assert self.now - of_it[-1] >= LEAST[end]
         assert self.now - told[0][0] >= step.delay, "earlier than the rule says"
         assert self.found.state != "stopped" or end is End.TERMINATE
+        assert end is not End.ISOLATE or self.found.interfaces[0].groups == ("sg-1",)
         self.ends.append(end)
+        if end is End.ISOLATE:
+            self.let("sg-150")
         if end is End.STOP:
             self.found = replace(self.found, state="stopped")
 
@@ -478,7 +551,7 @@ def test_no_step_comes_before_its_time_and_none_without_a_word(
     owner: dict[str, str], stage: dict[str, str], days: list[tuple[str, timedelta, int]]
 ) -> None:
     rules = {"Owner": rule(**owner), "Stage": rule(20, "Stage", **stage)}
-    life = Life(old({}))
+    life = Life(reachable({}, "sg-1"))
     for what, pause, seconds in days:
         cause = rules["Owner"].cause
         life.act(what, rules)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import Instance
+from tag_policy.model.instance import Instance, Interface
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.rules.untagged import Untagged, protected_by_spot
@@ -551,3 +551,49 @@ def test_a_mark_says_its_time_in_whole_seconds() -> None:
     )
 
     assert finding.mark == mark(NOW + DAY, NOW + DAY)
+
+
+# Isolating what has no tags
+
+VPC = "vpc-abc123c1"
+ISOLATE = {"untagged_action": "isolate", "isolation_security_groups": f'{{"{VPC}": "sg-150"}}'}
+
+
+def reachable(tags: dict[str, str], *groups: str, vpc_id: str = VPC) -> Instance:
+    interface = Interface("eni-1", vpc_id, groups or ("sg-1", "sg-2"))
+    return replace(instance(tags, vpc_id=vpc_id), interfaces=(interface,))
+
+
+def test_an_instance_is_announced_and_then_isolated() -> None:
+    (marked,) = judge(reachable({}), **GRACE, **ISOLATE)
+
+    assert (marked.remedy, marked.found) == (Remedy.MARK, "eni-1: sg-1, sg-2")
+    assert marked.mark == mark(NOW + DAY, NOW + DAY, End.ISOLATE)
+
+    (due,) = judge(reachable({DUE: announced(NOW, action=End.ISOLATE)}), **GRACE, **ISOLATE)
+    assert (due.remedy, due.found) == (Remedy.ISOLATE, "eni-1: sg-1, sg-2")
+
+
+def test_what_is_isolated_is_reported_and_keeps_its_mark() -> None:
+    (finding,) = judge(
+        reachable({DUE: announced(NOW, action=End.ISOLATE)}, "sg-150"), **GRACE, **ISOLATE
+    )
+
+    assert (finding.remedy, finding.code) == (Remedy.NOTIFY, Code.ISOLATED_ALREADY)
+    assert finding.reason == "no tags at all; isolated already"
+
+
+def test_without_a_group_for_its_vpc_an_instance_is_only_reported() -> None:
+    (finding,) = judge(reachable({}, vpc_id="vpc-0def"), **ISOLATE)
+
+    assert (finding.remedy, finding.code) == (Remedy.NOTIFY, Code.UNTAGGED)
+    assert finding.reason == (
+        "no tags at all; not isolated, because isolation_security_groups names none for vpc-0def"
+    )
+
+
+def test_an_instance_of_which_the_interfaces_are_not_known_is_not_isolated() -> None:
+    (finding,) = judge(instance({}), **ISOLATE)
+
+    assert finding.remedy is Remedy.NOTIFY
+    assert finding.reason.endswith("because its network interfaces are not known")

@@ -6,6 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tag_policy.aws.clients import Clients
+from tag_policy.model.instance import Interface
 from tag_policy.runs.memory import MEMORY_ERRORS, Listed, Memory, MemoryFailedError, Told
 from tests.support.builders import HOME, NOW
 from tests.support.small_aws import STATE_TABLE, SmallAws, refusal
@@ -210,3 +211,20 @@ def test_an_entry_of_vpcs_that_cannot_be_read_is_an_error_that_is_expected(
 
     with pytest.raises(MEMORY_ERRORS):
         memory(aws).vpcs()
+
+
+def test_which_security_groups_an_instance_had_is_kept_by_interface_for_more_than_a_year() -> None:
+    aws = SmallAws()
+    interfaces = [
+        Interface("eni-1", "vpc-1", ("sg-1", "sg-2")),
+        Interface("eni-2", "vpc-1", ("sg-3",)),
+    ]
+
+    memory(aws).remember_groups("i-1", interfaces, NOW)
+
+    kept = {key: item for key, item in aws.state.items() if key.startswith("isolated#")}
+    assert kept.keys() == {"isolated#eni-1", "isolated#eni-2"}
+    item = kept["isolated#eni-1"]
+    assert (item["Instance"], item["SecurityGroups"]) == ({"S": "i-1"}, {"SS": ["sg-1", "sg-2"]})
+    lives = float(item["ExpiresAt"]["N"]) - NOW.timestamp()
+    assert lives > timedelta(days=366).total_seconds()

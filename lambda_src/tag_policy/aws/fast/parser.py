@@ -301,6 +301,7 @@ def _instances(*, everything: bool) -> _Instances:
         "Operator": ("operator", operator),
         "BlockDeviceMappings": ("blockDeviceMapping", _list(block_device)),
     }
+    texts_of_interface: dict[str, str] = {}
     of_interface: dict[str, tuple[str, Read]] = {"Attachment": ("attachment", attachment)}
     if everything:
         texts |= {
@@ -313,14 +314,17 @@ def _instances(*, everything: bool) -> _Instances:
         }
         association = {"Association": ("association", structure({"PublicIp": "publicIp"}))}
         addresses = _list(structure({}, nested=association))
+        groups = _list(structure({"GroupId": "groupId"}))
         of_interface |= {**association, "PrivateIpAddresses": ("privateIpAddressesSet", addresses)}
+        of_interface |= {"Groups": ("groupSet", groups)}
+        texts_of_interface = {"NetworkInterfaceId": "networkInterfaceId", "VpcId": "vpcId"}
         nested |= {
             "Placement": ("placement", structure({"AvailabilityZone": "availabilityZone"})),
             "IamInstanceProfile": ("iamInstanceProfile", structure({"Arn": "arn"})),
         }
     nested["NetworkInterfaces"] = (
         "networkInterfaceSet",
-        _list(structure({}, nested=of_interface)),
+        _list(structure(texts_of_interface, nested=of_interface)),
     )
     read = _list(structure(texts, {"LaunchTime": ("launchTime", timestamp)}, nested))
     return _Instances(read, _elements_not_of(names))
