@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-KINDS = ("Terminating", "Stopping")
+KINDS = ("Terminating", "Stopping", "Escalating")
 MACHINE = "tests/integration/test_safety_machine.py"
 A_ROUND = 500
 """Histories of a kind that are made up at a time."""

@@ -148,7 +148,9 @@ class Engine:
                 "TAG_POLICY_VPCS": json.dumps({"ids": (vpc_ids or self.vpc.vpc_id).split(",")}),
                 "TAG_POLICY_UNTAGGED_ACTION": self.untagged_action,
                 "TAG_POLICY_MODE": self.mode,
-                "TAG_POLICY_MAX_ESCALATION": VARIANTS[self.variant].get("max_escalation", "none"),
+                "TAG_POLICY_MAX_ESCALATION": VARIANTS.get(self.variant, {}).get(
+                    "max_escalation", "none"
+                ),
                 "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old
                 "TAG_POLICY_ISOLATION_SECURITY_GROUPS": self.isolation_group
                 and json.dumps({self.vpc.vpc_id: self.isolation_group}),

@@ -38,7 +38,10 @@ HISTORIES = int(os.environ.get("HISTORIES", "0"))
 GATING = 40
 """Histories of a kind in the ordinary test run."""
 
-CHANGES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
+CHANGES = (
+    *("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances"),
+    "ModifyNetworkInterfaceAttribute",
+)
 CALLS = ("DescribeInstances", "DescribeInstances", "CreateTags", "BatchGetItem", *CHANGES)
 
 FORGED = ("past", "year 9999", "far too late", "no grace", "just due", "another engine's")
@@ -52,7 +55,7 @@ ON_TAGS = st.builds(
     action=st.just(""),
     kind=st.sampled_from(["tag", "tag", "untag"]),
     who=WHO,
-    key=st.sampled_from(["Name", "ProjectCode", "team", EXEMPT, MARKERS[0]]),
+    key=st.sampled_from(["Name", "ProjectCode", "Owner", "Stage", EXEMPT, MARKERS[0]]),
     value=VALUES,
 )
 RIGHT_BEFORE = st.builds(
@@ -69,7 +72,10 @@ OTHERS = st.builds(
     number=st.integers(1, 20),
     action=st.just(""),
     kind=st.sampled_from(
-        ["start", "stop", "terminate", "launch", "edit rules", "second engine", "second engine"]
+        [
+            *("start", "stop", "terminate", "launch", "put back"),
+            *("edit rules", "second engine", "second engine"),
+        ]
     ),
     who=WHO,
 )
@@ -129,9 +135,14 @@ class Histories(RuleBasedStateMachine):
     def somebody_acts(self, deed: Deed) -> None:
         self.world.do(deed)
 
-    @rule(who=WHO, forged=st.sampled_from([*FORGED, *WORDS]), key=st.sampled_from(MARKERS))
-    def forge(self, who: int, forged: str, key: str) -> None:
-        value = self.world.mark(forged) if forged in FORGED else forged
+    @rule(
+        who=WHO,
+        forged=st.sampled_from([*FORGED, *WORDS]),
+        key=st.sampled_from(MARKERS),
+        by_a_rule=st.sampled_from(["", "isolate", "stop", "terminate"]),
+    )
+    def forge(self, who: int, forged: str, key: str, by_a_rule: str) -> None:
+        value = self.world.mark(forged, by_a_rule) if forged in FORGED else forged
         self.world.do(Deed(0, "", "tag", who, key, value))
 
     @rule(who=WHO, other=WHO)
@@ -173,6 +184,14 @@ class Histories(RuleBasedStateMachine):
         self.world.run()
         self.world.wait(self.world.grace // timedelta(minutes=1) + 1)
         self.world.run(Plan(lost=lost, order=order))
+
+    @rule(hours=st.sampled_from([1, 2, 24, 26]), lost=st.none() | LOST, deeds=st.just([]) | DEEDS)
+    def sweep_when_a_step_is_due(
+        self, hours: int, lost: tuple[str, int] | None, deeds: list[Deed]
+    ) -> None:
+        self.world.run()
+        self.world.wait(hours * 60 + 5)
+        self.world.run(Plan(lost=lost, deeds=deeds))
 
     @rule(
         action=st.sampled_from(CHANGES),
@@ -239,7 +258,11 @@ class StoppingHistories(Histories):
     variant = "stop"
 
 
-KINDS = (TerminatingHistories, StoppingHistories)
+class EscalatingHistories(Histories):
+    variant = "escalating"
+
+
+KINDS = (TerminatingHistories, StoppingHistories, EscalatingHistories)
 for kind in KINDS:
     kind.TestCase.settings = settings(
         max_examples=HISTORIES or GATING,
@@ -256,6 +279,7 @@ for kind in KINDS:
     )
 TestTerminatingHistories = TerminatingHistories.TestCase
 TestStoppingHistories = StoppingHistories.TestCase
+TestEscalatingHistories = EscalatingHistories.TestCase
 
 
 @pytest.fixture(autouse=True)

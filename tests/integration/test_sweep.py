@@ -162,6 +162,7 @@ def test_an_audit_decides_everything_and_changes_nothing(make_engine: Any, deplo
         "tagged": 3,
         "terminated": 1,
         "stopped": 0,
+        "isolated": 0,
         "notified": 0,
         "marked": 0,
         "unmarked": 0,

@@ -15,7 +15,9 @@ from moto import mock_aws
 from tag_policy.aws import threads
 from tag_policy.aws.threads import Workers
 from tag_policy.handler import RunError
+from tag_policy.model.remedy import MaxEscalation
 from tag_policy.resources import instance as listing
+from tag_policy.rules.table import parse
 from tests.integration.conftest import Engine, FakeContext, prepare
 from tests.support import extensions, fleet
 from tests.support.acts import Person, before
@@ -26,7 +28,7 @@ from tests.support.iam import allows, requests_of
 from tests.support.ledger import Ledger
 from tests.support.past import born_at
 from tests.support.policies import Policies, Rendered, as_configured
-from tests.support.witness import ENDS, Run, Witness, goes_on_looking
+from tests.support.witness import ENDS, LADDERS, Run, Witness, goes_on_looking
 from tests.support.workers import Interleaving, InTurn
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -37,6 +39,12 @@ SECOND = "second"
 
 THROTTLED = "RequestLimitExceeded"
 ERRORS = {THROTTLED: 503, "UnauthorizedOperation": 403, "InternalError": 500}
+ESCALATING = {
+    int(rule_id): {"TagKey": key, "Escalate": {end: f"{after}h" for end, after in ladder.items()}}
+    for rule_id, (key, ladder) in LADDERS.items()
+}
+"""The rules of the engine that ends what has tags. Only the first VPC has a group that isolates."""
+
 LOCKED = ("Name", "ProjectCode", EXEMPT)
 """Tags whose appearance keeps AWS from ending an instance, even within the milliseconds between the
 look and the call."""
@@ -91,7 +99,8 @@ class World:
         # Thousands of images for each history, none of which is asked for.
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         # Of thousands of histories nobody reads the log.
-        patch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+        self._stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
         # Pages of two, and one call after the other: the same history makes the same calls.
         patch.setattr(listing, "PAGE_SIZE", 2)
         patch.setattr(listing, "DIGITS_A_PART", 8)
@@ -101,8 +110,11 @@ class World:
         self._stack.enter_context(mock_aws())
         extensions.install()
         self.variant = variant
-        self._rendered = rendered.policies[variant]
         self.engine = prepare(variant)
+        self._rendered = self.engine.policies(rendered)
+        if variant == "escalating":
+            project = {"TagKey": "ProjectCode", "Action": "Update", "Default": "x"}
+            self.engine.set_rules({1: project} | ESCALATING)
         self.clock = self.engine.clock = SimulatedClock(START)
         self.engine.cloudtrail.clock = self.clock
         self.vpcs = [self.engine.vpc, fleet.create_vpc(self.engine)]
@@ -115,7 +127,7 @@ class World:
         self.person = Person(self.engine, self.clock)
         self._policies: dict[tuple[Any, ...], Policies] = {}
         self.happened: set[str] = set()
-        self.settled: dict[str, datetime] = {}
+        self.settled: dict[tuple[str, tuple[str, str]], datetime] = {}
         self.is_calm = False
         self.ledger = Ledger(self.clock, [self.engine.topic_arn, self.second.topic_arn])
         self.witness = Witness(self.clock, self.ledger, self.managed)
@@ -208,8 +220,11 @@ class World:
         self.something_happens()
         return instance_id
 
-    def mark(self, kind: str) -> str:
-        """Return a mark that no engine has written, or that the other one has."""
+    def mark(self, kind: str, by_a_rule: str = "") -> str:
+        """Return a mark that no engine has written, or that the other one has.
+
+        ``by_a_rule`` is how it ends what has tags, where it is about such.
+        """
         now, past = self.clock.now(), datetime(2020, 1, 1, tzinfo=UTC)
         ages = datetime(9999, 12, 31, tzinfo=UTC)
         engine, time, announced = {
@@ -220,9 +235,20 @@ class World:
             "just due": (self.variant, now, now - self.grace),
             "another engine's": ("somebody", now, now - timedelta(days=1)),
         }[kind]
+        if by_a_rule and announced is None:
+            announced = past  # without a grace period there are none about rules
         said = f"announced {announced:%Y-%m-%dT%H:%M:%SZ}" if announced else "no grace period"
-        action = self.engine.untagged_action
-        return f"{engine}: {action} at {time:%Y-%m-%dT%H:%M:%SZ}: untagged, {said}"
+        action, cause = self.engine.untagged_action, "untagged"
+        if by_a_rule:
+            action, cause = by_a_rule, self._cause
+        return f"{engine}: {action} at {time:%Y-%m-%dT%H:%M:%SZ}: {cause}, {said}"
+
+    @property
+    def _cause(self) -> str:
+        """What marks name rule 20 by, which anybody can read on an instance."""
+        items = self.engine.client("dynamodb").scan(TableName=self.engine.table)["Items"]
+        rules = parse(items, max_escalation=MaxEscalation.TERMINATE).rules
+        return next((rule.cause for rule in rules if rule.rule_id == 20), "rule 20 (00000000)")
 
     # What people do
 
@@ -234,7 +260,8 @@ class World:
             return
         if deed.kind == "edit rules":
             item = {"TagKey": "ProjectCode", "Action": "Update", "Default": deed.value or "x"}
-            self.engine.set_rules({1: item | {"Required": "Y"}})
+            more = ESCALATING if self.variant == "escalating" else {}
+            self.engine.set_rules({1: item | {"Required": "Y"}} | more)
         elif deed.kind == "second engine":
             if self._plan is not None or not self.witness.run:
                 for instance_id in self.ids:
@@ -251,6 +278,7 @@ class World:
                 "start": person.starts(instance_id),
                 "stop": person.stops(instance_id),
                 "terminate": person.terminates(instance_id),
+                "put back": person.puts_back(instance_id),
             }[deed.kind]()
         self.something_happens()
 
@@ -316,7 +344,9 @@ class World:
         """Examine a run that nothing has disturbed."""
         assert not failed, "a run fails without a fault"
         now = self.clock.now()
-        announced = {i: time for one in run.told for i, time in one.announced.items()}
+        announced = {
+            (i, one.steps[i]): time for one in run.told for i, time in one.announced.items()
+        }
         again = [
             i
             for i in announced.keys() & self.settled.keys()
@@ -326,7 +356,7 @@ class World:
         if self.is_calm:
             assert not run.changes, f"a second run changes something: {run.changes}"
             assert not announced, "a second run announces something"
-        self.is_calm = True
+        self.is_calm = not run.ended_by_a_rule  # the next step is announced then
         self.settled |= announced
 
     @contextmanager
@@ -341,7 +371,9 @@ class World:
     def _too_late(deed: Deed, call: Call) -> bool:
         """Tell of the milliseconds between a look and its call, where only a lock of IAM helps."""
         is_last = call.action in ENDS or goes_on_looking(call)
-        return is_last and deed.kind == "tag" and deed.key not in LOCKED
+        # A network interface has tags of its own.
+        is_locked = deed.key in LOCKED and call.action != "ModifyNetworkInterfaceAttribute"
+        return is_last and deed.kind == "tag" and not is_locked
 
     def _is_ours(self) -> bool:
         """Tell whether it is the engine whose run is planned that makes a call."""
@@ -420,10 +452,31 @@ class World:
         for _ in range(2):
             self.wait(24 * 60 + 5)
             self.run()
+        climbing = [i for i in self.ids if self._climbs(i)]
+        for _ in range(7 if climbing else 0):
+            self.wait(24 * 60 + 5)
+            self.run()
+        for instance_id in climbing:
+            state = self.witness.state(instance_id)
+            assert state == "terminated", f"it should have been: {self.witness.tags(instance_id)}"
         _, states = next(e for e in ENDS.values() if e[0] == self.engine.untagged_action)
         for instance_id in due:
             state = self.witness.state(instance_id)
             assert state in states, f"it should have been ended: {self.witness.tags(instance_id)}"
+
+    def _climbs(self, instance_id: str) -> bool:
+        """Tell of an instance that a rule is about to end, step by step."""
+        tags = self.witness.tags(instance_id)
+        said = tags.get(self.marker, "")
+        return (
+            self.variant == "escalating"
+            and said.startswith(f"{self.variant}: ")
+            and ": rule " in said
+            and tags.get(EXEMPT, "2020-01-01") == "2020-01-01"
+            and self.witness.state(instance_id) == "running"
+            and self.witness.vpc_of(instance_id) != self.elsewhere.vpc_id
+            and instance_id not in self.managed
+        )
 
     def _has_to_be_ended(self, instance_id: str) -> bool:
         tags = self.witness.tags(instance_id)

@@ -123,6 +123,26 @@ class Person:
         """Terminate an instance."""
         return lambda: self._ec2.terminate_instances(InstanceIds=[instance_id])
 
+    def puts_back(self, instance_id: str) -> Act:
+        """Give its network interfaces the default security group, whatever they have."""
+
+        def put_back() -> None:
+            answer = self._ec2.describe_instances(InstanceIds=[instance_id])
+            (instance,) = answer["Reservations"][0]["Instances"]
+            for interface in instance["NetworkInterfaces"]:
+                default = self._ec2.describe_security_groups(
+                    Filters=[
+                        {"Name": "group-name", "Values": ["default"]},
+                        {"Name": "vpc-id", "Values": [interface["VpcId"]]},
+                    ]
+                )["SecurityGroups"][0]
+                self._ec2.modify_network_interface_attribute(
+                    NetworkInterfaceId=interface["NetworkInterfaceId"],
+                    Groups=[default["GroupId"]],
+                )
+
+        return put_back
+
     def launches(self, vpc: fleet.Vpc, ids: list[str], tags: Mapping[str, str]) -> Act:
         """Launch an instance; its id is then the last of ``ids``."""
 

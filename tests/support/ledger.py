@@ -21,9 +21,10 @@ from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
 _HEADING = "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE"
 _ANNOUNCEMENT = re.compile(
-    r"^ +(i-[0-9a-f]+)(?: \(.*?\))?  (?:stop|terminate) at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
+    r"^ +(i-[0-9a-f]+)(?: \(.*?\))?  (?:isolate|stop|terminate) at "
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
 )
-_ENDED = ("terminated", "stopped")
+_ENDED = ("terminated", "stopped", "isolated")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,18 @@ class Delivered:
         }
         assert to_people == to_machines, "people and machines are told different things"
         return to_people
+
+    @cached_property
+    def steps(self) -> Mapping[str, tuple[str, str]]:
+        """What each instance that it announces will be ended by: how, and the rule's id, if any."""
+        return {
+            finding["resource_id"]: (
+                finding["due"].partition(" at ")[0],
+                finding.get("rule_id", ""),
+            )
+            for finding in self.findings
+            if finding["result"] == "marked"
+        }
 
     def ids(self, *results: str) -> list[str]:
         """Return the instances of which it tells one of these results."""
@@ -132,6 +145,14 @@ class Ledger:
         """Return when an engine told people of an instance, and for what time; oldest first."""
         return [
             (one.time, one.announced[instance_id])
+            for one in self.delivered
+            if one.engine == engine and instance_id in one.announced
+        ]
+
+    def steps(self, instance_id: str, engine: str) -> list[tuple[datetime, datetime, str, str]]:
+        """Return what ``announcements`` does, with how it ends and the rule's id; oldest first."""
+        return [
+            (one.time, one.announced[instance_id], *one.steps[instance_id])
             for one in self.delivered
             if one.engine == engine and instance_id in one.announced
         ]

@@ -24,21 +24,35 @@ from tests.support.ledger import Delivered, Ledger
 ENDS = {
     "TerminateInstances": ("terminate", ("shutting-down", "terminated")),
     "StopInstances": ("stop", ("stopping", "stopped")),
+    "ModifyNetworkInterfaceAttribute": ("isolate", ()),
 }
 """The calls that end an instance, what marks call that, and the states that it leads to."""
 
+LADDERS = {
+    "10": ("Owner", {"isolate": 1, "stop": 2, "terminate": 26}),
+    "20": ("Stage", {"stop": 1, "terminate": 25}),
+}
+"""Rules of one engine: the tag that each wants, and after how many hours what follows else."""
+
+LEAST = {"isolate": 1, "stop": 1, "terminate": 24}
+"""Hours within which nothing that has tags is ended so."""
+
 LIVE = ("pending", "running", "stopping", "stopped")
 _DIGITS = "0123456789abcdef"
+HOUR = timedelta(hours=1)
 APART = timedelta(seconds=10)
 JUST_NOW = timedelta(seconds=5)
 
 _A_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_CAUSE = r"(untagged|rule \d+ \([0-9a-f]{8}\))"
 _FINAL = re.compile(
-    rf"([A-Za-z][\w-]*): (stop|terminate) at ({_A_TIME}): untagged, "
-    rf"(?:announced ({_A_TIME})|no grace period)"
+    rf"([A-Za-z][\w-]*): (isolate|stop|terminate) at ({_A_TIME}): {_CAUSE}, "
+    rf"(?:announced ({_A_TIME})|(?<=untagged, )no grace period)"
 )
-_ANNOUNCING = re.compile(rf"announcing ([A-Za-z][\w-]*): (stop|terminate) at ({_A_TIME}): untagged")
-_SAID = re.compile(rf": (?:stop|terminate) at ({_A_TIME}): untagged")
+_ANNOUNCING = re.compile(
+    rf"announcing ([A-Za-z][\w-]*): (isolate|stop|terminate) at ({_A_TIME}): {_CAUSE}"
+)
+_SAID = re.compile(rf": (?:isolate|stop|terminate) at ({_A_TIME}): (?:untagged|rule )")
 _EARLIER = re.compile(rf"(?:stop|terminate) at {_A_TIME}: no tags at all")
 _SHOWN = re.compile(r"<instanceId>(i-[0-9a-f]+)</instanceId>")
 _MORE = re.compile(r"<nextToken>[^<]+</nextToken>")
@@ -61,7 +75,7 @@ class Run:
     """What the witness knows of a run that is under way, or is over.
 
     ``acted`` are the instances to which somebody did something in the meantime, ``looks`` when each
-    instance was shown, and whether it was untagged then. ``told`` are its messages;
+    instance was shown, and what tags it had then. ``told`` are its messages;
     ``shown_last`` is when it was shown by the looks since which there was no other call, whatever
     became of that call, and ``shown_before`` the same as the last other call found it. ``listed``
     are the digits that ids end in of which the last page was shown.
@@ -78,10 +92,11 @@ class Run:
     saw_a_part: bool = False
     acted: set[str] = field(default_factory=set)
     anybody_acted: bool = False
-    looks: dict[str, list[tuple[datetime, bool]]] = field(default_factory=dict)
+    looks: dict[str, list[tuple[datetime, Mapping[str, str]]]] = field(default_factory=dict)
     shown_last: dict[str, datetime] = field(default_factory=dict)
     shown_before: dict[str, datetime] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    ended_by_a_rule: bool = False
     told: list[Delivered] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
@@ -231,6 +246,8 @@ class Witness:
         told = self.ledger.announcements(instance_id, run.engine)
         if match is None or match[1] != run.engine or match[2] != action or not told:
             return False
+        if match[4] != "untagged":
+            return False
         if self._remembered(instance_id, settings) != match[0]:
             return False  # it is announced anew
         at, time = told[-1]
@@ -267,8 +284,8 @@ class Witness:
         shown = frozenset(_SHOWN.findall(text))
         now = self._clock.now()
         for instance_id in shown:
-            untagged = self._is_untagged(self.tags(instance_id), run.settings)
-            run.looks.setdefault(instance_id, []).append((now, untagged))
+            tags = dict(self.tags(instance_id))
+            run.looks.setdefault(instance_id, []).append((now, tags))
             run.shown_last[instance_id] = now
         if _is_listing(call) and not _MORE.search(text):
             run.listed |= _digits(call)
@@ -279,9 +296,14 @@ class Witness:
         if run is None:
             return
         with self._noted():
-            if call.action in ENDS:
+            if call.action == "ModifyNetworkInterfaceAttribute":
+                instance_id = self._instance_of(call.parameters["NetworkInterfaceId"])
+                self._examine_end(instance_id, call, run, self.tags(instance_id))
+                groups = set(run.settings.isolation_security_groups.values())
+                assert set(call.parameters["Groups"]) <= groups, "it gets another group"
+            elif call.action in ENDS:
                 for instance_id in call.parameters["InstanceIds"]:
-                    self._examine_end(instance_id, call, run)
+                    self._examine_end(instance_id, call, run, call.resource_tags[instance_id])
             elif call.action == "CreateTags":
                 self._examine_write(call, run)
             elif call.action == "DeleteTags":
@@ -289,16 +311,19 @@ class Witness:
         if call.action in (*ENDS, "CreateTags", "DeleteTags"):
             run.changes.append(call.action)
 
-    def _examine_end(self, instance_id: str, call: Call, run: Run) -> None:
+    def _instance_of(self, interface_id: str) -> str:
+        return str(self._ec2.get_network_interface(interface_id).instance.id)
+
+    def is_isolated(self, instance_id: str) -> bool:
+        """Tell whether an instance has the security group of isolated ones alone."""
+        interfaces = self._ec2.get_instance(instance_id).nics.values()
+        return all({g.name for g in one.group_set} == {"isolated"} for one in interfaces)
+
+    def _examine_end(self, instance_id: str, call: Call, run: Run, tags: Mapping[str, str]) -> None:
         now, settings = self._clock.now(), run.settings
         action, states = ENDS[call.action]
-        tags = call.resource_tags[instance_id]
         instance = self._ec2.get_instance(instance_id)
         assert run.may_end, f"a run ends something that has seen a part of what there is: {run}"
-        assert action == str(settings.default_untagged_action), (
-            "it is ended otherwise than is configured"
-        )
-        assert self._is_untagged(tags, settings), f"it has tags: {tags}"
         assert settings.exempt_tag_key not in tags, "it is exempt"
         assert instance.vpc_id in settings.vpc_ids, "it is of another VPC"
         assert instance_id not in self._managed, "it is managed"
@@ -306,16 +331,14 @@ class Witness:
 
         assert instance_id in run.shown_before, "it was not looked at right before"
         assert now - run.shown_before[instance_id] <= JUST_NOW, "the last look was too long ago"
-        untagged = [at for at, was_untagged in run.looks[instance_id] if was_untagged]
-        assert untagged, "no look showed that it has no tags"
-        assert untagged[-1] - untagged[0] >= APART, f"it was seen untagged once only: {untagged}"
-
         mark = _FINAL.fullmatch(tags.get(settings.marker_tag_key, ""))
         assert mark is not None, f"it has no mark: {tags}"
         assert mark[1] == run.engine, f"the mark is another engine's: {tags}"
         assert mark[2] == action, f"the mark announces something else: {tags}"
-        if settings.grace_period:
-            self._examine_what_was_told(instance_id, run, now)
+        if self._is_untagged(tags, settings):
+            self._examine_what_has_no_tags(instance_id, action, mark, run, now)
+        else:
+            self._examine_by_a_rule(instance_id, action, mark, run, now)
 
         if instance.state not in states:
             run.ended.add(instance_id)
@@ -325,6 +348,43 @@ class Witness:
         assert not over or run.anybody_acted, (
             f"{run.due_before} were due in all VPCs, and the limit is {settings.max_destructive}"
         )
+
+    def _examine_what_has_no_tags(
+        self, instance_id: str, action: str, mark: re.Match[str], run: Run, now: datetime
+    ) -> None:
+        settings = run.settings
+        assert mark[4] == "untagged", f"it has no tags, and its mark says {mark[0]}"
+        assert action == str(settings.default_untagged_action), (
+            "it is ended otherwise than is configured"
+        )
+        untagged = [at for at, tags in run.looks[instance_id] if self._is_untagged(tags, settings)]
+        assert untagged, "no look showed that it has no tags"
+        assert untagged[-1] - untagged[0] >= APART, f"it was seen untagged once only: {untagged}"
+        if settings.grace_period:
+            self._examine_what_was_told(instance_id, run, now)
+
+    def _examine_by_a_rule(
+        self, instance_id: str, action: str, mark: re.Match[str], run: Run, now: datetime
+    ) -> None:
+        """The rule is violated, was when it was looked at, and people were told long enough ago."""
+        rule_id = mark[4].removeprefix("rule ").partition(" ")[0]
+        assert rule_id in LADDERS, f"it has tags, and its mark says {mark[0]}"
+        key, ladder = LADDERS[rule_id]
+        assert run.engine == "escalating", "this engine ends nothing that has tags"
+        _, seen = run.looks[instance_id][-1]
+        assert not seen.get(key, "").strip(), f"it was seen with {key}: {seen}"
+        told = self.ledger.steps(instance_id, run.engine)
+        assert told, "nobody was told"
+        assert any(
+            what == action and by == rule_id and time <= now and at + LEAST[action] * HOUR <= now
+            for at, time, what, by in told
+        ), f"nobody was told of this step in time: {told}, and it is {now}"
+        assert any(by == rule_id and at + ladder[action] * HOUR <= now for at, _, _, by in told), (
+            f"it is ended sooner than the rule says: {told}, and it is {now}"
+        )
+        _, last, *_ = told[-1]
+        assert last <= now, f"people were told of a later time: {told}, and it is {now}"
+        run.ended_by_a_rule = True
 
     def _examine_what_was_told(self, instance_id: str, run: Run, now: datetime) -> None:
         told = self.ledger.announcements(instance_id, run.engine)
@@ -366,14 +426,14 @@ class Witness:
             assert begun[1] == run.engine, f"{value!r} is another engine's"
             return
         assert final[1] == run.engine, f"{value!r} is another engine's"
-        if final[4] is None:
+        if final[5] is None:
             assert not run.settings.grace_period, "a mark of no grace period, where there is one"
             return
         told = self.ledger.announcements(instance_id, run.engine)
         assert told, f"{value!r} is written, and nobody was told"
         at, time = told[-1]
         assert at >= run.began, f"{value!r} is written, and this run has told nobody"
-        assert at <= _time(final[4]), f"{value!r} says that people were told before they were"
+        assert at <= _time(final[5]), f"{value!r} says that people were told before they were"
         assert time <= _time(final[3]), f"{value!r} is earlier than people were told: {time}"
 
     def _examine_delete(self, call: Call, run: Run) -> None:
@@ -409,6 +469,8 @@ class Witness:
                         assert state in ENDS["TerminateInstances"][1], f"it is {state}: {finding}"
                     case "stopped":
                         assert state in ENDS["StopInstances"][1], f"it is {state}: {finding}"
+                    case "isolated":
+                        assert self.is_isolated(instance_id), f"it is not: {finding}"
                     case "tagged":
                         assert tags.get(key) == finding["new_value"], f"{tags}: {finding}"
                     case "unmarked":

@@ -213,6 +213,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
         "tagged": 8,
         "terminated": 1,
         "stopped": 0,
+        "isolated": 0,
         "notified": 0,
         "reported": 0,
         "marked": 0,

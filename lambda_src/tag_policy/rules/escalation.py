@@ -23,6 +23,7 @@ from tag_policy.model.ladder import LEAST, Ladder, Step, said
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Rule
+from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.rules.mark import due_at, trusted
 from tag_policy.rules.marker import Marker, not_understood
 
@@ -119,6 +120,11 @@ class Escalation:
             return f"nothing follows, because {service}:{what} manages it"
         if self.marker.now - instance.ref.created_at < self.marker.settings.minimum_age:
             return "nothing follows yet: younger than the minimum age"
+        exempt = as_iam_compares(self.marker.settings.exempt_tag_key)
+        for key in instance.tags:
+            if as_iam_compares(key) == exempt:
+                # It has expired, or is no exemption for its case; IAM keeps it all the same.
+                return f"nothing follows while it has the tag {key}, for whose sake IAM keeps it"
         return ""
 
     def _why_not(self, ladder: Ladder, instance: Instance) -> str:

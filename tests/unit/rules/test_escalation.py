@@ -272,6 +272,22 @@ def test_an_exempt_instance_is_left_alone() -> None:
     assert judge(old({EXEMPT: "", DUE: announced(OWNER, End.STOP, NOW, 7 * DAY)})) == []
 
 
+@pytest.mark.parametrize(("key", "value"), [(EXEMPT, "2020-01-01"), (EXEMPT.upper(), "")])
+def test_what_iam_keeps_for_a_tag_that_exempts_no_more_is_reported_and_its_mark_goes(
+    key: str, value: str
+) -> None:
+    """Else AWS would refuse to end it in every run."""
+    mark = announced(OWNER, End.STOP, NOW, 7 * DAY)
+
+    reported, unmark = judge(old({key: value, DUE: mark}))
+
+    assert reported.reason == (
+        f"required tag missing; nothing follows while it has the tag {key}, for whose sake IAM "
+        "keeps it"
+    )
+    assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, mark)
+
+
 def test_a_managed_instance_is_reported_and_its_mark_goes() -> None:
     value = announced(OWNER, End.STOP, NOW, 7 * DAY)
     managed = old({DUE: value}, managers={"autoscaling": "web"})
@@ -533,7 +549,7 @@ class Life:
         assert of_it, "it is ended, and nobody was told"
         assert self.now - of_it[-1] >= LEAST[end]
         assert self.now - told[0][0] >= step.delay, "earlier than the rule says"
-        assert self.found.state != "stopped" or end is End.TERMINATE
+        assert self.found.state != "stopped" or end is not End.STOP
         assert end is not End.ISOLATE or self.found.interfaces[0].groups == ("sg-1",)
         self.ends.append(end)
         if end is End.ISOLATE:
