@@ -107,6 +107,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "max_escalation": "terminate",
         "isolation_security_groups": ISOLATION_GROUPS,
         "rules": {
+            "1": {"tag_key": "ProjectCode", "action": "Update", "default": "Proj007"},
             "10": {
                 "tag_key": "Owner",
                 "escalate": {"isolate": "1d", "stop": "7d", "terminate": "14d"},

@@ -24,7 +24,7 @@ from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import as_iam_compares
-from tag_policy.rules.mark import due_at, trusted
+from tag_policy.rules.mark import Announcing, due_at, trusted
 from tag_policy.rules.marker import Marker, not_understood
 
 
@@ -165,6 +165,9 @@ class Escalation:
                 if mark.cause == climb.cause and self._holds(mark, climb, instance):
                     yield self._by_its_mark(instance, mark, climb)
                     return
+        # What is being announced already has been chosen, and people may have been told of it.
+        begun = [one for one in climbs if _is_being_announced(one, mark, self.marker.engine)]
+        about = begun[0] if begun else about
         yield self._to_announce(
             about,
             not_understood(None if self._was_made(mark, about) else mark, marker.key),
@@ -269,6 +272,15 @@ class Escalation:
         mark = self.marker.to_write(end, cause, step.delay, lead=step.delay)
         why = f"nobody remembers that people were told what its tag {finding.tag_key} says"
         return replace(finding, remedy=Remedy.MARK, reason=f"{finding.reason}; {why}", mark=mark)
+
+
+def _is_being_announced(climb: _Climb, said: object, engine: str) -> bool:
+    """Tell whether an instance says that the next step of a rule is being announced."""
+    return isinstance(said, Announcing) and (said.engine, said.cause, said.action) == (
+        engine,
+        climb.cause,
+        climb.step.end,
+    )
 
 
 def _hours(time: timedelta) -> str:

@@ -47,11 +47,14 @@ _LONGEST_GRACE = timedelta(days=90)
 class Announcing:
     """What was to be announced, where nothing says that it was. ``engine`` is the one that began.
 
-    A mark of an earlier version did not say that: then ``engine`` is empty, and ``time`` None.
+    A mark of an earlier version did not say that: then ``engine`` is empty, and the others are
+    nothing.
     """
 
     engine: str
     time: datetime | None
+    action: End | None = None
+    cause: str = ""
 
 
 def read_mark(value: str) -> Mark | Announcing | None:
@@ -62,7 +65,8 @@ def read_mark(value: str) -> Mark | Announcing | None:
     begun = _ANNOUNCING.fullmatch(value)
     try:
         if begun is not None:
-            return Announcing(begun["engine"], _read(begun["time"]))
+            action = End(begun["action"])
+            return Announcing(begun["engine"], _read(begun["time"]), action, begun["cause"])
         if match is None:
             return None
         time = _read(match["time"])

@@ -226,6 +226,25 @@ def test_a_rule_that_is_right_leaves_its_mark_to_another_which_begins_from_now()
     assert marked.value == value, "which gives way to the new one"
 
 
+def test_what_is_being_announced_is_what_is_announced_though_another_step_would_come_sooner() -> (
+    None
+):
+    """Found in a history: the next step of one rule gave way to another's when it was begun."""
+    owner = rule(isolate="1h", stop="2h")
+    begun = Mark(ENGINE, End.STOP, NOW + HOUR, owner.cause, None).announcing
+    found = replace(old({DUE: begun}), interfaces=(Interface("eni-1", VPC, ("sg-150",)),))
+
+    marked = follows(judge(found, [owner, rule(20, "Stage", stop="1h")], **GROUPS))
+
+    assert (marked.rule_id, marked.value) == (10, begun)
+    assert marked.mark is not None
+    assert marked.mark.time == NOW + 2 * HOUR
+    is_isolated_no_more = replace(found, interfaces=(Interface("eni-1", VPC, ("sg-1",)),))
+    again = follows(judge(is_isolated_no_more, [owner], **GROUPS))
+    assert again.mark is not None
+    assert again.mark.action is End.ISOLATE
+
+
 @pytest.mark.parametrize(
     "changed",
     [

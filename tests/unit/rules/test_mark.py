@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tag_policy.model.mark import Mark
@@ -15,7 +15,10 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MARK = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, announced 2026-11-23T08:00:00Z"
 WITHOUT_GRACE = "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged, no grace period"
-ENDING = st.sampled_from([End.TERMINATE, End.STOP])
+ENDING = st.sampled_from(list(End))
+CAUSES = st.just("untagged") | st.builds(
+    "rule {} ({:08x})".format, st.integers(1, 10**38 - 1), st.integers(0, 2**32 - 1)
+)
 ENGINES = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,39}", fullmatch=True)
 
 
@@ -28,22 +31,24 @@ zones = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=zones)
 
 
-@given(ENGINES, ENDING, times, st.none() | times)
+@given(ENGINES, ENDING, times, CAUSES, st.none() | times)
 def test_what_is_written_is_read_to_the_second(
-    engine: str, action: End, time: datetime, announced: datetime | None
+    engine: str, action: End, time: datetime, cause: str, announced: datetime | None
 ) -> None:
+    assume(announced is not None or cause == "untagged")  # no rule ends what nobody was told of
     told = announced and announced.replace(microsecond=0)
-    written = Mark(engine, action, time.replace(microsecond=0), "untagged", told)
+    written = Mark(engine, action, time.replace(microsecond=0), cause, told)
 
     assert read_mark(str(written)) == written
     assert len(str(written)) <= 256, "it fits into a tag"
 
 
-@given(ENGINES, ENDING, times)
-def test_what_was_not_told_is_no_mark(engine: str, action: End, time: datetime) -> None:
-    announcing = Mark(engine, action, time, "untagged", time).announcing
+@given(ENGINES, ENDING, times, CAUSES)
+def test_what_was_not_told_is_no_mark(engine: str, action: End, time: datetime, cause: str) -> None:
+    announcing = Mark(engine, action, time, cause, time).announcing
 
-    assert read_mark(announcing) == Announcing(engine, time.astimezone(UTC).replace(microsecond=0))
+    in_utc = time.astimezone(UTC).replace(microsecond=0)
+    assert read_mark(announcing) == Announcing(engine, in_utc, action, cause)
 
 
 def test_a_mark_of_an_earlier_version_counts_for_nothing() -> None:
@@ -55,6 +60,10 @@ def test_a_mark_of_an_earlier_version_counts_for_nothing() -> None:
     [
         "",
         "soon",
+        "tag-policy: stop at 2026-11-24T08:00:00Z: rule 10 (0a1b2c3d), no grace period",
+        "tag-policy: stop at 2026-11-24T08:00:00Z: rule 10, announced 2026-11-23T08:00:00Z",
+        "tp: stop at 2026-11-24T08:00:00Z: rule 0 (0a1b2c3d), announced 2026-11-23T08:00:00Z",
+        "tp: stop at 2026-11-24T08:00:00Z: rule 10 (0A1B2C3D), announced 2026-11-23T08:00:00Z",
         "terminate",
         "tag-policy: terminate at 2026-11-24T08:00:00Z",
         "tag-policy: terminate at 2026-11-24T08:00:00Z: untagged",
