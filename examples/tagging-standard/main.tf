@@ -42,8 +42,16 @@ locals {
     # Whoever launched it.
     50 = { tag_key = "CreatedBy", action = "UserLookup", default = "platform-team" }
 
-    # Need not be there. Where it is, it is a date that is not past, and at most half a year away.
-    60 = { tag_key = "Expires", required = false, expires = true, max_lifetime = "6m", note = "write a later date, or end it" }
+    # Need not be there. Where it is, it is a date that is not past, and at most half a year away; a
+    # week after people were told that it is past, the instance is stopped.
+    60 = {
+      tag_key      = "Expires"
+      required     = false
+      expires      = true
+      max_lifetime = "6m"
+      escalate     = { stop = "7d" }
+      note         = "write a later date, or end it"
+    }
 
     # Need not be there. Where it is, it is a list of pages.
     70 = { tag_key = "Runbook", required = false, allowed_pattern = "^https://[^ ,]+(, ?https://[^ ,]+)*$" }
@@ -58,6 +66,9 @@ module "tag_policy" {
   mode    = var.mode
   rules   = local.rules
   facts   = { team = var.team }
+
+  # How far rules may go with instances that have tags.
+  max_escalation = "stop"
 
   email_subscriptions = var.email_subscriptions
 }

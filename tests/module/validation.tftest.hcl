@@ -75,6 +75,57 @@ run "refuses_an_unknown_untagged_action" {
   expect_failures = [var.untagged_action]
 }
 
+run "refuses_an_unknown_escalation" {
+  command = plan
+
+  variables {
+    max_escalation = "delete"
+  }
+
+  expect_failures = [var.max_escalation]
+}
+
+run "refuses_to_isolate_without_a_group" {
+  command = plan
+
+  variables {
+    untagged_action = "isolate"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_to_isolate_by_a_rule_without_a_group" {
+  command = plan
+
+  variables {
+    max_escalation = "isolate"
+    rules          = { 10 = { tag_key = "Owner", escalate = { isolate = "1d" } } }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_a_group_of_a_vpc_that_is_not_looked_after" {
+  command = plan
+
+  variables {
+    isolation_security_groups = { "vpc-11111111" = "sg-0a1b2c3d4e5f67890" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_what_is_no_security_group" {
+  command = plan
+
+  variables {
+    isolation_security_groups = { "vpc-0a1b2c3d4e5f67890" = "default" }
+  }
+
+  expect_failures = [var.isolation_security_groups]
+}
+
 run "refuses_an_unknown_mode" {
   command = plan
 

@@ -65,6 +65,9 @@ run "the_function_is_told_what_the_inputs_say" {
 
     max_destructive_percent = 2.5
 
+    max_escalation            = "stop"
+    isolation_security_groups = { "vpc-11111111" = "sg-0a1b2c3d4e5f67890" }
+
     creator = { format = "role/name", details = "event_time", delay_minutes = 45, lookups_per_second = 0.5, budget_seconds = 120 }
   }
 
@@ -78,6 +81,9 @@ run "the_function_is_told_what_the_inputs_say" {
       TAG_POLICY_VPCS            = "{\"ids\":[\"vpc-0a1b2c3d4e5f67890\",\"vpc-11111111\"]}"
       TAG_POLICY_UNTAGGED_ACTION = "stop"
       TAG_POLICY_MODE            = "audit"
+
+      TAG_POLICY_MAX_ESCALATION            = "stop"
+      TAG_POLICY_ISOLATION_SECURITY_GROUPS = "{\"vpc-11111111\":\"sg-0a1b2c3d4e5f67890\"}"
 
       TAG_POLICY_GRACE_PERIOD            = "24h"
       TAG_POLICY_MINIMUM_AGE             = "1h"
@@ -800,7 +806,7 @@ run "without_a_dashboard_there_are_metrics_and_alarms" {
   assert {
     condition = alltrue([
       length(aws_cloudwatch_dashboard.this) == 0,
-      length(aws_cloudwatch_log_metric_filter.this) == 19,
+      length(aws_cloudwatch_log_metric_filter.this) == 20,
       toset(keys(output.alarm_arns)) == toset(["errors", "rule-errors", "failures", "limits", "silence"]),
     ])
     error_message = "More than the dashboard is missing."

@@ -88,6 +88,7 @@ def test_the_function_is_told_what_to_do(
         "TAG_POLICY_VPCS": json.dumps({"ids": [vpcs["minimal"].vpc_id]}, separators=(",", ":")),
         "TAG_POLICY_UNTAGGED_ACTION": "terminate",
         "TAG_POLICY_MODE": "enforce",
+        "TAG_POLICY_MAX_ESCALATION": "none",
         "TAG_POLICY_GRACE_PERIOD": "0s",
         "TAG_POLICY_MINIMUM_AGE": "15m",
         "TAG_POLICY_MARKER_TAG_KEY": "tag-policy:due",

@@ -128,7 +128,8 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
         'Environment = "prod" (was " Production")',
         "Environment  'Staging' is not allowed; right is one of 'prod', 'test', 'dev', 'sandbox-*'"
         " - see https://wiki.example.org/tags",
-        "Expires  expired: 2026-01-01 was the last day - write a later date, or end it",
+        "Expires  expired: 2026-01-01 was the last day; nothing follows yet: younger than the "
+        "minimum age - write a later date, or end it",
         "Contact  required tag missing; right is what matches ^[a-z0-9._+-]+@(example",
     ):
         assert line in email.text

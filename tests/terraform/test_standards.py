@@ -4,17 +4,24 @@ The files of ``tests/standards`` say whose they are. What the language of rules 
 is not among them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tag_policy.model.mark import Mark
+from tag_policy.rules.mark import read_mark
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
-from tests.support.terraform import ROOT, RootModule
+from tests.support.terraform import ROOT, RootModule, TerraformError
 
+DUE = "tag-policy:due"
 STANDARDS = ROOT / "tests" / "standards"
-NAMES = ("aws-whitepaper", "moj", "nhs", "uci", "ukho")
+NAMES = ("18f", "aws-whitepaper", "cabinet-office", "hackney", "moj", "nhs", "uci", "ukho")
+WITH_OTHER_TYPES = ("compute-blog-post", "hackney")
+"""Standards that also say something of volumes and snapshots, which is refused for now."""
 
 HEAD = """
 provider "aws" {
@@ -24,29 +31,48 @@ provider "aws" {
 variable "vpcs" {
   type = map(string)
 }
+
+variable "groups" {
+  type = map(string)
+}
 """
 
 MODULE = """
 locals {{
-  of_{name} = {{
+  of_{label} = {{
     {rules}
   }}
 }}
 
-module "{name}" {{
+module "{label}" {{
   source          = "../.."
   name            = "standard-{name}"
   vpc_ids         = [var.vpcs["{name}"]]
   mode            = "enforce"
   untagged_action = "remediate"
-  rules           = local.of_{name}.rules
-  facts           = try(local.of_{name}.facts, {{}})
+  max_escalation  = "terminate"
+  minimum_age     = "0s" # what a test launches is moments old
+  rules = {{
+    for id, rule in local.of_{label}.rules : id => rule
+    if try(contains(rule.resource_types, "instance"), true)
+  }}
+  facts           = try(local.of_{label}.facts, {{}})
+
+  isolation_security_groups = {{ (var.vpcs["{name}"]) = var.groups["{name}"] }}
 }}
 
-output "{name}" {{
-  value = module.{name}.function_name
+output "{label}" {{
+  value = module.{label}.function_name
 }}
 """
+
+
+def isolation_group(aws: EmbeddedAws, vpc: fleet.Vpc) -> str:
+    """Make a security group for what is isolated in a VPC, and return its id."""
+    made = aws.client("ec2").create_security_group(
+        GroupName="isolated", Description="lets nothing through", VpcId=vpc.vpc_id
+    )
+    return str(made["GroupId"])
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +84,12 @@ def standards(
     text = HEAD
     for name in NAMES:
         rules = (STANDARDS / f"{name}.tfvars").read_text()
-        text += MODULE.format(name=name, rules=rules)
-    module = embedded_aws.root_module(text, vpcs={name: vpc.vpc_id for name, vpc in vpcs.items()})
+        text += MODULE.format(name=name, label=f"_{name}", rules=rules)
+    module = embedded_aws.root_module(
+        text,
+        vpcs={name: vpc.vpc_id for name, vpc in vpcs.items()},
+        groups={name: isolation_group(embedded_aws, vpc) for name, vpc in vpcs.items()},
+    )
     try:
         module.apply()
         yield module, vpcs
@@ -72,8 +102,45 @@ ALLOCATION = "example-inc:cost-allocation"
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "written", "reported"),
+    ("name", "given", "written", "reported", "announced"),
     [
+        (
+            "18f",
+            {"Project": "mine"},
+            {},
+            {("Project", "not-allowed", "register the system first")},
+            ("terminate", timedelta(days=2)),
+        ),
+        ("18f", {"Project": "login"}, {}, set(), None),
+        (
+            "hackney",
+            {
+                "Environment": " Production",
+                "WeekendShutdown": "",
+                "OutOfHoursShutdown": "x",
+                "Confidentiality": "Secret",
+            },
+            {"Environment": "prod", "Schedule": "office-hours"},
+            {
+                ("Application", "missing", ""),
+                ("TeamEmail", "missing", ""),
+                ("Confidentiality", "not-allowed", ""),
+            },
+            ("stop", timedelta(days=7)),
+        ),
+        (
+            "cabinet-office",
+            {"TeamName": "forms"},
+            {
+                "TeamName": None,
+                "team-name": "forms",
+                "team-email-address": "platforms@example.gov.uk",
+                "billing-cost-centre": "4711",
+                "service-name": "grants",
+            },
+            set(),
+            None,
+        ),
         (
             "aws-whitepaper",
             {f"{ALLOCATION}:Owner": "Sales"},
@@ -83,6 +150,7 @@ ALLOCATION = "example-inc:cost-allocation"
                 (f"{ALLOCATION}:BusinessUnitId", "missing", ""),
                 (f"{ALLOCATION}:Owner", "not-allowed", ""),
             },
+            None,
         ),
         (
             "moj",
@@ -95,6 +163,7 @@ ALLOCATION = "example-inc:cost-allocation"
             },
             {"business-unit": "LAA", "is-production": "true"},
             set(),
+            None,
         ),
         (
             "nhs",
@@ -106,16 +175,24 @@ ALLOCATION = "example-inc:cost-allocation"
             },
             {"PublicFacing": "No", "TagVersion": "2.0", "Programme": "uec", "Service": "dos"},
             set(),
+            None,
         ),
         (
             "ukho",
             UKHO | {"ENVIRONMENT": "prod"},
             {"ENVIRONMENT": "PRD"},
             {("RESPONSIBLE_TEAM", "missing", "")},
+            None,
         ),
-        ("ukho", UKHO | {"ENVIRONMENT": "dev"}, {"ENVIRONMENT": "DEV"}, set()),
-        ("uci", {"uci:DeploymentSource": "tf"}, {}, {("uci:RepositorySource", "missing", "")}),
-        ("uci", {"uci:DeploymentSource": "manual"}, {}, set()),
+        ("ukho", UKHO | {"ENVIRONMENT": "dev"}, {"ENVIRONMENT": "DEV"}, set(), None),
+        (
+            "uci",
+            {"uci:DeploymentSource": "tf"},
+            {},
+            {("uci:RepositorySource", "missing", "")},
+            None,
+        ),
+        ("uci", {"uci:DeploymentSource": "manual"}, {}, set(), None),
     ],
 )
 def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
@@ -123,15 +200,16 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     standards: tuple[RootModule, Mapping[str, fleet.Vpc]],
     name: str,
     given: dict[str, str],
-    written: dict[str, str],
+    written: dict[str, str | None],
     reported: set[tuple[str, str, str]],
+    announced: tuple[str, timedelta] | None,
 ) -> None:
     module, vpcs = standards
     ec2 = embedded_aws.client("ec2")
     center = {"Key": f"{ALLOCATION}:CostCenter", "Value": "123-77"}
     ec2.create_tags(Resources=[vpcs["aws-whitepaper"].subnet_ids[0]], Tags=[center])
     (instance,) = fleet.launch(embedded_aws, vpcs[name], given)
-    function = module.outputs[name]
+    function = module.outputs[f"_{name}"]
     group = f"/aws/lambda/{function}"
 
     def run() -> Any:
@@ -140,13 +218,43 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     first, second = run(), run()
 
     assert first["rule_errors"] == 0
-    assert fleet.tags_of(embedded_aws, instance) == given | written
-    told = {
-        (line["tag_key"], line["code"], line.get("note", ""))
+    tags = fleet.tags_of(embedded_aws, instance)
+    mark = tags.pop(DUE, None)
+    assert tags == {key: value for key, value in (given | written).items() if value is not None}
+    if announced is None:
+        assert mark is None
+    else:
+        end, after = announced
+        said = read_mark(mark or "")
+        assert isinstance(said, Mark)
+        assert (said.action, said.time - (said.announced or said.time)) == (end, after)
+    lines = [
+        line
         for line in embedded_aws.log_lines(group)
         if line.get("resource_id") == instance and line.get("result") == "reported"
-    }
+    ]
+    told = {(line["tag_key"], line["code"], line.get("note", "")) for line in lines}
     assert told == reported
-    assert second["outcomes"]["tagged"] == 0
+    follows = f"what follows: {announced[0]} after {announced[1].days}d" if announced else ""
+    assert all(line["reason"].endswith(follows) for line in lines), "each says what follows"
+    assert (second["outcomes"]["tagged"], second["outcomes"]["marked"]) == (0, 0)
     assert second["violations"] == len(reported)
     ec2.terminate_instances(InstanceIds=[instance])
+
+
+@pytest.mark.parametrize("name", WITH_OTHER_TYPES)
+def test_what_a_standard_says_of_other_resources_is_refused_with_that_reason(
+    embedded_aws: EmbeddedAws, name: str
+) -> None:
+    rules = (STANDARDS / f"{name}.tfvars").read_text()
+    text = MODULE.format(name=name, label=f"_{name}", rules=rules)
+    text = re.sub(
+        r"rules = \{\n +for.*?\n  \}", f"rules = local.of__{name}.rules", text, flags=re.DOTALL
+    )
+    group = {name: "sg-0a1b2c3d4e5f67890"}
+    module = embedded_aws.root_module(
+        HEAD + text, vpcs={name: "vpc-0a1b2c3d4e5f67890"}, groups=group
+    )
+
+    with pytest.raises(TerraformError, match="this version does not treat volumes"):
+        module.apply()
