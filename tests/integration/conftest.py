@@ -107,9 +107,21 @@ class Engine:
         """The ARN of the function, whose name is that of the engine in its marks."""
         return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.variant}"
 
+    def groups_of(self, instance_id: str) -> list[list[str]]:
+        """Return the security groups of each network interface of an instance."""
+        answer = self.client("ec2").describe_instances(InstanceIds=[instance_id])
+        (instance,) = answer["Reservations"][0]["Instances"]
+        return [
+            [group["GroupId"] for group in one["Groups"]] for one in instance["NetworkInterfaces"]
+        ]
+
     def policies(self, rendered: Rendered) -> Policies:
         """Return the policies of its role, as they are for its VPC."""
-        text = json.dumps(rendered.policies[self.variant])
+        return self.own(rendered.policies[self.variant])
+
+    def own(self, policies: Policies) -> Policies:
+        """Return policies of its role as they are for its VPC and its security group."""
+        text = json.dumps(policies)
         group, *_ = ISOLATION_GROUPS.values()
         made: Policies = json.loads(
             text.replace(group, self.isolation_group).replace(

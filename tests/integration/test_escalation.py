@@ -315,15 +315,6 @@ def changed(instance_id: str, at: datetime) -> dict[str, Any]:
 EXPOSED = {"TagKey": "Owner", "Escalate": {"isolate": "1d", "stop": "3d"}}
 
 
-def groups_of(engine: Engine, instance_id: str) -> list[list[str]]:
-    """Return the security groups of each network interface of an instance."""
-    (reservation,) = engine.client("ec2").describe_instances(InstanceIds=[instance_id])[
-        "Reservations"
-    ]
-    interfaces = reservation["Instances"][0]["NetworkInterfaces"]
-    return [[group["GroupId"] for group in one["Groups"]] for one in interfaces]
-
-
 def kept(engine: Engine) -> list[list[str]]:
     items = engine.client("dynamodb").scan(TableName=f"{engine.variant}-state")["Items"]
     return [i["SecurityGroups"]["SS"] for i in items if i["Key"]["S"].startswith("isolated#")]
@@ -343,14 +334,14 @@ def put_back(engine: Engine, instance_id: str, groups: list[str]) -> None:
 def test_an_instance_is_isolated_told_with_what_it_had_and_then_stopped(engine: Engine) -> None:
     engine.set_rules({10: EXPOSED})
     web = is_announced(engine)
-    (had,) = groups_of(engine, web)
+    (had,) = engine.groups_of(web)
 
     later(engine, DAY - HOUR)
-    assert groups_of(engine, web) == [had]
+    assert engine.groups_of(web) == [had]
     summary = later(engine, HOUR + timedelta(seconds=30))
 
     assert summary["outcomes"]["isolated"] == 1
-    assert groups_of(engine, web) == [[engine.isolation_group]]
+    assert engine.groups_of(web) == [[engine.isolation_group]]
     assert kept(engine) == [had]
     assert "had eni-" in engine.emails()[-1].text
     assert had[0] in engine.emails()[-1].text
@@ -365,23 +356,23 @@ def test_who_puts_the_groups_back_is_told_again_before_they_are_taken_once_more(
 ) -> None:
     engine.set_rules({10: {"TagKey": "Owner", "Escalate": {"isolate": "1d"}}})
     web = is_announced(engine, DAY + HOUR)
-    (had,) = groups_of(engine, web)
+    (had,) = engine.groups_of(web)
     engine.run()
-    assert groups_of(engine, web) == [[engine.isolation_group]]
+    assert engine.groups_of(web) == [[engine.isolation_group]]
 
     put_back(engine, web, had)
     later(engine, HOUR)
 
-    assert groups_of(engine, web) == [had]
+    assert engine.groups_of(web) == [had]
     assert mark_of(engine, web).time - engine.clock.now() > 23 * HOUR
     later(engine, DAY + HOUR)
-    assert groups_of(engine, web) == [[engine.isolation_group]]
+    assert engine.groups_of(web) == [[engine.isolation_group]]
 
 
 def test_what_cannot_be_remembered_is_not_isolated(engine: Engine) -> None:
     engine.set_rules({10: EXPOSED})
     web = is_announced(engine, DAY + HOUR)
-    (had,) = groups_of(engine, web)
+    (had,) = engine.groups_of(web)
 
     def is_of_groups(call: Call) -> bool:
         return "isolated#" in str(call.parameters)
@@ -389,21 +380,21 @@ def test_what_cannot_be_remembered_is_not_isolated(engine: Engine) -> None:
     with failing("BatchWriteItem", AwsError("InternalServerError", status=500), is_of_groups):
         engine.run()
 
-    assert groups_of(engine, web) == [had]
+    assert engine.groups_of(web) == [had]
     assert "could not be kept" in engine.emails()[-1].text
     later(engine, HOUR)
-    assert groups_of(engine, web) == [[engine.isolation_group]]
+    assert engine.groups_of(web) == [[engine.isolation_group]]
 
 
 def test_an_instance_without_tags_is_isolated_where_that_is_its_action(make_engine: Any) -> None:
     engine: Engine = make_engine("isolate")
     bare, tagged = engine.launch(), engine.launch({"Name": "web"})
-    (had,) = groups_of(engine, tagged)
+    (had,) = engine.groups_of(tagged)
 
     summary = engine.run()
 
-    assert groups_of(engine, bare) == [[engine.isolation_group]]
-    assert groups_of(engine, tagged) == [had]
+    assert engine.groups_of(bare) == [[engine.isolation_group]]
+    assert engine.groups_of(tagged) == [had]
     assert summary["outcomes"]["isolated"] == 1
     again = engine.run()
     assert (again["outcomes"]["isolated"], again["outcomes"]["notified"]) == (0, 1)
@@ -417,7 +408,7 @@ def test_a_limit_holds_for_isolating_too(make_engine: Any) -> None:
 
     summary = engine.run()
 
-    assert all(groups_of(engine, one) != [[engine.isolation_group]] for one in bare)
+    assert all(engine.groups_of(one) != [[engine.isolation_group]] for one in bare)
     assert summary["held_back"] == 2
 
 

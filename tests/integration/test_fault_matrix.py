@@ -22,7 +22,15 @@ from tests.integration.conftest import Engine, prepare
 from tests.support import extensions
 from tests.support.acts import Moment, Person, before
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
-from tests.support.faults import CELLS, FAULTS, OF_THE_ARCHIVE, OWNERS, KilledError, Told
+from tests.support.faults import (
+    CELLS,
+    FAULTS,
+    OF_THE_ARCHIVE,
+    OWNERS,
+    WITHOUT_A_LOCK,
+    KilledError,
+    Told,
+)
 from tests.support.iam import enforcing
 from tests.support.ledger import Delivered, Ledger
 from tests.support.policies import Policies
@@ -32,7 +40,7 @@ BEGIN, END = "<!-- BEGIN_FAULTS -->", "<!-- END_FAULTS -->"
 COMPLIANT = {"ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}
 DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
 
-ENDS = ("StopInstances", "TerminateInstances")
+ENDS = (WITHOUT_A_LOCK, "StopInstances", "TerminateInstances")
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 
 State = dict[str, tuple[str, frozenset[str]]]
@@ -71,9 +79,16 @@ class Scene:
         """Return what became of the instances."""
         ids = [*self.to_end, *self.to_tag, self.to_unmark, *self.to_leave]
         return {
-            name: (self.engine.state(i), frozenset(self.engine.tags(i)))
+            name: (self.state_of(i), frozenset(self.engine.tags(i)))
             for name, i in zip(self._names(), ids, strict=True)
         }
+
+    def state_of(self, instance_id: str) -> str:
+        """Return the state of an instance, or that it is isolated."""
+        engine = self.engine
+        if engine.isolation_group and engine.groups_of(instance_id) == [[engine.isolation_group]]:
+            return "isolated"
+        return engine.state(instance_id)
 
     def _names(self) -> Iterator[str]:
         for kind in ("to_end", "to_tag", "to_leave"):
@@ -90,7 +105,11 @@ def scene(action: str, policies: AllPolicies | None = None, grace: str = "0s") -
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # nobody asks for them
         stack.enter_context(mock_aws())
-        variants = {"StopInstances": "stop", **dict.fromkeys(OF_THE_ARCHIVE, "archive")}
+        variants = {
+            "StopInstances": "stop",
+            WITHOUT_A_LOCK: "isolate",
+            **dict.fromkeys(OF_THE_ARCHIVE, "archive"),
+        }
         engine = prepare(variants.get(action, "terminate"))
         engine.environment = {
             **engine.environment,
@@ -113,7 +132,7 @@ def scene(action: str, policies: AllPolicies | None = None, grace: str = "0s") -
         for instance in (*made.to_end, *made.to_tag):
             engine.backdate(instance, timedelta(days=1))
         if policies is not None:
-            role = enforcing(policies[engine.variant], when=lambda _: made.is_running)
+            role = enforcing(engine.own(policies[engine.variant]), when=lambda _: made.is_running)
             stack.enter_context(role)
         yield made
 
@@ -137,9 +156,9 @@ def run(scene: Scene) -> Told:
 
 
 @cache
-def clean_end(stops: bool) -> State:
-    """Return where a run without a fault leads."""
-    with scene("StopInstances" if stops else "") as undisturbed:
+def clean_end(action: str) -> State:
+    """Return where a run without a fault leads, of an engine that ends something by this call."""
+    with scene(action) as undisturbed:
         run(undisturbed)
         return undisturbed.state()
 
@@ -155,7 +174,7 @@ def disturbed_by(scene: Scene, action: str, fault: str) -> Iterator[Moment]:
     writes = owner.tags(theirs, OWNERS[fault])
 
     def act() -> None:
-        scene.saved = scene.saved or scene.engine.state(theirs) == "running"
+        scene.saved = scene.saved or scene.state_of(theirs) == "running"
         writes()
 
     with before(1, act, action=action, when=lambda _: scene.is_running) as moment:
@@ -226,9 +245,9 @@ def _examine(scene: Scene, ledger: Ledger) -> None:
     for number, instance in enumerate(scene.to_end):
         told = ledger.announcements(instance, engine.variant)
         if number == 0 and scene.saved:
-            assert engine.state(instance) == "running", "the owner has acted in time"
+            assert scene.state_of(instance) == "running", "the owner has acted in time"
             continue
-        assert engine.state(instance) != "running", "something was lost"
+        assert scene.state_of(instance) != "running", "something was lost"
         ended_by = [one.time for one in ledger.delivered if instance in one.ended]
         now = min(ended_by, default=engine.clock.now())
         assert any(at + DAY <= now for at, _ in told), f"nobody was told a day before: {told}"
@@ -270,7 +289,7 @@ def test_nothing_is_lost_and_nothing_is_wrongly_done(
 ) -> None:
     told, before_it, after, last, saved = told_of(action, fault, policies)
 
-    expected = clean_end(action == "StopInstances")
+    expected = clean_end(action if action in ENDS else "")
     if saved:
         assert after["to_end-0"][0] == last["to_end-0"][0] == "running", "its owner has acted"
         assert frozenset(OWNERS[fault]) <= last["to_end-0"][1], "what its owner wrote is gone"
