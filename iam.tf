@@ -20,8 +20,6 @@ locals {
   mode               = contains(local.choices[*].mode, "enforce") ? "enforce" : "audit"
   enforces           = local.mode == "enforce"
   ends               = sort(setintersection(["terminate", "stop", "isolate"], [for choice in local.choices : choice.untagged_action if choice.mode == "enforce"]))
-  terminates         = contains(local.ends, "terminate")
-  stops              = contains(local.ends, "stop")
   judges_what_to_end = length(setintersection(["terminate", "stop", "isolate"], local.choices[*].untagged_action)) > 0 || length(local.escalations) > 0
 
   # What rules may do to an instance that has tags: what they ask for, and where only the table
@@ -39,8 +37,19 @@ locals {
   ends_anything       = length(local.ends) + length(local.ends_what_is_tagged) > 0
   isolates            = contains(concat(local.ends, local.ends_what_is_tagged), "isolate")
 
-  # What is called for an instance, whose tags IAM sees; a network interface has tags of its own.
-  ends_by_its_tags = setintersection(local.ends, ["terminate", "stop"])
+  calls = {
+    isolate   = "ec2:ModifyNetworkInterfaceAttribute"
+    stop      = "ec2:StopInstances"
+    terminate = "ec2:TerminateInstances"
+  }
+
+  # Where instances are isolated, and with which group: not in a VPC that is only audited.
+  isolation_groups = {
+    for vpc_id, group in var.isolation_security_groups : vpc_id => group
+    if try(local.vpc_overrides[vpc_id].mode, var.mode) == "enforce" && (
+      try(local.vpc_overrides[vpc_id].untagged_action, var.untagged_action) == "isolate" || contains(local.ends_what_is_tagged, "isolate")
+    )
+  }
 
   # What rules/mark.py writes about an untagged instance, and nothing longer: "?" is one character,
   # so that neither a mark that names a rule nor anybody's own words fit. "announcing …", which is
@@ -49,7 +58,7 @@ locals {
   mark_time    = "????-??-??T??:??:??Z"
   has_no_grace = can(regex("^0+[smhd]$", var.grace_period))
   untagged_marks = {
-    for end in local.ends_by_its_tags : end => [
+    for end in local.ends : end => [
       for reason in concat(
         ["untagged, announced ${local.mark_time}"],
         local.has_no_grace ? ["untagged, no grace period"] : [],
@@ -59,7 +68,7 @@ locals {
 
   # The same about an instance that a rule concerns, whatever it says.
   rule_marks = {
-    for end in setintersection(local.ends_what_is_tagged, ["terminate", "stop"]) : end => "${var.name}: ${end} at ${local.mark_time}: rule * (????????), announced ${local.mark_time}"
+    for end in local.ends_what_is_tagged : end => "${var.name}: ${end} at ${local.mark_time}: rule * (????????), announced ${local.mark_time}"
   }
 
   # What an engine of this name has written, or one of a version that did not say its name.
@@ -160,7 +169,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = local.keys_that_fit >= length(local.locked_tag_keys) && local.inline_policy_room >= 0
-      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), ${length(local.unlocked_tag_keys)} more that it has to name, and ${length(local.deleted_tag_keys)} that it may delete; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys, fewer rules, or fewer aliases with rename, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), ${length(local.unlocked_tag_keys)} more that it has to name, and ${length(local.deleted_tag_keys)} that it may delete${local.isolates ? ", and it may isolate in ${length(local.isolation_groups)} VPCs" : ""}; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys, fewer rules, fewer aliases with rename, or fewer VPCs in isolation_security_groups, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
     }
   }
 }
@@ -319,43 +328,17 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = local.terminates ? ["this"] : []
+    for_each = local.untagged_marks
 
     content {
-      sid       = "TerminateMarkedUntaggedInstances"
-      actions   = ["ec2:TerminateInstances"]
+      sid       = "${title(statement.key)}MarkedUntaggedInstances"
+      actions   = [local.calls[statement.key]]
       resources = [local.arns.instances]
 
       condition {
         test     = "StringLike"
         variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = local.untagged_marks["terminate"]
-      }
-
-      dynamic "condition" {
-        for_each = local.keys_of_the_tagged
-
-        content {
-          test     = "Null"
-          variable = "aws:ResourceTag/${condition.value}"
-          values   = ["true"]
-        }
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = local.stops ? ["this"] : []
-
-    content {
-      sid       = "StopMarkedUntaggedInstances"
-      actions   = ["ec2:StopInstances"]
-      resources = [local.arns.instances]
-
-      condition {
-        test     = "StringLike"
-        variable = "aws:ResourceTag/${var.marker_tag_key}"
-        values   = local.untagged_marks["stop"]
+        values   = statement.value
       }
 
       dynamic "condition" {
@@ -375,7 +358,7 @@ data "aws_iam_policy_document" "this" {
 
     content {
       sid       = "${title(statement.key)}WhatARuleHasMarked"
-      actions   = ["ec2:${title(statement.key)}Instances"]
+      actions   = [local.calls[statement.key]]
       resources = [local.arns.instances]
 
       condition {
@@ -386,31 +369,33 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # IAM is asked about the network interface and about the groups that it gets.
+  # To isolate, IAM is asked about the network interface, about the group that it gets, and about the
+  # instance, of which the statements above say when. AWS's reference names all three; a VPC that is
+  # shared is of another account.
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
   dynamic "statement" {
-    for_each = local.isolates && length(var.isolation_security_groups) > 0 ? ["this"] : []
+    for_each = local.isolates && length(local.isolation_groups) > 0 ? ["this"] : []
 
     content {
       sid       = "IsolateInTheVpcsOfTheGroups"
-      actions   = ["ec2:ModifyNetworkInterfaceAttribute"]
+      actions   = [local.calls["isolate"]]
       resources = ["${local.arns.ec2}network-interface/*"]
 
       condition {
-        test     = "ArnEquals"
+        test     = "ArnLike"
         variable = "ec2:Vpc"
-        values   = [for vpc_id in keys(var.isolation_security_groups) : "${local.arns.ec2}vpc/${vpc_id}"]
+        values   = [for vpc_id in keys(local.isolation_groups) : "arn:${local.partition}:ec2:${local.region}:*:vpc/${vpc_id}"]
       }
     }
   }
 
   dynamic "statement" {
-    for_each = local.isolates && length(var.isolation_security_groups) > 0 ? ["this"] : []
+    for_each = local.isolates && length(local.isolation_groups) > 0 ? ["this"] : []
 
     content {
       sid       = "IsolateWithTheGroups"
-      actions   = ["ec2:ModifyNetworkInterfaceAttribute"]
-      resources = [for group in toset(values(var.isolation_security_groups)) : "${local.arns.ec2}security-group/${group}"]
+      actions   = [local.calls["isolate"]]
+      resources = [for group in toset(values(local.isolation_groups)) : "${local.arns.ec2}security-group/${group}"]
     }
   }
 
@@ -420,10 +405,11 @@ data "aws_iam_policy_document" "this" {
     content {
       sid    = "NeverEndAnExemptInstance"
       effect = "Deny"
-      actions = [
-        "ec2:StopInstances",
-        "ec2:TerminateInstances",
-      ]
+      actions = compact([
+        local.isolates ? local.calls["isolate"] : "",
+        local.calls["stop"],
+        local.calls["terminate"],
+      ])
       resources = [local.arns.instances]
 
       condition {

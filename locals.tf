@@ -51,7 +51,7 @@ locals {
       allowed_pattern = try(tostring(rule.allowed_pattern), null)
       expires         = tobool(coalesce(try(rule.expires, null), false))
       max_lifetime    = try(tostring(rule.max_lifetime), null)
-      escalate        = try({ for end, after in rule.escalate : end => tostring(after) }, null)
+      escalate        = try(length([for after in values(rule.escalate) : after if after != null]) == 0 ? null : { for end, after in rule.escalate : end => tostring(after) if after != null }, null)
       note            = try(tostring(rule.note), null)
     }
   }

@@ -185,12 +185,17 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = local.environment_bytes <= local.environment_bytes_most
-      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it is ${try([for name, value in local.environment : name if length(value) == max([for text in values(local.environment) : length(text)]...)][0], "VPCs")}. Where that is VPCs or overrides (${length(var.vpc_ids)} and ${length(local.vpc_overrides)}), use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them; else fewer or shorter facts, tag keys or rules."
+      error_message = "The function's environment would have ${ceil(local.environment_bytes)} bytes, and Lambda takes ${local.environment_bytes_most}. Most of it is ${try([for name, value in local.environment : name if length(tostring(value)) == max([for text in values(local.environment) : length(tostring(text))]...)][0], "VPCs")}. Where that is VPCs or overrides (${length(var.vpc_ids)} and ${length(local.vpc_overrides)}), use vpc_tags or all_vpcs = true instead of vpc_ids, or an engine for each half of them; else fewer VPCs in isolation_security_groups, or fewer or shorter facts, tag keys or rules."
     }
 
     precondition {
       condition     = !(contains(local.choices[*].untagged_action, "isolate") || contains(flatten([for rule in values(local.rules) : try(keys(rule.escalate), [])]), "isolate")) || length(var.isolation_security_groups) > 0
       error_message = "Instances are to be isolated (untagged_action, or a rule's escalate), and isolation_security_groups is empty; give the group that they get in each VPC, such as { \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }."
+    }
+
+    precondition {
+      condition     = length(setsubtract([for vpc_id, override in local.vpc_overrides : vpc_id if try(override.untagged_action, "") == "isolate"], keys(var.isolation_security_groups))) == 0
+      error_message = "vpc_overrides isolates in ${join(", ", setsubtract([for vpc_id, override in local.vpc_overrides : vpc_id if try(override.untagged_action, "") == "isolate"], keys(var.isolation_security_groups)))}, for which isolation_security_groups has no group; give it, or another untagged_action."
     }
 
     precondition {

@@ -31,9 +31,9 @@ locals {
     5800,
     300 * length([for given in [var.rules_table, var.topic] : given if contains(keys(given), "kms_key_arn")]),
     local.function.vpc_config == null ? 0 : 900,
-    length(local.ends_by_its_tags) > 1 ? 800 : 0,
+    800 * max(0, length(local.ends) - 1),
     500 * length(local.rule_marks),
-    local.isolates ? 600 + 160 * length(var.isolation_security_groups) : 0,
+    local.isolates ? 700 + 160 * length(local.isolation_groups) : 0,
     length(local.deleted_tag_keys) > 0 ? 420 : 0,
     length(local.reads_tags_of_parents) > 0 ? 20 : 0,
   ])
@@ -66,25 +66,25 @@ locals {
   inline_policy_of_unlocked = !local.enforces ? 0 : sum(concat([0], [
     for key in local.unlocked_tag_keys :
     (contains(local.filled_tag_keys, key) ? length(jsonencode(key)) + 1 : 0)
-    + (contains(local.rule_tag_keys, key) ? length(local.ends_by_its_tags) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0)
+    + (contains(local.rule_tag_keys, key) ? length(local.ends) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0)
   ]))
 
   # What may be deleted is named there, and, where something may be ended, once for each end.
   deleted_tag_keys = local.enforces ? local.removable_tag_keys : []
-  inline_policy_of_deleted = length(local.ends_by_its_tags) * sum(concat([0], [
+  inline_policy_of_deleted = length(local.ends) * sum(concat([0], [
     for key in setsubtract(local.deleted_tag_keys, local.rule_tag_keys) : length(jsonencode({ "aws:ResourceTag/${key}" = "true" }))
   ]))
 
   # The role's own policy names the keys, too: those that may be written, and those that an instance
   # without tags has not.
   inline_policy_room = local.inline_policy_characters - local.inline_policy_overhead - sum([
-    for key in concat([var.exempt_tag_key], [for use in range(5 + max(1, length(local.ends_by_its_tags)) + length(local.rule_marks)) : var.marker_tag_key], tolist(var.former_marker_tag_keys), length(local.deleted_tag_keys) > 0 ? [var.exempt_tag_key] : [], tolist(local.deleted_tag_keys)) :
+    for key in concat([var.exempt_tag_key], [for use in range(5 + max(1, length(local.ends)) + length(local.rule_marks)) : var.marker_tag_key], tolist(var.former_marker_tag_keys), length(local.deleted_tag_keys) > 0 ? [var.exempt_tag_key] : [], tolist(local.deleted_tag_keys)) :
     length(jsonencode(key)) + 1
   ]) - local.inline_policy_of_unlocked - local.inline_policy_of_deleted
   inline_policy_uses = [
     for key in local.locked_tag_keys :
     length(jsonencode(key)) + 1 + (
-      contains(local.rule_tag_keys, key) ? length(local.ends_by_its_tags) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
+      contains(local.rule_tag_keys, key) ? length(local.ends) * length(jsonencode({ "aws:ResourceTag/${key}" = "true" })) : 0
     )
   ]
   inline_policy_fits = length([

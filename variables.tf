@@ -594,7 +594,7 @@ variable "rules" {
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || try(
-        length(rule.escalate) > 0 && alltrue([for end, after in rule.escalate : contains(["isolate", "stop", "terminate"], end) && can(regex("^[1-9][0-9]{0,3}[hd]$", after))]),
+        length(rule.escalate) > 0 && alltrue([for end, after in rule.escalate : contains(["isolate", "stop", "terminate"], end) && (after == null || can(regex("^[1-9][0-9]{0,3}[hd]$", after)))]),
         false
       )
     ])
@@ -608,6 +608,7 @@ variable "rules" {
         for end, after in rule.escalate :
         tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] >= { isolate = 1, stop = 1, terminate = 24 }[end] &&
         tonumber(trim(after, "hd")) * { h = 1, d = 24 }[substr(after, -1, 1)] <= 2160
+        if after != null
       ]), true)
     ])
     error_message = "A rule's escalate may isolate or stop what has tags 1h after it was announced, and terminate it after 24h, at the earliest, and either after 90d at the latest, such as { stop = \"7d\", terminate = \"14d\" }."
@@ -783,7 +784,7 @@ variable "removable_tag_keys" {
 }
 
 variable "max_escalation" {
-  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. `untagged_action` is another matter."
+  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. A rule that goes further is refused as a whole, at plan and in the table. `untagged_action` is another matter."
   type        = string
   default     = "none"
   nullable    = false

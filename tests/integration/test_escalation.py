@@ -15,9 +15,10 @@ from tag_policy.model.mark import Mark
 from tag_policy.reporting.publish import RunError
 from tag_policy.rules.mark import read_mark
 from tests.integration.conftest import Engine
+from tests.support.acts import Person
 from tests.support.calls import AwsError, Call, failing, listening
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
-from tests.support.faults import answer_lost
+from tests.support.faults import KilledError, answer_lost, killed_after
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DUE = "tag-policy:due"
@@ -235,9 +236,7 @@ def test_a_service_that_takes_an_instance_over_keeps_it(engine: Engine) -> None:
 
     assert (engine.state(web), DUE in engine.tags(web)) == ("running", False)
     assert summary["outcomes"]["reported"] == 1
-    assert "nothing follows, because operator:eks.amazonaws.com manages it" in (
-        engine.emails()[-1].text
-    )
+    assert "nothing follows, because operator manages it" in engine.emails()[-1].text
 
 
 def test_an_instance_of_a_persistent_spot_request_is_reported_and_never_ended(
@@ -419,3 +418,90 @@ def test_an_instance_in_a_vpc_without_a_group_is_only_reported(engine: Engine) -
 
     assert mark_of(engine, web).cause.startswith("rule 20 ")
     assert "isolation_security_groups names none for" in engine.emails()[-1].text
+
+
+def test_a_run_that_was_killed_right_after_it_isolated_does_not_isolate_again_by_the_same_mark(
+    engine: Engine,
+) -> None:
+    engine.set_rules({10: {"TagKey": "Owner", "Escalate": {"isolate": "1d"}}})
+    web = is_announced(engine, DAY + HOUR)
+    (had,) = engine.groups_of(web)
+    with killed_after("ModifyNetworkInterfaceAttribute"), suppress(KilledError):
+        engine.run()
+    assert engine.groups_of(web) == [[engine.isolation_group]]
+
+    engine.run()
+    assert "required tag missing; it is isolated" in engine.emails()[-1].text
+    put_back(engine, web, had)
+    later(engine, HOUR)
+
+    assert engine.groups_of(web) == [had]
+    assert mark_of(engine, web).time - engine.clock.now() > 23 * HOUR
+
+
+@pytest.mark.parametrize("whose", ["the settings", "somebody who looks inside"])
+def test_what_an_instance_had_at_first_is_kept_whatever_it_gets_after_that(
+    engine: Engine, whose: str
+) -> None:
+    engine.set_rules({10: {"TagKey": "Owner", "Escalate": {"isolate": "1d"}}})
+    web = is_announced(engine, DAY + HOUR)
+    (had,) = engine.groups_of(web)
+    engine.run()
+    other = engine.client("ec2").create_security_group(
+        GroupName="other", Description="another", VpcId=engine.vpc.vpc_id
+    )["GroupId"]
+    if whose == "the settings":
+        engine.client("ec2").delete_tags(Resources=[web], Tags=[{"Key": DUE}])
+        engine.environment |= {
+            "TAG_POLICY_ISOLATION_SECURITY_GROUPS": json.dumps({engine.vpc.vpc_id: other})
+        }
+    else:
+        put_back(engine, web, [engine.isolation_group, other])
+
+    later(engine, HOUR)
+    later(engine, DAY + HOUR)
+
+    given = other if whose == "the settings" else engine.isolation_group
+    assert engine.groups_of(web) == [[given]]
+    assert kept(engine) == [had]
+    if whose == "the settings":
+        engine.isolation_group = other  # as its role names it then
+        engine.calls = [one for one in engine.calls if given in str(one.parameters)]
+
+
+def test_a_strangers_mark_of_a_step_that_was_never_announced_makes_the_next_no_sooner(
+    engine: Engine,
+) -> None:
+    web = engine.launch({"Name": "web"})
+    engine.backdate(web, 100 * DAY)
+    engine.client("ec2").stop_instances(InstanceIds=[web])
+    other = is_announced(engine)
+    now = engine.clock.now()
+    cause = mark_of(engine, other).cause
+    forged = f"escalating: stop at {now - HOUR:%Y-%m-%dT%H:%M:%SZ}: {cause}, announced "
+    engine.tag(web, due=f"{forged}{now - 7 * DAY:%Y-%m-%dT%H:%M:%SZ}")
+
+    engine.run()
+
+    mark = mark_of(engine, web)
+    assert mark.action == "terminate"
+    assert mark.time - engine.clock.now() > 13 * DAY
+
+
+def test_what_a_schedule_stops_each_night_is_announced_once_and_stopped_in_its_time(
+    engine: Engine,
+) -> None:
+    web = engine.launch({"Name": "web"})
+    engine.backdate(web, 100 * DAY)
+    person = Person(engine, engine.clock)
+    for _ in range(6):
+        later(engine, 12 * HOUR)
+        person.stops(web)()
+        later(engine, 12 * HOUR)
+        person.starts(web)()
+    announced = [one for one in engine.emails() if "ANNOUNCED" in one.text]
+
+    assert len(announced) == 1
+    assert mark_of(engine, web).action == "stop"
+    later(engine, 2 * DAY)
+    assert engine.state(web) == "stopped"

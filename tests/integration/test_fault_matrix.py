@@ -25,9 +25,9 @@ from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.faults import (
     CELLS,
     FAULTS,
+    ISOLATES,
     OF_THE_ARCHIVE,
     OWNERS,
-    WITHOUT_A_LOCK,
     KilledError,
     Told,
 )
@@ -40,7 +40,7 @@ BEGIN, END = "<!-- BEGIN_FAULTS -->", "<!-- END_FAULTS -->"
 COMPLIANT = {"ProjectCode": "Apollo", "CreatedBy": "ann", "Expires": "2030-01-01"}
 DUE, EXEMPT = "tag-policy:due", "tag-policy:exempt"
 
-ENDS = (WITHOUT_A_LOCK, "StopInstances", "TerminateInstances")
+ENDS = (ISOLATES, "StopInstances", "TerminateInstances")
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 
 State = dict[str, tuple[str, frozenset[str]]]
@@ -107,7 +107,7 @@ def scene(action: str, policies: AllPolicies | None = None, grace: str = "0s") -
         stack.enter_context(mock_aws())
         variants = {
             "StopInstances": "stop",
-            WITHOUT_A_LOCK: "isolate",
+            ISOLATES: "isolate",
             **dict.fromkeys(OF_THE_ARCHIVE, "archive"),
         }
         engine = prepare(variants.get(action, "terminate"))

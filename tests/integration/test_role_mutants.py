@@ -36,12 +36,14 @@ SUBJECTS: dict[str, set[str] | None] = {
     "encrypted": {"UseTheKeyOfTablesTopicQueueAndBucket"},
     "taking": {"DeleteTagsThatAreNotToBeUsed", "ReadWhereValuesComeFrom"},
     "escalating": {
+        "IsolateWhatARuleHasMarked",
         "StopWhatARuleHasMarked",
         "TerminateWhatARuleHasMarked",
         "NeverEndAnExemptInstance",
         "IsolateInTheVpcsOfTheGroups",
         "IsolateWithTheGroups",
     },
+    "isolate": {"IsolateMarkedUntaggedInstances", "NeverEndAnExemptInstance"},
     "given": {"UseTheKeyOfTheRulesTable", "UseTheKeyOfTheTopic"},
 }
 
@@ -230,17 +232,25 @@ EDITS: dict[tuple[str, str], list[str]] = {
         f"without Null {EXEMPT}",
         f"negated Null {EXEMPT}",
     ],
+    ("escalating", "IsolateWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
     ("escalating", "StopWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
     ("escalating", "TerminateWhatARuleHasMarked"): OF_ENDING_BY_A_RULE,
     ("escalating", "IsolateInTheVpcsOfTheGroups"): [
         "removed",
         "any action",
         "any resource",
-        "without ArnEquals ec2:Vpc",
-        "another ArnEquals ec2:Vpc",
+        "without ArnLike ec2:Vpc",
+        "another ArnLike ec2:Vpc",
     ],
     ("escalating", "IsolateWithTheGroups"): ["removed", "any action", "any resource"],
     ("escalating", "NeverEndAnExemptInstance"): [
+        "removed",
+        "no resource of ours",
+        f"without Null {EXEMPT}",
+        f"negated Null {EXEMPT}",
+    ],
+    ("isolate", "IsolateMarkedUntaggedInstances"): OF_ENDING,
+    ("isolate", "NeverEndAnExemptInstance"): [
         "removed",
         "no resource of ours",
         f"without Null {EXEMPT}",
@@ -317,7 +327,7 @@ def _other_values(operator: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield "one more", [*values, "Name"]
         case "ForAnyValue:StringEquals":
             yield "another", "Name"
-        case "ArnEquals":
+        case "ArnEquals" | "ArnLike":
             yield "another", [f"{value}-2" for value in values]
         case "StringEquals":
             yield "one less", values[1:]

@@ -371,9 +371,7 @@ class World:
     def _too_late(deed: Deed, call: Call) -> bool:
         """Tell of the milliseconds between a look and its call, where only a lock of IAM helps."""
         is_last = call.action in ENDS or goes_on_looking(call)
-        # A network interface has tags of its own.
-        is_locked = deed.key in LOCKED and call.action != "ModifyNetworkInterfaceAttribute"
-        return is_last and deed.kind == "tag" and not is_locked
+        return is_last and deed.kind == "tag" and deed.key not in LOCKED
 
     def _is_ours(self) -> bool:
         """Tell whether it is the engine whose run is planned that makes a call."""

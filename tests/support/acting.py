@@ -79,10 +79,13 @@ class World:
             self._keep,
         )
 
-    def _keep(self, instance_id: str, interfaces: Sequence[Interface]) -> bool:
-        if self.keeps:
-            self.kept[instance_id] = [*self.kept.get(instance_id, ()), *interfaces]
-        return self.keeps
+    def _keep(
+        self, instance_id: str, interfaces: Sequence[Interface]
+    ) -> Sequence[Interface] | None:
+        if not self.keeps:
+            return None
+        self.kept[instance_id] = [*self.kept.get(instance_id, ()), *interfaces]
+        return interfaces
 
     def findings(self, instance_id: str, seen_at: datetime = A_MINUTE_AGO) -> list[Finding]:
         """Return what a look of a time finds about an instance, as it is now."""

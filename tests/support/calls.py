@@ -27,8 +27,8 @@ from tests.support.extensions import replace
 class Call:
     """One API call, as AWS would see it.
 
-    ``resource_tags`` are the tags that the instances of a call had when it arrived, by their ids:
-    IAM's conditions ask for them.
+    ``resource_tags`` are the tags that the instances of a call, or of its network interface, had
+    when it arrived, by their ids: IAM's conditions ask for them.
     """
 
     service: str
@@ -242,8 +242,12 @@ def _tags_of(
 ) -> Mapping[str, Mapping[str, str]]:
     if response.boto3_service_name != "ec2":
         return {}
+    backend = ec2_backends[response.current_account][response.region]
     ids = [*parameters.get("InstanceIds", []), *parameters.get("Resources", [])]
-    tags = ec2_backends[response.current_account][response.region].tags
+    interface = backend.enis.get(parameters.get("NetworkInterfaceId", ""))
+    if interface is not None and interface.instance is not None:
+        ids.append(interface.instance.id)
+    tags = backend.tags
     return {resource_id: dict(tags.get(resource_id, {})) for resource_id in ids}
 
 

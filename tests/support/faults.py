@@ -151,15 +151,13 @@ OWNERS = {
 
 _WRITES = ("CreateTags", "DeleteTags", "StopInstances", "TerminateInstances")
 
-WITHOUT_A_LOCK = "ModifyNetworkInterfaceAttribute"
-"""The call that IAM lets through, though the owner has acted in the milliseconds before it."""
+ISOLATES = "ModifyNetworkInterfaceAttribute"
 
 CELLS = [
     (action, fault)
     for action in CALLS
     for fault in (*FAULTS, *OWNERS)
     if fault != "one instance refused" or action in _WRITES
-    if fault not in OWNERS or action != WITHOUT_A_LOCK
 ]
 """Every call, with every fault that it can have, and every owner who may act just before it."""
 

@@ -70,7 +70,7 @@ def requests_of(call: Call) -> Iterator[Request]:
                 resource = f"arn:aws:ec2:{arn}:instance/{instance_id}"
                 yield Request(action, resource, _tags(call, instance_id))
         case "ec2:ModifyNetworkInterfaceAttribute":
-            # With groups, they and the interface are asked about.
+            # The groups, the interface, and the instance that it is attached to are asked about.
             interface = parameters["NetworkInterfaceId"]
             backend = ec2_backends[call.account_id][call.region]
             vpc = f"arn:aws:ec2:{arn}:vpc/{backend.get_network_interface(interface).vpc_id}"
@@ -78,6 +78,9 @@ def requests_of(call: Call) -> Iterator[Request]:
             yield Request(action, resource, {"ec2:Vpc": [vpc]})
             for group in parameters["Groups"]:
                 yield Request(action, f"arn:aws:ec2:{arn}:security-group/{group}")
+            for instance_id in call.resource_tags:
+                resource = f"arn:aws:ec2:{arn}:instance/{instance_id}"
+                yield Request(action, resource, _tags(call, instance_id))
         case "sqs:ChangeMessageVisibilityBatch" | "sqs:DeleteMessageBatch":
             # IAM has no action of its own for a batch of them.
             queue = parameters["QueueUrl"].rsplit("/", 1)[-1]
@@ -239,6 +242,7 @@ def _null(wanted: Iterable[str], given: Sequence[str] | None) -> bool:
 _OPERATORS: Mapping[str, Callable[[list[str], Sequence[str] | None], bool]] = {
     "StringEquals": _string_equals,
     "ArnEquals": _arn_equals,
+    "ArnLike": _string_like,
     "StringLike": _string_like,
     "StringNotLike": _string_not_like,
     "ForAllValues:StringEquals": _for_all_values_string_equals,

@@ -70,6 +70,7 @@ def take_back(keys: Sequence[str], resource: str = INSTANCE) -> Request:
 # What ends an untagged instance: the first lock.
 
 ENDS = {"terminate": "ec2:TerminateInstances", "stop": "ec2:StopInstances"}
+ISOLATES = "ec2:ModifyNetworkInterfaceAttribute"
 
 
 def _ending(engine: str, action: str, *, warned: bool) -> Iterator[Case]:
@@ -204,14 +205,13 @@ def _by_a_rule(engine: str, *ends: str) -> Iterator[Case]:
             yield case(about, tags, resource=elsewhere)
 
 
-# What isolates: other groups for a network interface. Of the instance IAM is not asked.
+# What isolates: other groups for a network interface, of an instance that may be ended so.
 
 
 def _isolating() -> Iterator[Case]:
     def case(variant: str, about: str, resource: str, allowed: bool, vpc: str = "") -> Case:
         context = {"ec2:Vpc": [f"arn:aws:ec2:{_OURS}:vpc/{vpc}"]} if vpc else {}
-        request = Request("ec2:ModifyNetworkInterfaceAttribute", resource, context)
-        return Case(about, variant, request, allowed)
+        return Case(about, variant, Request(ISOLATES, resource, context), allowed)
 
     ours, group = "vpc-0a1b2c3d4e5f67890", "sg-0a1b2c3d4e5f67890"
     interface = f"arn:aws:ec2:{_OURS}:network-interface/eni-0123456789abcdef0"
@@ -231,7 +231,9 @@ def _isolating() -> Iterator[Case]:
             f"arn:aws:ec2:eu-west-1:999999999999:security-group/{group}"), False)  # fmt: skip
         elsewhere = interface.replace("eu-west-1", "us-east-1")
         yield case(variant, "an interface of another region", elsewhere, False, ours)
-        yield case(variant, "an instance", INSTANCE, False, ours)
+        in_a_shared_vpc = {"ec2:Vpc": [f"arn:aws:ec2:eu-west-1:999999999999:vpc/{ours}"]}
+        yield Case("in a shared VPC", variant, Request(ISOLATES, interface, in_a_shared_vpc), may)
+        yield case(variant, "an instance without a mark", INSTANCE, False, ours)
         for action in ("ec2:ModifyInstanceAttribute", "ec2:AuthorizeSecurityGroupIngress"):
             request = Request(action, interface, {"ec2:Vpc": [f"arn:aws:ec2:{_OURS}:vpc/{ours}"]})
             yield Case(action, variant, request, False)
@@ -239,7 +241,37 @@ def _isolating() -> Iterator[Case]:
             yield Case(f"{action} of the group", variant, Request(action, group_arn), False)
 
 
-ISOLATING = list(_isolating())
+def _of_the_instance() -> Iterator[Case]:
+    """Yield of which instances network interfaces may be isolated."""
+    for variant, reason, may_have_tags in (
+        ("isolate", ANNOUNCED, False),
+        ("escalating", BY_A_RULE, True),
+    ):
+        good = {MARK: mark(variant, "isolate", reason)}
+
+        def case(about: str, tags: Tags, allowed: bool = False, variant: str = variant) -> Case:
+            return Case(f"isolate {about}", variant, Request(ISOLATES, INSTANCE, on(tags)), allowed)
+
+        yield case("what is marked", good, True)
+        yield case("what is marked and has a name", good | {"Name": "web"}, may_have_tags)
+        for key in ("ProjectCode", "CreatedBy", "Expires"):
+            yield case(f"what is marked and has {key}", good | {key: ""}, may_have_tags)
+        yield case("what is exempt", good | {EXEMPTION: ""})
+        for other in ("stop", "terminate"):
+            yield case(f"what is marked to {other}", {MARK: mark(variant, other, reason)})
+        yield case("what another engine has marked", {MARK: mark("other", "isolate", reason)})
+        yield case("what is being announced", {MARK: f"announcing {good[MARK]}"})
+        yield case("what somebody has written about", {MARK: "soon"})
+        for call in (*ENDS.values(), "ec2:RebootInstances", "ec2:StartInstances"):
+            yield Case(f"{call} of it", variant, Request(call, INSTANCE, on(good)), False)
+        for about, elsewhere in NOT_OURS.items():
+            request = Request(ISOLATES, elsewhere, on(good))
+            yield Case(f"isolate {about}", variant, request, False)
+        other_reason = BY_A_RULE if reason == ANNOUNCED else ANNOUNCED
+        yield case("what is marked otherwise", {MARK: mark(variant, "isolate", other_reason)})
+
+
+ISOLATING = [*_isolating(), *_of_the_instance()]
 
 BY_RULES = [
     *_by_a_rule("escalating", "stop", "terminate"),

@@ -298,7 +298,7 @@ class Witness:
         with self._noted():
             if call.action == "ModifyNetworkInterfaceAttribute":
                 instance_id = self._instance_of(call.parameters["NetworkInterfaceId"])
-                self._examine_end(instance_id, call, run, self.tags(instance_id))
+                self._examine_end(instance_id, call, run, call.resource_tags[instance_id])
                 groups = set(run.settings.isolation_security_groups.values())
                 assert set(call.parameters["Groups"]) <= groups, "it gets another group"
             elif call.action in ENDS:

@@ -1,5 +1,6 @@
 """What follows a violation of a rule that lasts: steps, gentlest first, and when they come."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +41,19 @@ class Step:
 
 
 Ladder = tuple[Step, ...]
+
+
+def gaps(steps: Ladder) -> list[str]:
+    """Return what follows the first of some steps, for people: ``terminate 7d after that``."""
+    return [
+        f"{later.end} {_hours(later.delay - sooner.delay)} after that"
+        for sooner, later in itertools.pairwise(steps)
+    ]
+
+
+def _hours(time: timedelta) -> str:
+    hours = time // timedelta(hours=1)
+    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
 
 
 def said(ladder: Ladder) -> str:

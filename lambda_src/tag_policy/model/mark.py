@@ -13,8 +13,8 @@ class Mark:
     ``time`` and ``announced`` are in UTC, in whole seconds. ``announced`` is when the message that
     told of it had been accepted, and None where there is no grace period, so that nobody was told.
     ``cause`` is the rule that asks for it, or that there are no tags. ``lead`` is how long after
-    people were told it may happen, at least, where that was longer ago than the run began; it does
-    not stand in the tag.
+    people were told it may happen, at least, and ``follows`` that it comes the sooner because of
+    the mark that stood there before; they do not stand in the tag.
     """
 
     engine: str
@@ -23,6 +23,7 @@ class Mark:
     cause: str
     announced: datetime | None
     lead: timedelta = timedelta()
+    follows: bool = False
 
     def __str__(self) -> str:
         """Return the value of the tag; see ``rules.mark``, which reads it, and iam.tf."""

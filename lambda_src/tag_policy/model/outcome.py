@@ -36,6 +36,9 @@ PART = "Part"
 TOO_SLOW = "TooSlow"
 """The code of an outcome whose call was not made, because no look right before it was possible."""
 
+IN_PART = "InPart"
+"""The code of an outcome of which a part was done, that only people can take back."""
+
 CREATOR_UNREADABLE = "creator-unreadable"
 """The code of an outcome whose launch record exists and cannot be read: a person sets the tag."""
 

@@ -1,6 +1,6 @@
 """Isolating, stopping and terminating instances: one attempt, right after a look."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,9 +13,9 @@ from tag_policy.aws.pace import PacedCalls, ThrottledError
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.error import TagPolicyError
 from tag_policy.model.instance import Interface, security_groups
-from tag_policy.model.outcome import TOO_SLOW, Outcome, Result
+from tag_policy.model.outcome import IN_PART, TOO_SLOW, Outcome, Result
 from tag_policy.model.remedy import Remedy
-from tag_policy.resources.instance import states_by_id
+from tag_policy.resources.instance import interfaces_by_id, states_by_id
 from tag_policy.resources.remedy_queue import CHANGED, Call, Queue
 from tag_policy.resources.second_look import FRESH, SecondLook, Seen
 
@@ -35,8 +35,11 @@ _NOT_KEPT = Refusal(
     "tries again",
 )
 
-Keep = Callable[[str, Sequence[Interface]], bool]
-"""Keeps which security groups the interfaces of an instance have; tells whether it could."""
+Keep = Callable[[str, Sequence[Interface]], Sequence[Interface] | None]
+"""Keeps which security groups the interfaces of an instance have, before it is isolated.
+
+Returns them with those that they had before they were ever isolated; None where it could not.
+"""
 
 _TOO_SLOW = Refusal(
     Result.DEFERRED,
@@ -68,7 +71,8 @@ class Ending:
     ) -> None:
         self._isolation_groups = isolation_groups
         self._keep = keep
-        self._had: dict[str, dict[str, Interface]] = {}  # before this run isolated them
+        self._had: dict[str, dict[str, Interface]] = {}  # before, of those that were kept
+        self._changed: dict[str, set[str]] = {}  # the interfaces that this run has, or may have
         self._ec2_once = ec2_once
         self._second_look = second_look
         self._paced = paced
@@ -94,12 +98,19 @@ class Ending:
         if seen is None:
             return
         if call.remedy is Remedy.ISOLATE:
+            if not all(seen.still(i, findings) for i, findings in call.findings.items()):
+                yield from self.refused(call, CHANGED)
+                return
             # What they have is kept first: nobody could put it back else. Then they are looked at
             # once more, as that took time.
             before = self._open_interfaces(call, seen)
-            if not all(self._keep(instance_id, some) for instance_id, some in before.items()):
-                yield from self.refused(call, _NOT_KEPT)
-                return
+            for instance_id, interfaces in before.items():
+                kept = self._keep(instance_id, interfaces)
+                if kept is None:
+                    yield from self.refused(call, _NOT_KEPT)
+                    return
+                had = self._had.setdefault(instance_id, {})
+                had |= {one.interface_id: one for one in kept if one.interface_id not in had}
             seen = yield from self._look(call, ec2)
             if seen is None:
                 return
@@ -170,19 +181,22 @@ class Ending:
         Raises _TooSlowError where the look is too old by then for the next of them.
         """
         for instance_id, interfaces in self._open_interfaces(call, seen).items():
+            changed = self._changed.setdefault(instance_id, set())
             for interface in interfaces:
                 if self._clock.now() - seen.asked_at > _JUST_NOW:
                     raise _TooSlowError
-                groups = [self._isolation_groups[interface.vpc_id]]
-                # Also where the answer is lost: the call may have been carried out.
-                self._had.setdefault(instance_id, {})[interface.interface_id] = interface
-                self._paced.once(
-                    partial(
-                        ec2.modify_network_interface_attribute,
-                        NetworkInterfaceId=interface.interface_id,
-                        Groups=groups,
-                    )
+                isolate = partial(
+                    ec2.modify_network_interface_attribute,
+                    NetworkInterfaceId=interface.interface_id,
+                    Groups=[self._isolation_groups[interface.vpc_id]],
                 )
+                try:
+                    self._paced.once(isolate)
+                except AWS_ERRORS as error:
+                    if passes(error):  # its answer may have been lost
+                        changed.add(interface.interface_id)
+                    raise
+                changed.add(interface.interface_id)
 
     def _done(self, call: Call) -> Iterator[Outcome]:
         """Yield that instances are ended, and which security groups they had before, where any."""
@@ -193,15 +207,59 @@ class Ending:
                 outcome = replace(outcome, finding=replace(outcome.finding, found=found))
             yield outcome
 
+    def _in_part(self, call: Call, refusal: Refusal, left: Collection[str]) -> Iterator[Outcome]:
+        """Yield that some interfaces of an instance are isolated, or may be, and others not."""
+        for instance_id, (finding, *_) in call.findings.items():
+            changed = self._changed[instance_id] - set(left)
+            had = security_groups(
+                one for key, one in self._had[instance_id].items() if key in changed
+            )
+            yield Outcome(
+                replace(finding, found=had),
+                Result.FAILED,
+                f"not known to be isolated altogether: some are, or may be, and had {had}; "
+                f"{refusal.detail}",
+                refusal.code or IN_PART,
+            )
+
     def refused(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
         """Yield the refusal of each finding, but not of what is ending all the same."""
         if not call.findings:
             return
+        if call.remedy is Remedy.ISOLATE and any(map(self._changed.get, call.findings)):
+            yield from self._refused_to_isolate(call, refusal)
+            return
         ending = self._ending(call)
         if ending is None:
             ending, refusal = [], replace(refusal, code=refusal.code or NOT_CONFIRMED)
-        yield from self._done(call.of(ending))
+        yield from call.of(ending).done()
         yield from call.of([i for i in call.findings if i not in ending]).refused(refusal)
+
+    def _refused_to_isolate(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
+        """Yield what became of an instance of which some interfaces are, or may be, isolated.
+
+        Its interfaces may have been isolated though an answer was lost, and some may be while the
+        others are not: people have to know, as nobody else puts them back.
+        """
+        groups = self._isolation_groups
+        try:
+            shown = interfaces_by_id(self._second_look.ec2, list(call.findings), self._paced)
+        except AWS_ERRORS:
+            yield from self._in_part(call, refusal, ())
+            return
+        for instance_id in call.findings:
+            of_it = call.of([instance_id])
+            interfaces = shown.get(instance_id, ())
+            left = {
+                one.interface_id for one in interfaces if one.groups != (groups.get(one.vpc_id),)
+            }
+            if interfaces and not left:
+                yield from self._done(of_it)
+            elif self._changed.get(instance_id, set()) - left:
+                yield from self._in_part(of_it, refusal, left)
+            else:
+                code = refusal.code or NOT_CONFIRMED
+                yield from of_it.refused(replace(refusal, code=code))
 
     def _ending(self, call: Call) -> list[str] | None:
         """Return those instances of a call that failed which AWS is ending nevertheless.
@@ -212,9 +270,6 @@ class Ending:
         if not call.tried:
             return []
         try:
-            if call.remedy is Remedy.ISOLATE:
-                shown = self._second_look.whole(list(call.findings)).instances
-                return [i for i, one in shown.items() if one.is_isolated(self._isolation_groups)]
             states = states_by_id(self._second_look.ec2, list(call.findings), self._paced)
         except AWS_ERRORS:
             return None

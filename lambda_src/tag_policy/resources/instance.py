@@ -278,6 +278,17 @@ def states_by_id(
     }
 
 
+def interfaces_by_id(
+    ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
+) -> dict[str, tuple[Interface, ...]]:
+    """Return the network interfaces of each instance that EC2 still tells of."""
+    return {
+        description["InstanceId"]: _interfaces(description)
+        for page in _pages_by_id(ec2, instance_ids, paced)
+        for description in page.descriptions
+    }
+
+
 def _pages_by_id(
     ec2: "EC2Client", instance_ids: Sequence[str], paced: PacedCalls
 ) -> "Iterator[_Page]":

@@ -19,7 +19,7 @@ from functools import cached_property
 from tag_policy.model.ending import ENDING_OF_END, ENDING_OF_REMEDY
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance, security_groups
-from tag_policy.model.ladder import LEAST, Ladder, Step, said
+from tag_policy.model.ladder import LEAST, Ladder, Step, gaps, said
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Rule
@@ -32,7 +32,8 @@ from tag_policy.rules.marker import Marker, not_understood
 class _Climb:
     """A violation, and the steps of its rule that are still to come for an instance, one at least.
 
-    ``delay`` is how long from now the first of them comes, if it is announced now.
+    ``delay`` is how long from now the first of them comes, if it is announced now; ``by_mark`` that
+    it is shorter because the step before it was made by the instance's mark.
     """
 
     finding: Finding
@@ -40,6 +41,7 @@ class _Climb:
     ladder: Ladder
     steps: Ladder
     delay: timedelta
+    by_mark: bool
 
     @property
     def step(self) -> Step:
@@ -54,11 +56,7 @@ class _Climb:
     @property
     def what_comes_then(self) -> str:
         """What follows when the step was made; empty for nothing."""
-        gaps = [
-            f"{later.end} {_hours(later.delay - sooner.delay)} after that"
-            for sooner, later in zip(self.steps, self.steps[1:], strict=False)
-        ]
-        return "".join(f"; {gap}" for gap in gaps)
+        return "".join(f"; {gap}" for gap in gaps(self.steps))
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,7 @@ class Escalation:
         if not sure and not unsure:
             yield from found
             yield from self.marker.own_marks_to_remove(instance)
+            yield from self._left_isolated(instance)
             return
         why_not = self._why_nothing_follows(instance)
         for finding in found:
@@ -98,10 +97,11 @@ class Escalation:
                 yield finding
                 continue
             _, ladder = self.ladders[finding.rule_id]
-            follows = why_not or self._why_not(ladder, instance) or f"what follows: {said(ladder)}"
+            follows = why_not or self._why_not(ladder, instance) or self._says(ladder, instance)
             yield replace(finding, reason=f"{finding.reason}; {follows}")
         if why_not:
             yield from self.marker.own_marks_to_remove(instance)
+            yield from self._left_to_others(instance, sure)
         else:
             yield from self.marker.former_marks_to_remove(instance)
             yield from self._follows(instance, sure, unsure)
@@ -115,9 +115,20 @@ class Escalation:
         return is_open and finding.rule_id in self.ladders
 
     def _why_nothing_follows(self, instance: Instance) -> str:
+        """Return why nothing follows for an instance, whatever rules say; empty where it does."""
+        kept = self._is_kept(instance)
+        if kept:
+            return kept
+        left = self.marker.left_to_others(instance, "")
+        if left is not None:
+            return f"nothing follows while its tag {left.tag_key} says what others wrote there"
+        return ""
+
+    def _is_kept(self, instance: Instance) -> str:
+        """Return what keeps an instance, beside what its marker's tags say; empty for nothing."""
         if self.marker.settings.protect_managed and instance.ref.managers:
-            service, what = next(iter(instance.ref.managers.items()))
-            return f"nothing follows, because {service}:{what} manages it"
+            # Not what it is part of there: thousands may have the same finding, and are counted.
+            return f"nothing follows, because {next(iter(instance.ref.managers))} manages it"
         if self.marker.now - instance.ref.created_at < self.marker.settings.minimum_age:
             return "nothing follows yet: younger than the minimum age"
         exempt = as_iam_compares(self.marker.settings.exempt_tag_key)
@@ -126,6 +137,25 @@ class Escalation:
                 # It has expired, or is no exemption for its case; IAM keeps it all the same.
                 return f"nothing follows while it has the tag {key}, for whose sake IAM keeps it"
         return ""
+
+    def _says(self, ladder: Ladder, instance: Instance) -> str:
+        """Return what was done already, and what follows."""
+        done = self._done(ladder, instance)
+        if done < 0:
+            return f"what follows: {said(ladder)}"
+        then = gaps(ladder[done:])
+        was = f"it is {ENDING_OF_END[ladder[done].end].result}"
+        return f"{was}; what follows: {', then '.join(then)}" if then else was
+
+    def _left_isolated(self, instance: Instance) -> Iterator[Finding]:
+        """Yield that people may put back what an instance had, which is not wrong any more."""
+        if instance.is_isolated(self._isolation_groups):
+            reason = (
+                "it has the security group of isolated instances, and no rule asks for that any "
+                "more; put back what it had"
+            )
+            code = Code.ISOLATED_ALREADY
+            yield Finding(instance.ref, Remedy.REPORT, code, reason, violation=False)
 
     def _why_not(self, ladder: Ladder, instance: Instance) -> str:
         """Return why a rule only reports: it would isolate, and that cannot be."""
@@ -150,21 +180,18 @@ class Escalation:
         climbs = list(self._climbs(instance, sure, mark))
         if not climbs:
             # All was done that its rules ask for: what its mark says is history, and stays for
-            # people to read, unless it is of another rule, which is not violated any more.
-            causes = {self.ladders[finding.rule_id][0] for finding in sure} | causes_unsure
-            if not isinstance(mark, Mark) or mark.cause not in causes:
+            # people to read, unless it is of another rule, or of one that only reports now.
+            ladders = [self.ladders[finding.rule_id] for finding in sure]
+            history = {cause for cause, ladder in ladders if not self._why_not(ladder, instance)}
+            if not isinstance(mark, Mark) or mark.cause not in history | causes_unsure:
                 yield from marker.own_marks_to_remove(instance)
-            return
-        about = min(climbs, key=lambda climb: (climb.delay, climb.finding.rule_id))
-        left = marker.left_to_others(instance, about.says)
-        if left is not None:
-            yield replace(left, violation=False, rule_id=about.finding.rule_id)
             return
         if isinstance(mark, Mark) and instance.ref.instance_id not in self.anew:
             for climb in climbs:
                 if mark.cause == climb.cause and self._holds(mark, climb, instance):
                     yield self._by_its_mark(instance, mark, climb)
                     return
+        about = min(climbs, key=lambda climb: (climb.delay, climb.finding.rule_id))
         # What is being announced already has been chosen, and people may have been told of it.
         begun = [one for one in climbs if _is_being_announced(one, mark, self.marker.engine)]
         about = begun[0] if begun else about
@@ -175,6 +202,18 @@ class Escalation:
             marker.told(instance),
         )
 
+    def _left_to_others(self, instance: Instance, sure: Sequence[Finding]) -> Iterator[Finding]:
+        """Yield that somebody has to decide, where what others wrote into the marker's tag counts.
+
+        It counts where something would follow else.
+        """
+        follow = [f for f in sure if not self._why_not(self.ladders[f.rule_id][1], instance)]
+        for finding in follow[:1]:
+            what = f"{finding.tag_key}: {finding.reason}"
+            left = self.marker.left_to_others(instance, what)
+            if left is not None and not self._is_kept(instance):
+                yield replace(left, violation=False, rule_id=finding.rule_id)
+
     def _climbs(
         self, instance: Instance, sure: Iterable[Finding], mark: object
     ) -> Iterator[_Climb]:
@@ -183,29 +222,32 @@ class Escalation:
             cause, ladder = self.ladders[finding.rule_id]
             if self._why_not(ladder, instance):
                 continue
-            done = max(
-                (at for at, step in enumerate(ladder) if self._is_done(step, instance)),
-                default=-1,
-            )
+            done = self._done(ladder, instance)
             steps = ladder[done + 1 :]
             if not steps:
                 continue
             delay = steps[0].delay
             made = ladder[done] if done >= 0 else None
-            if (
+            by_mark = (
                 made is not None
                 and isinstance(mark, Mark)
                 and (mark.cause, mark.action) == (cause, made.end)
                 and self._counts(mark, ladder, instance)
-            ):
-                # By its mark, so that the rule was announced, and its time runs on; where somebody
-                # else was sooner, from when it would have been made.
-                early = max(due_at(mark, LEAST[made.end]) - self.marker.now, timedelta())
-                delay = max(early + delay - made.delay, LEAST[steps[0].end])
-            yield _Climb(finding, cause, ladder, steps, delay)
+            )
+            if made is not None and by_mark:
+                # The rule was announced, and its time runs on.
+                delay = max(delay - made.delay, LEAST[steps[0].end])
+            yield _Climb(finding, cause, ladder, steps, delay, by_mark)
 
-    def _is_done(self, step: Step, instance: Instance) -> bool:
-        return ENDING_OF_END[step.end].is_done(instance, self._isolation_groups)
+    def _done(self, ladder: Ladder, instance: Instance) -> int:
+        """Return the place of the last step that is done, by whomever; -1 for none."""
+        groups = self._isolation_groups
+        done = (
+            at
+            for at, step in enumerate(ladder)
+            if ENDING_OF_END[step.end].is_done(instance, groups)
+        )
+        return max(done, default=-1)
 
     def _was_made(self, mark: object, climb: _Climb) -> bool:
         """Tell whether what a mark says was the step before the next one."""
@@ -213,8 +255,15 @@ class Escalation:
         return isinstance(mark, Mark) and mark.cause == climb.cause and mark.action in made
 
     def _holds(self, mark: Mark, climb: _Climb, instance: Instance) -> bool:
-        """Tell whether a mark still says what the next step is, and when."""
-        return mark.action is climb.step.end and self._counts(mark, climb.ladder, instance)
+        """Tell whether a mark still says what the next step is, and when.
+
+        So does one of a step that somebody else has made before its time, until that has come: what
+        is stopped each night is none the later for it.
+        """
+        if not self._counts(mark, climb.ladder, instance):
+            return False
+        is_sooner = due_at(mark, LEAST[mark.action]) > self.marker.now
+        return mark.action is climb.step.end or (is_sooner and self._was_made(mark, climb))
 
     def _counts(self, mark: Mark, ladder: Ladder, instance: Instance) -> bool:
         return mark.engine == self.marker.engine and trusted(
@@ -254,6 +303,7 @@ class Escalation:
         mark = self.marker.to_write(
             climb.step.end, climb.cause, climb.delay, told, lead=climb.delay
         )
+        mark = replace(mark, follows=climb.by_mark)
         return replace(
             climb.finding,
             remedy=Remedy.MARK,
@@ -265,9 +315,12 @@ class Escalation:
         )
 
     def announced_anew(self, finding: Finding) -> Finding:
-        """Return that an instance that was to be ended, by a mark of its, is announced anew."""
+        """Return that a step which rests on an instance's mark is announced anew, in all its time.
+
+        That is the step which was to be made by it, or the one that was to come after it.
+        """
         cause, ladder = self.ladders[finding.rule_id]
-        end = ENDING_OF_REMEDY[finding.remedy].action
+        end = finding.mark.action if finding.mark else ENDING_OF_REMEDY[finding.remedy].action
         (step,) = (step for step in ladder if step.end is end)
         mark = self.marker.to_write(end, cause, step.delay, lead=step.delay)
         why = f"nobody remembers that people were told what its tag {finding.tag_key} says"
@@ -281,8 +334,3 @@ def _is_being_announced(climb: _Climb, said: object, engine: str) -> bool:
         climb.cause,
         climb.step.end,
     )
-
-
-def _hours(time: timedelta) -> str:
-    hours = time // timedelta(hours=1)
-    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"

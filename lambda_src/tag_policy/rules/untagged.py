@@ -78,7 +78,7 @@ class Untagged:
             reason = f"{_NO_TAGS}; protected, because {service}:{what} manages it"
             return Finding(instance.ref, Remedy.NOTIFY, Code.PROTECTED, reason)
         if ending.action is End.ISOLATE and (why_not := instance.cannot_be_isolated(groups)):
-            reason = f"{_NO_TAGS}; not isolated, because {why_not}"
+            reason = f"{_NO_TAGS}; it cannot be isolated, because {why_not}"
             return Finding(instance.ref, Remedy.NOTIFY, Code.UNTAGGED, reason)
         return self._due(instance, ending.action, ending.remedy)
 
@@ -152,12 +152,14 @@ def protected_by_spot(finding: Finding) -> Finding:
     """Return that an instance is left alone, because its persistent Spot request replaces it."""
     request = finding.instance.spot_request_id
     what = finding.reason if finding.rule_id else _NO_TAGS
+    none_of_that = "nothing of that follows: " if finding.rule_id else ""
     return replace(
         finding,
         remedy=Remedy.REPORT if finding.rule_id else Remedy.NOTIFY,
         code=Code.PROTECTED,
         reason=(
-            f"{what}; protected, because the persistent Spot request {request} would launch another"
+            f"{what}; {none_of_that}protected, because the persistent Spot request {request} would "
+            "launch another"
         ),
         tag_key="",
         value=None,

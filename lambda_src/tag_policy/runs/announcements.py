@@ -34,6 +34,15 @@ _NOT_KNOWN = (
 )
 
 
+_USED = "used "
+"""What stands before a mark by which an instance was ended, or was about to be."""
+
+
+def _knows(told: Told | None, finding: Finding) -> bool:
+    """Tell whether people are remembered to have been told what an instance's mark says."""
+    return told is not None and told.mark.removeprefix(_USED) == finding.value
+
+
 class Announcements:
     """What one run announces. ``marks`` is what completes the marks, once there is something.
 
@@ -113,6 +122,8 @@ class Announcements:
             if told is not None and told.mark == finding.value:
                 return replace(finding, tag_key="", value=None)
             finding = announced_anew(finding)
+        elif finding.mark is not None and finding.mark.follows and not _knows(told, finding):
+            finding = announced_anew(finding)
         mark = finding.mark
         if mark is None or told is None or told.time < mark.time:
             return finding
@@ -137,24 +148,25 @@ class Announcements:
             return
         try:
             told = self._memory.last_told(marks.keys())
-            gone = {i: Told(one.time, "") for i, one in told.items() if one.mark == marks[i]}
+            gone = {
+                i: Told(one.time, "")
+                for i, one in told.items()
+                if one.mark.removeprefix(_USED) == marks[i]
+            }
             self._memory.remember_told(gone)
         except MEMORY_ERRORS as error:
             self._problem(f"that marks were taken back could not be remembered: {error}")
 
     def used(self, instance_ids: Collection[str]) -> None:
-        """Remember that some instances were ended by their marks, and may be put back by people.
+        """Remember that some instances are about to be ended by their marks.
 
-        That is not to be seen by when they were started. By the same mark they are not ended again:
-        it is announced anew.
+        People may put them back, which is not to be seen by when they were started. By the same
+        mark they are not ended again, whatever has become of the run: it is announced anew. Raises
+        what MEMORY_ERRORS names.
         """
-        if not instance_ids:
-            return
-        try:
-            told = self._memory.last_told(instance_ids)
-            self._memory.remember_told({i: Told(one.time, "") for i, one in told.items()})
-        except MEMORY_ERRORS as error:
-            self._problem(f"that marks were used could not be remembered: {error}")
+        told = self._memory.last_told(instance_ids)
+        used = {i: Told(one.time, f"{_USED}{one.mark}") for i, one in told.items() if one.mark}
+        self._memory.remember_told(used)
 
     def is_pending(self, outcome: Outcome) -> bool:
         """Tell whether an outcome is of an instance whose tag says that it is being announced."""

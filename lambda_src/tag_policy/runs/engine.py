@@ -372,17 +372,13 @@ class Engine:
         """
         out_of_time = self.context.until_margin()
         taken_back: dict[str, str] = {}
-        isolated: set[str] = set()
 
         def note(outcomes: Iterable[Outcome]) -> None:
             for outcome in outcomes:
                 self._note(outcome)
-                if self.report.mode is not Mode.AUDIT:
+                if outcome.result is Result.UNMARKED and self.report.mode is not Mode.AUDIT:
                     finding = outcome.finding
-                    if outcome.result is Result.UNMARKED:
-                        taken_back[finding.instance.instance_id] = finding.value or ""
-                    elif outcome.result is Result.ISOLATED:
-                        isolated.add(finding.instance.instance_id)
+                    taken_back[finding.instance.instance_id] = finding.value or ""
                 if noted is not None:
                     noted(outcome)
 
@@ -394,7 +390,6 @@ class Engine:
                 # Also where the run breaks off: people are told of what was under way.
                 note(remediation.settled())
         self._announcements.taken_back(taken_back)
-        self._announcements.used(isolated)
         if out_of_time.passed:
             self.problem(TIME_WAS_UP)
 
@@ -545,14 +540,20 @@ class Engine:
         self._announcements.marks = remediation.marks
         return remediation
 
-    def _keep_groups(self, instance_id: str, interfaces: Sequence[Interface]) -> bool:
-        """Remember which security groups an instance has, before it is isolated."""
+    def _keep_groups(
+        self, instance_id: str, interfaces: Sequence[Interface]
+    ) -> Sequence[Interface] | None:
+        """Remember which security groups an instance has, before it is isolated by its mark."""
+        groups = self.context.settings.isolation_security_groups
         try:
-            self._memory.remember_groups(instance_id, interfaces, self.context.clock.now())
+            kept = self._memory.remember_groups(
+                instance_id, interfaces, groups, self.context.clock.now()
+            )
+            self._announcements.used([instance_id])
         except MEMORY_ERRORS as error:
             self.problem(f"which security groups {instance_id} has could not be kept: {error}")
-            return False
-        return True
+            return None
+        return kept
 
     def _vpcs_by_now(self, paced: PacedCalls) -> Collection[str]:
         """Return the VPCs of this run that are still to be looked after.

@@ -5,7 +5,7 @@ Nothing that ends an instance is decided by this alone: without an entry, everyt
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -94,11 +94,14 @@ class Memory:
 
     def last_told(self, instance_ids: Collection[str]) -> dict[str, Told]:
         """Return what people were last told of those instances of whom they were told anything."""
-        items = self._read([_announced(instance_id) for instance_id in sorted(instance_ids)])
-        return {
-            key.partition("#")[2]: Told(_time(item), item["Mark"]["S"])
-            for key, item in items.items()
-        }
+        told: dict[str, Told] = {}
+        for some in _chunks(sorted(instance_ids), _MOST_READ):
+            items = self._read([_announced(instance_id) for instance_id in some])
+            told |= {
+                key.partition("#")[2]: Told(_time(item), item["Mark"]["S"])
+                for key, item in items.items()
+            }
+        return told
 
     def remember_told(self, told: Mapping[str, Told]) -> None:
         """Remember what people were told of some instances, by their ids."""
@@ -115,24 +118,34 @@ class Memory:
         )
 
     def remember_groups(
-        self, instance_id: str, interfaces: Sequence[Interface], now: datetime
-    ) -> None:
-        """Remember which security groups an instance has, by its network interfaces.
+        self,
+        instance_id: str,
+        interfaces: Sequence[Interface],
+        given: Mapping[str, str],
+        now: datetime,
+    ) -> list[Interface]:
+        """Remember which security groups an instance has, by its network interfaces; return that.
 
-        For people, who put them back: docs/operations.md says how.
+        For people, who put them back: docs/operations.md says how. ``given`` are the groups that
+        they get instead, by VPC. What still has a group that it was given before is not as it was:
+        of that, what it had then is kept.
         """
+        before = self._read([_isolated(one) for one in interfaces])
+        kept = [_as_it_was(one, before.get(_isolated(one))) for one in interfaces]
         self._write(
             [
                 {
-                    "Key": {"S": f"isolated#{interface.interface_id}"},
+                    "Key": {"S": _isolated(interface)},
                     "Instance": {"S": instance_id},
                     "SecurityGroups": {"SS": list(interface.groups)},
+                    "Given": {"S": given.get(interface.vpc_id, "")},
                     "Time": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
                     "ExpiresAt": {"N": str(int((now + _GROUPS_KEPT).timestamp()))},
                 }
-                for interface in interfaces
+                for interface in kept
             ]
         )
+        return kept
 
     def listed(self, kind: str) -> Listed:
         """Return what was listed in the last delivered reports of a kind of run."""
@@ -215,6 +228,17 @@ def _announced(instance_id: str) -> str:
 
 def _listed(kind: str) -> str:
     return f"listed#{kind}"
+
+
+def _isolated(interface: Interface) -> str:
+    return f"isolated#{interface.interface_id}"
+
+
+def _as_it_was(interface: Interface, item: Mapping[str, Any] | None) -> Interface:
+    """Return a network interface with the security groups that it had before it was isolated."""
+    if item is None or item.get("Given", {}).get("S") not in interface.groups:
+        return interface
+    return replace(interface, groups=tuple(sorted(map(str, item["SecurityGroups"]["SS"]))))
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tag_policy.aws.errors import refusal_of
-from tag_policy.model.outcome import Result
+from tag_policy.model.outcome import IN_PART, Result
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.remedy_queue import CHANGED, OUT_OF_TIME, Call
 from tests.support.acting import World, failing, told, world
@@ -538,7 +538,8 @@ def test_a_throttled_call_goes_back_and_what_is_left_is_isolated_and_all_of_it_t
     assert kept(made) == {A: [("sg-1",), ("sg-2",), ("sg-2",)]}, "each as it was"
 
 
-def test_who_mends_it_while_the_call_is_throttled_keeps_what_is_left_of_it() -> None:
+def test_what_is_isolated_in_part_is_told_so_with_what_that_part_had() -> None:
+    """Else nobody would put it back: its owner has mended it in the meantime."""
     made = world(reachable(A, ["sg-1"], ["sg-2"]), settings=ISOLATE)
 
     def throttle(asked: Asked) -> None:
@@ -552,8 +553,57 @@ def test_who_mends_it_while_the_call_is_throttled_keeps_what_is_left_of_it() -> 
     outcomes += made.ending.end(made.queue.later.popleft())
 
     (outcome,) = outcomes
-    assert (outcome.result, outcome.detail) == (CHANGED.result, CHANGED.detail)
+    assert (outcome.result, outcome.code) == (Result.FAILED, IN_PART)
+    assert outcome.finding.found == "eni-010: sg-1"
+    assert outcome.detail.startswith("not known to be isolated altogether: ")
+    assert CHANGED.detail in outcome.detail
     assert groups_of(made, A) == [["sg-150"], ["sg-2"]]
+
+
+def test_what_is_refused_for_one_interface_is_told_with_aws_code_and_with_what_the_other_had() -> (
+    None
+):
+    made = world(reachable(A, ["sg-1"], ["sg-2"]), settings=ISOLATE)
+
+    def refuse(asked: Asked) -> None:
+        if asked.request.get("NetworkInterfaceId") == "eni-011":
+            raise DENIED
+
+    made.fleet.before = refuse
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert (outcome.result, outcome.code) == (Result.FAILED, "UnauthorizedOperation")
+    assert outcome.finding.found == "eni-010: sg-1"
+
+
+def test_where_nothing_can_be_seen_any_more_what_may_be_isolated_is_told() -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+    lost: list[Asked] = []
+
+    def lose(asked: Asked) -> None:
+        if asked.operation == "modify_network_interface_attribute":
+            lost.append(asked)
+            raise NO_ANSWER
+        if lost:
+            raise DENIED
+
+    made.fleet.after = lose
+
+    (outcome,) = made.ending.end(made.call(A))
+
+    assert (outcome.result, bool(outcome.code)) == (Result.FAILED, True)
+    assert outcome.finding.found == "eni-010: sg-1"
+
+
+def test_nothing_is_kept_of_what_is_not_to_be_isolated_any_more() -> None:
+    made = world(reachable(A, ["sg-1"]), settings=ISOLATE)
+    call = made.call(A)
+    made.fleet.set(A, {"Name": "web"})
+
+    (outcome,) = made.ending.end(call)
+
+    assert (outcome.result, made.kept) == (CHANGED.result, {})
 
 
 def test_a_slow_answer_has_the_next_interface_looked_at_again() -> None:

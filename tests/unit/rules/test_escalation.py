@@ -102,8 +102,11 @@ def test_when_its_time_has_come_the_step_is_made_by_its_mark() -> None:
 def test_then_the_next_step_is_announced_and_counted_from_now() -> None:
     value = announced(OWNER, End.STOP, NOW - HOUR, 7 * DAY)
 
-    marked = follows(judge(old({DUE: value}, "stopped")))
+    reported, marked = judge(old({DUE: value}, "stopped"))
 
+    assert reported.reason == (
+        "required tag missing; it is stopped; what follows: terminate 7d after that"
+    )
     assert marked.mark is not None
     assert (marked.mark.action, marked.mark.time) == (End.TERMINATE, NOW + 7 * DAY)
     assert marked.reason == "Owner: required tag missing", "nothing else comes then"
@@ -120,7 +123,7 @@ def test_what_was_done_is_not_done_again_and_its_mark_stays_for_people_to_read()
 
     (reported,) = judge(old({DUE: value}, "stopped"), [STAGE])
 
-    assert reported.reason == "required tag missing; what follows: stop after 1d"
+    assert reported.reason == "required tag missing; it is stopped"
 
 
 def test_what_is_right_again_loses_its_mark() -> None:
@@ -140,13 +143,21 @@ def test_what_was_stopped_already_has_that_step_behind_it(state: str) -> None:
     assert (marked.mark.action, marked.mark.time) == (End.TERMINATE, NOW + 14 * DAY)
 
 
-def test_what_somebody_stopped_too_soon_is_not_terminated_sooner_for_it() -> None:
+def test_what_somebody_stopped_too_soon_waits_for_its_time_and_is_not_terminated_sooner() -> None:
+    """What a schedule stops each night would be announced twice a day else, and never end."""
     value = announced(OWNER, End.STOP, NOW + 6 * DAY, 7 * DAY)
 
-    marked = follows(judge(old({DUE: value}, "stopped")))
+    waits = follows(judge(old({DUE: value}, "stopped")))
+    assert (waits.remedy, waits.reason) == (Remedy.WAIT, value)
 
-    assert marked.mark is not None
-    assert marked.mark.time == NOW + 13 * DAY, "14 days after the rule was announced"
+    due = announced(OWNER, End.STOP, NOW, 7 * DAY)
+    then = follows(judge(old({DUE: due}, "stopped")))
+    assert then.mark is not None
+    assert (then.mark.action, then.mark.time, then.mark.follows) == (
+        End.TERMINATE,
+        NOW + 7 * DAY,
+        True,
+    )
 
 
 def test_what_was_started_again_without_being_right_is_announced_anew() -> None:
@@ -314,7 +325,7 @@ def test_a_managed_instance_is_reported_and_its_mark_goes() -> None:
     reported, unmark = judge(managed)
 
     assert reported.reason == (
-        "required tag missing; nothing follows, because autoscaling:web manages it"
+        "required tag missing; nothing follows, because autoscaling manages it"
     )
     assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, value)
     assert follows(judge(managed, protect_managed="false")).remedy is Remedy.STOP
@@ -336,8 +347,11 @@ def test_a_young_instance_is_reported_and_nothing_is_announced() -> None:
     ],
 )
 def test_what_others_say_in_the_marker_is_left_to_them(value: str, code: Code) -> None:
-    _, left = judge(old({DUE: value}))
+    reported, left = judge(old({DUE: value}))
 
+    assert reported.reason.endswith(
+        f"nothing follows while its tag {DUE} says what others wrote there"
+    )
     assert (left.remedy, left.code, left.rule_id) == (Remedy.LEAVE, code, 10)
     assert left.reason.startswith("Owner: required tag missing; ")
     assert not left.violation
@@ -464,6 +478,49 @@ def test_what_people_put_back_without_making_it_right_is_announced_anew() -> Non
     assert (marked.mark.action, marked.mark.time) == (End.ISOLATE, NOW + DAY)
 
 
+def test_what_is_right_again_and_still_isolated_is_told_until_somebody_puts_it_back() -> None:
+    right = reachable({"Owner": "ann"}, "sg-150")
+
+    (finding,) = judge(right, [EXPOSED], **GROUPS)
+
+    assert (finding.remedy, finding.code, finding.violation) == (
+        Remedy.REPORT,
+        Code.ISOLATED_ALREADY,
+        False,
+    )
+    assert finding.reason.endswith("put back what it had")
+    assert judge(reachable({"Owner": "ann"}), [EXPOSED], **GROUPS) == []
+
+
+def test_a_rule_that_only_reports_any_more_loses_its_mark() -> None:
+    """Its group was taken out of the settings."""
+    value = announced(EXPOSED, End.STOP, NOW + DAY, 2 * DAY)
+
+    reported, unmark = judge(reachable({DUE: value}, "sg-150"), [EXPOSED])
+
+    assert "isolation_security_groups names none" in reported.reason
+    assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, value)
+
+
+def test_a_step_that_comes_sooner_for_a_mark_nobody_remembers_is_announced_in_all_its_time() -> (
+    None
+):
+    """A stranger may write the mark of a step that was never announced."""
+    value = announced(OWNER, End.STOP, NOW - HOUR, 7 * DAY)
+    sooner = follows(judge(old({DUE: value}, "stopped")))
+    assert sooner.mark is not None
+    assert sooner.mark.follows
+
+    anew = Evaluator([OWNER], HOW, ENGINE, NOW).announced_anew(sooner)
+
+    assert anew.mark is not None
+    assert (anew.mark.action, anew.mark.time, anew.mark.follows) == (
+        End.TERMINATE,
+        NOW + 14 * DAY,
+        False,
+    )
+
+
 def test_without_a_group_for_its_vpc_a_rule_that_isolates_only_reports_and_others_go_on() -> None:
     reported, stage, marked = judge(reachable({}), [EXPOSED, STAGE])
 
@@ -549,7 +606,7 @@ class Life:
                     assert finding.mark is not None
                     accepted = (self.now + timedelta(seconds=seconds)).replace(microsecond=0)
                     final = completed(finding.mark, accepted)
-                    assert read_mark(str(final)) == replace(final, lead=timedelta())
+                    assert read_mark(str(final)) == replace(final, lead=timedelta(), follows=False)
                     tags[DUE] = str(final)
                     said = self.told.setdefault(finding.rule_id, [])
                     said.append((accepted, finding.mark.action))

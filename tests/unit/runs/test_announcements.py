@@ -11,8 +11,11 @@ from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.assignment import Mode
 from tag_policy.model.finding import Finding
 from tag_policy.model.instance import Instance
+from tag_policy.model.ladder import Step
+from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import End, Remedy
+from tag_policy.model.rule import Action, Rule
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.rules.evaluation import Evaluator
@@ -439,3 +442,63 @@ def test_that_a_mark_is_gone_and_cannot_be_remembered_is_said(operation: str) ->
 
     (problem,) = run.problems
     assert "could not be remembered" in problem
+
+
+# A step that comes sooner, because the one before it was made by the instance's mark
+
+OWNER = Rule(
+    10,
+    "Owner",
+    Action.CHECK,
+    required=True,
+    default="",
+    escalate=(Step(End.STOP, "7d"), Step(End.TERMINATE, "14d")),
+)
+STOPPED_BY = Mark(ENGINE, End.STOP, NOW - timedelta(hours=1), OWNER.cause, NOW - 7 * DAY)
+
+
+def to_terminate(run: Run, memory: Told | None) -> timedelta:
+    """Return after how long a stopped instance is to be terminated, as people are to be told."""
+    stopped = replace(
+        instance({"Name": "web", DUE: str(STOPPED_BY)}, "stopped", created_at=NOW - 99 * DAY),
+        started_at=NOW - 90 * DAY,
+    )
+    if memory is not None:
+        run.memory.remember_told({stopped.ref.instance_id: memory})
+    evaluate = Evaluator([OWNER], settings(max_escalation="terminate"), ENGINE, NOW)
+    findings = [f for f in evaluate(stopped).findings if f.mark is not None]
+    (ready,), _ = run.announcements.to_announce(findings, evaluate.announced_anew)
+    assert ready.mark is not None
+    assert ready.mark.action is End.TERMINATE
+    return ready.mark.time - NOW
+
+
+@pytest.mark.parametrize("used", ["", "used "])
+def test_a_step_comes_sooner_where_people_were_told_of_the_one_before_it(used: str) -> None:
+    told = Told(STOPPED_BY.time, f"{used}{STOPPED_BY}")
+
+    assert to_terminate(Run(SmallAws()), told) == 7 * DAY
+
+
+@pytest.mark.parametrize(
+    "told", [None, Told(STOPPED_BY.time, ""), Told(STOPPED_BY.time, str(mark(NOW, NOW)))]
+)
+def test_it_takes_all_its_time_where_the_mark_of_the_one_before_is_a_strangers(
+    told: Told | None,
+) -> None:
+    assert to_terminate(Run(SmallAws()), told) == 14 * DAY
+
+
+def test_a_mark_by_which_an_instance_is_about_to_be_ended_does_not_end_it_again() -> None:
+    run = Run(SmallAws())
+    (found,) = run.evaluator()(untagged({DUE: DUE_NOW})).findings
+    run.memory.remember_told({found.instance.instance_id: Told(NOW, DUE_NOW)})
+
+    run.announcements.used([found.instance.instance_id, "i-0"])
+
+    (ready,), _ = run.to_announce(untagged({DUE: DUE_NOW}))
+    assert ready.remedy is Remedy.MARK
+    kept = run.memory.last_told([found.instance.instance_id, "i-0"])
+    assert kept == {found.instance.instance_id: Told(NOW, f"used {DUE_NOW}")}
+    run.announcements.taken_back({found.instance.instance_id: DUE_NOW})
+    assert run.memory.last_told(kept)[found.instance.instance_id] == Told(NOW, "")

@@ -220,7 +220,9 @@ def test_which_security_groups_an_instance_had_is_kept_by_interface_for_more_tha
         Interface("eni-2", "vpc-1", ("sg-3",)),
     ]
 
-    memory(aws).remember_groups("i-1", interfaces, NOW)
+    kept_now = memory(aws).remember_groups("i-1", interfaces, {"vpc-1": "sg-150"}, NOW)
+
+    assert kept_now == interfaces
 
     kept = {key: item for key, item in aws.state.items() if key.startswith("isolated#")}
     assert kept.keys() == {"isolated#eni-1", "isolated#eni-2"}
@@ -228,3 +230,27 @@ def test_which_security_groups_an_instance_had_is_kept_by_interface_for_more_tha
     assert (item["Instance"], item["SecurityGroups"]) == ({"S": "i-1"}, {"SS": ["sg-1", "sg-2"]})
     lives = float(item["ExpiresAt"]["N"]) - NOW.timestamp()
     assert lives > timedelta(days=366).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        (("sg-150",), ("sg-1", "sg-2")),  # another group is given now
+        (("sg-150", "sg-ssh"), ("sg-1", "sg-2")),  # somebody looks inside
+        (("sg-1", "sg-2"), ("sg-1", "sg-2")),  # it was put back
+        (("sg-7",), ("sg-7",)),  # it got others
+    ],
+)
+def test_what_an_interface_had_is_not_forgotten_for_what_it_was_given(
+    now: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
+    aws = SmallAws()
+    first = [Interface("eni-1", "vpc-1", ("sg-1", "sg-2"))]
+    memory(aws).remember_groups("i-1", first, {"vpc-1": "sg-150"}, NOW)
+
+    again = [Interface("eni-1", "vpc-1", now)]
+    (had,) = memory(aws).remember_groups("i-1", again, {"vpc-1": "sg-160"}, NOW)
+
+    assert had.groups == kept
+    item = aws.state["isolated#eni-1"]
+    assert (item["SecurityGroups"], item["Given"]) == ({"SS": list(kept)}, {"S": "sg-160"})
