@@ -150,8 +150,14 @@ def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
         ("n" * 40, 6, 5_800 + 2 * 300 + 20),
         ("e" * 40, 7, 5_800 + 2 * 300 + 20 + 900 + 800),
         ("d" * 40, 6, 5_800 + 2 * 300 + 20 + 420),
+        ("i" * 40, 11, 5_800 + 2 * 300 + 20 + 900 + 2 * 800 + 3 * 500 + 700 + 2 * 160),
     ],
-    ids=["one end", "two ends, in a VPC", "one end, and tags are deleted"],
+    ids=[
+        "one end",
+        "two ends, in a VPC",
+        "one end, and tags are deleted",
+        "all ends, by rules too",
+    ],
 )
 def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
     policies: dict[str, Policies], name: str, uses_of_the_mark: int, kept: int

@@ -14,6 +14,7 @@ ISOLATION_GROUPS = {"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}
 """What isolated instances get, by VPC."""
 
 _OF_ALL: dict[str, Any] = {
+    "vpc_ids": ["vpc-0a1b2c3d4e5f67890"],
     "mode": "enforce",
     "grace_period": "0s",
     "rules": {
@@ -211,6 +212,23 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     "e" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
     | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(21)]},
+    # All three ends, by rules and without, in two VPCs that have a group.
+    "i" * 40: _EVERYTHING
+    | _BOTH_ENDS_IN_A_VPC
+    | {
+        "vpc_overrides": {
+            "vpc-0a1b2c3d4e5f67890": {"untagged_action": "stop"},
+            "vpc-0a1b2c3d4e5f67891": {"untagged_action": "isolate"},
+        },
+        "vpc_ids": ["vpc-0a1b2c3d4e5f67890", "vpc-0a1b2c3d4e5f67891"],
+        "max_escalation": "terminate",
+        "isolation_security_groups": {
+            "vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890",
+            "vpc-0a1b2c3d4e5f67891": "sg-0a1b2c3d4e5f67891",
+        },
+        "rules": {},
+        "writable_tag_keys": ["Owner"],
+    },
     "v" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
     | {
@@ -230,7 +248,6 @@ _MODULE = """
 module "{name}" {{
   source  = "../.."
   name    = "{name}"
-  vpc_ids = ["vpc-0a1b2c3d4e5f67890"]
 {inputs}
 }}
 
