@@ -195,6 +195,47 @@ def test_nothing_is_terminated_within_a_day_of_its_own_announcement() -> None:
 # Which rule has the mark
 
 
+def test_a_mark_is_overdue_from_when_it_could_have_been_made() -> None:
+    value = announced(OWNER, End.STOP, NOW - DAY - HOUR / 2, timedelta())
+
+    assert follows(judge(old({DUE: value}))).remedy is Remedy.STOP
+    too_late = announced(OWNER, End.STOP, NOW - DAY - 2 * HOUR, timedelta())
+    assert follows(judge(old({DUE: too_late}))).remedy is Remedy.MARK
+
+
+def test_a_mark_of_a_time_that_no_step_of_the_rule_could_have_is_not_believed() -> None:
+    value = announced(OWNER, End.STOP, NOW + 60 * DAY, 61 * DAY)
+
+    marked = follows(judge(old({DUE: value})))
+
+    assert marked.mark is not None
+    assert marked.mark.time == NOW + 60 * DAY, "nor is anything sooner than people were told"
+
+
+def test_the_step_before_the_last_that_is_done_makes_the_next_no_sooner() -> None:
+    """Isolated by its mark, and then stopped by its owner."""
+    ladder = rule(isolate="1d", stop="7d", terminate="14d")
+    value = announced(ladder, End.ISOLATE, NOW - HOUR, DAY)
+    stopped = replace(
+        old({DUE: value}, "stopped"), interfaces=(Interface("eni-1", VPC, ("sg-150",)),)
+    )
+
+    marked = follows(judge(stopped, [ladder], **GROUPS))
+
+    assert marked.mark is not None
+    assert (marked.mark.action, marked.mark.time) == (End.TERMINATE, NOW + 14 * DAY)
+
+
+def test_what_another_rule_was_announced_for_is_not_undercut() -> None:
+    value = announced(STAGE, End.STOP, NOW + 30 * DAY, timedelta())
+
+    marked = follows(judge(old({DUE: value, "Stage": "prod"}), [OWNER, STAGE]))
+
+    assert (marked.rule_id, marked.mark is not None) == (10, True)
+    assert marked.mark is not None
+    assert marked.mark.time == NOW + 30 * DAY
+
+
 def test_of_two_rules_the_earlier_step_is_announced() -> None:
     found = judge(old({}), [OWNER, STAGE])
 
@@ -296,6 +337,18 @@ def test_what_the_engine_mends_itself_leads_to_nothing() -> None:
 
 def test_what_nobody_requires_leads_to_nothing() -> None:
     assert judge(old({}), [replace(OWNER, required=False)]) == []
+
+
+def test_what_is_wrong_and_no_violation_leads_to_nothing() -> None:
+    """Two values of a tag that nobody requires."""
+    optional = replace(OWNER, required=False, aliases=("own", "holder"))
+
+    (conflict,) = judge(old({"own": "ann", "holder": "bob"}), [optional])
+
+    assert (conflict.code, conflict.violation) == (Code.CONFLICT, False)
+    assert "follows" not in conflict.reason
+    required = replace(optional, required=True)
+    assert follows(judge(old({"own": "ann", "holder": "bob"}), [required])).remedy is Remedy.MARK
 
 
 def test_an_exempt_instance_is_left_alone() -> None:
