@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from tag_policy.model.finding import CREATOR, Code, Finding, Verdict
-from tag_policy.model.remedy import Remedy
+from tag_policy.model.mark import Mark
+from tag_policy.model.remedy import End, Remedy
 from tag_policy.resources.second_look import Seen
 from tests.support.acting import World, world
 from tests.support.builders import (
     DEFAULT_RULES,
+    ENGINE,
     NOW,
     PROJECT_CODE,
     evaluate,
@@ -177,6 +179,33 @@ def test_an_end_is_the_same_whatever_its_mark_says_but_not_without_one(remedy: R
     assert not still(to_be_marked, has_its_mark)
     assert not still(has_its_mark, replace(has_its_mark, remedy=Remedy.TAG))
     assert not still(has_its_mark, replace(has_its_mark, remedy=Remedy.WAIT))
+
+
+@pytest.mark.parametrize("remedy", [Remedy.ISOLATE, Remedy.STOP, Remedy.TERMINATE])
+def test_an_end_by_another_rule_is_another_one(remedy: Remedy) -> None:
+    """People were told of each by itself."""
+    due = Finding(ref(A), remedy, Code.MISSING, "", tag_key=DUE, value="what it says", rule_id=10)
+
+    def still(after: Finding) -> bool:
+        return Seen({}, {A: Verdict((after,))}, NOW).still(A, [due])
+
+    assert still(due)
+    assert not still(replace(due, rule_id=20))
+    assert not still(replace(due, rule_id=0))
+
+
+def test_what_is_announced_is_not_told_as_done_where_another_step_is_to_be_by_now() -> None:
+    announced = Mark(ENGINE, End.STOP, NOW, "rule 10 (0a1b2c3d)", NOW)
+
+    def is_announcing(to_be: Mark) -> bool:
+        finding = Finding(
+            ref(A), Remedy.MARK, Code.MISSING, "", value=announced.announcing, mark=to_be
+        )
+        return Seen({}, {A: Verdict((finding,))}, NOW).is_announcing(A, announced)
+
+    assert is_announcing(replace(announced, time=NOW + timedelta(days=1)))
+    assert not is_announcing(replace(announced, cause="rule 20 (0a1b2c3d)"))
+    assert not is_announcing(replace(announced, action=End.TERMINATE))
 
 
 def test_the_tag_of_an_instance_is_told_as_it_was_seen() -> None:

@@ -502,3 +502,18 @@ def test_a_mark_by_which_an_instance_is_about_to_be_ended_does_not_end_it_again(
     assert kept == {found.instance.instance_id: Told(NOW, f"used {DUE_NOW}")}
     run.announcements.taken_back({found.instance.instance_id: DUE_NOW})
     assert run.memory.last_told(kept)[found.instance.instance_id] == Told(NOW, "")
+
+
+def test_what_waits_by_another_rules_mark_is_announced_by_its_own() -> None:
+    stage = replace(OWNER, rule_id=20, tag_key="Stage")
+    of_stage = Mark(ENGINE, End.STOP, NOW + 30 * DAY, stage.cause, NOW)
+    found = instance({"Name": "web", DUE: str(of_stage)}, created_at=NOW - 99 * DAY)
+    run = Run(SmallAws())
+    run.memory.remember_told({found.ref.instance_id: Told(of_stage.time, str(of_stage))})
+    evaluate = Evaluator([OWNER], settings(max_escalation="terminate"), ENGINE, NOW)
+
+    findings = [f for f in evaluate(found).findings if f.mark is not None]
+    (ready,), _ = run.announcements.to_announce(findings, evaluate.announced_anew)
+
+    assert ready.mark is not None
+    assert (ready.mark.cause, ready.mark.time) == (OWNER.cause, of_stage.time)
