@@ -28,6 +28,14 @@ EXPECTED = {
         )
         for action in BY_LAMBDA_IN_A_VPC
     ),
+    # IAM is asked about the interface, the group and the instance, and each has conditions of its
+    # own: a statement for each. Parliament wants the interface in all of them.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+    (
+        "RESOURCE_MISMATCH",
+        "[{'action': 'ec2:ModifyNetworkInterfaceAttribute', "
+        "'required_format': 'arn:*:ec2:*:*:network-interface/*'}]",
+    ),
 }
 
 

@@ -13,11 +13,11 @@ from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.moto_cloudtrail import history_of
 
 
-def backdate(instance_id: str, age: timedelta) -> None:
+def backdate(instance_id: str, age: timedelta, region: str = REGION) -> None:
     """Make an instance, and the events that name it, so old."""
     then = datetime.now(UTC) - age
-    born_at(instance_id, then)
-    for event in history_of(cloudtrail_backends[ACCOUNT_ID][REGION]).events:
+    born_at(instance_id, then, region)
+    for event in history_of(cloudtrail_backends[ACCOUNT_ID][region]).events:
         if any(resource["ResourceName"] == instance_id for resource in event["Resources"]):
             event["EventTime"] = then
 
@@ -49,9 +49,9 @@ def make_due(aws: EmbeddedAws, instance_id: str, state_table: str, key: str) -> 
     )
 
 
-def born_at(instance_id: str, time: datetime) -> None:
+def born_at(instance_id: str, time: datetime, region: str = REGION) -> None:
     """Make a time the one of an instance's launch."""
-    instance = ec2_backends[ACCOUNT_ID][REGION].get_instance(instance_id)
+    instance = ec2_backends[ACCOUNT_ID][region].get_instance(instance_id)
     instance.launch_time = time
     for interface in instance.nics.values():
         interface.attach_time = time

@@ -4,9 +4,11 @@ The files of ``tests/standards`` say whose they are. What the language of rules 
 is not among them.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tag_policy.model.mark import Mark
 from tag_policy.rules.mark import read_mark
 from tests.support import fleet
 from tests.support.embedded_aws import EmbeddedAws
+from tests.support.past import backdate
 from tests.support.terraform import ROOT, RootModule, TerraformError
 
 DUE = "tag-policy:due"
@@ -258,3 +261,75 @@ def test_what_a_standard_says_of_other_resources_is_refused_with_that_reason(
 
     with pytest.raises(TerraformError, match="this version does not treat volumes"):
         module.apply()
+
+
+ABROAD = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Abroad:
+    """The embedded AWS in a region that the blog post's standard does not want."""
+
+    aws: EmbeddedAws
+
+    def client(self, service: Any, credentials: fleet.Credentials | None = None) -> Any:
+        """Make a client of that region."""
+        return self.aws.client(service, credentials, ABROAD)
+
+
+def test_what_the_blog_post_says_of_an_instance_of_an_unwanted_region(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    name = "compute-blog-post"
+    there = Abroad(embedded_aws)
+    ec2 = there.client("ec2")
+    vpc = fleet.create_vpc(there)
+    for subnet in vpc.subnet_ids:
+        ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    ec2.create_tags(Resources=[vpc.vpc_id], Tags=[{"Key": "CostCenter", "Value": "9"}])
+    group = ec2.create_security_group(
+        GroupName="isolated", Description="lets nothing through", VpcId=vpc.vpc_id
+    )["GroupId"]
+    rules = (STANDARDS / f"{name}.tfvars").read_text()
+    text = HEAD.replace("eu-west-1", ABROAD)
+    text += MODULE.format(name=name, label=f"_{name}", rules=rules)
+    module = embedded_aws.root_module(text, vpcs={name: vpc.vpc_id}, groups={name: group})
+    given = {"Environment": "sandbox", "cc": "42"}
+    try:
+        module.apply()
+        alice = fleet.iam_user(there, "alice")
+        (instance,) = fleet.launch(there, vpc, given, by=alice)
+        backdate(instance, timedelta(days=3), ABROAD)
+        function = module.outputs[f"_{name}"]
+        first, second = (
+            json.loads(there.client("lambda").invoke(FunctionName=function)["Payload"].read())
+            for _ in range(2)
+        )
+        logs = there.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")
+    finally:
+        module.destroy()
+
+    assert (first["rule_errors"], second["outcomes"]["tagged"]) == (0, 0)
+    tags = fleet.tags_of(there, instance)
+    said = read_mark(tags.pop(DUE))
+    assert isinstance(said, Mark)
+    assert said.announced is not None
+    assert (said.action, said.time - said.announced) == ("stop", timedelta(hours=1))
+    in_thirty_days = datetime.now(UTC).date() + timedelta(days=30)
+    assert tags == given | {
+        "CostCenter": "42",
+        "CreatedBy": "alice",
+        "Expires": f"{in_thirty_days}",
+        "Schedule": "office-hours",
+        "PatchGroup": "patch-early",
+    }
+    lines = [json.loads(event["message"]) for event in logs["events"]]
+    told = {
+        (line["tag_key"], line["code"], line["reason"].rpartition("; ")[2])
+        for line in lines
+        if line.get("result") == "reported"
+    }
+    assert told == {
+        ("DataClassification", "missing", "what follows: isolate after 1d"),
+        ("RegionApproval", "missing", "what follows: stop after 1h, then terminate after 7d"),
+    }
