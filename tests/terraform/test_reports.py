@@ -163,7 +163,7 @@ def test_every_metric_filter_matches_lines_that_the_function_logs(
     filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
     events = logs.filter_log_events(logGroupName=group)["events"]
 
-    assert len(filters) == 23
+    assert len(filters) == 24
     for found in filters:
         data = list(data_of(found, events))
         assert data, f"{found['filterName']} matches nothing"
@@ -195,7 +195,7 @@ def test_every_metric_of_the_dashboard_exists(
     existing = embedded_aws.metrics()
 
     shown = set(metrics_of(body))
-    assert len(shown) == 17
+    assert len(shown) == 18
     assert shown - existing == set()
     for namespace, name, keys in searches_of(body):
         assert any(
