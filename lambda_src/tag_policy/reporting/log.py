@@ -13,6 +13,6 @@ class CleanRecord(logging.LogRecord):
     https://docs.python.org/3/library/logging.html#logging.setLogRecordFactory
     """
 
-    def getMessage(self) -> str:  # noqa: N802 (logging's name)
+    def getMessage(self) -> str:  # noqa: N802 (overrides logging's)
         """Return the message, cleaned and cut."""
         return clean(super().getMessage(), LINE_LIMIT)

@@ -43,13 +43,13 @@ class Marks:
 
         ``told`` are the outcomes that an accepted message names, ``announced`` is when it had been
         accepted, ``out_of_time`` is asked before every call. Yields each with what became of it:
-        the same, or that it is left to the next run, which announces it anew.
+        the same, or that it is left to the next run, which announces it anew. One without a mark
+        has nothing to complete, keeps no other from its mark, and is not yielded.
         """
         by_mark: dict[Mark, dict[str, Outcome]] = {}
         for outcome in told:
-            mark = outcome.finding.mark
-            assert mark is not None  # noqa: S101 - what is announced has a mark
-            by_mark.setdefault(mark, {})[outcome.finding.instance.instance_id] = outcome
+            if (mark := outcome.finding.mark) is not None:
+                by_mark.setdefault(mark, {})[outcome.finding.instance.instance_id] = outcome
         for mark, outcomes in by_mark.items():
             final = completed(mark, announced)
             ids = list(outcomes)

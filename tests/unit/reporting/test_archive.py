@@ -42,8 +42,9 @@ class Bucket:
         body = StreamingBody(self.raw, self.length)
         return {"Body": body, "ContentLength": self.length}
 
-    def put_object(self, Key: str, Body: Any, **_: Any) -> None:  # noqa: N803 (S3's names)
-        self.put[Key.rpartition("/")[2]] = Body if isinstance(Body, bytes) else Body.read()
+    def put_object(self, **of: Any) -> None:
+        name, body = of["Key"].rpartition("/")[2], of["Body"]
+        self.put[name] = body if isinstance(body, bytes) else body.read()
 
 
 def keep(bucket: Bucket) -> Any:

@@ -43,10 +43,10 @@ class Bucket:
     def get_object(self, **_: Any) -> Any:
         raise refusal("NoSuchKey", 404)
 
-    def put_object(self, Key: str, **_: Any) -> None:  # noqa: N803 (S3's names)
+    def put_object(self, **of: Any) -> None:
         if self.error is not None:
             raise self.error
-        self.keys.append(Key)
+        self.keys.append(of["Key"])
 
 
 def keep(

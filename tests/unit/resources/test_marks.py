@@ -1,5 +1,6 @@
 """Completing marks of which people were told, and what is said of those that cannot be."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -53,6 +54,16 @@ def complete(made: World, outcomes: list[Outcome]) -> list[Outcome]:
 def test_a_mark_counts_from_when_people_were_told_and_is_never_due_before_that() -> None:
     assert completed(mark(NOW + DAY, None), NOW) == mark(NOW + DAY, NOW)
     assert completed(mark(NOW, None), NOW + DAY) == mark(NOW + DAY, NOW + DAY)
+
+
+def test_what_has_no_mark_to_complete_keeps_no_other_from_its_own() -> None:
+    made = under_grace(announcing(A), announcing(B))
+    without, other = marked(made, A, B)
+    without = replace(without, finding=replace(without.finding, mark=None))
+
+    (after,) = complete(made, [without, other])
+
+    assert after is other
 
 
 def test_what_was_announced_gets_its_mark_after_a_look() -> None:

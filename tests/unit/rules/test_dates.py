@@ -30,8 +30,8 @@ def test_every_day_is_read_as_it_is_written(day: date) -> None:
         " 2024-01-15",
         "2024-01-15\n",
         "2024-01-15\u200b",
-        "٢٠٢٤-٠١-١٥",  # noqa: RUF001 - digits of another script
-        "２０２４-０１-１５",  # noqa: RUF001 - digits of another script
+        "\u0662\u0660\u0662\u0664-\u0660\u0661-\u0661\u0665",  # Arabic-Indic digits
+        "\uff12\uff10\uff12\uff14-\uff10\uff11-\uff11\uff15",  # fullwidth digits
         "2024\u201101\u201115",
         "2026-02-30",
         "2026-13-01",

@@ -94,8 +94,8 @@ def test_a_reason_in_words_exempts_without_end_and_nobody_needs_to_be_told(value
         "2020-01-01t00:00:00+01:00",
         "2020-01-01 12:00 UTC",
         "20200101T000000Z",
-        "٢٠٢٠-٠١-٠١",  # noqa: RUF001 - digits of another script
-        "２０２０-０１-０１",  # noqa: RUF001 - digits of another script
+        "\u0662\u0660\u0662\u0660-\u0660\u0661-\u0660\u0661",  # Arabic-Indic digits
+        "\uff12\uff10\uff12\uff10-\uff10\uff11-\uff10\uff11",  # fullwidth digits
         "1800z",
         "1800 UTC",
         "24h",

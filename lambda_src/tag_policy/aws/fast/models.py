@@ -27,8 +27,12 @@ def register(session: "Session") -> None:
 class _Loader(Loader):
     """Finds the files of our services; says of any other that there is none."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's name; all of ours are of one type)
-        """Return the services that there are."""
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's signature)
+        """Return the services that there are, whatever the type of the file.
+
+        Where one has no file of a type, as SNS has no waiters, botocore finds that out by itself,
+        and raises the DataNotFoundError that it raises for an unknown service, too.
+        """
         return list(SERVICES)
 
 
