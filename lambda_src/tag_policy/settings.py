@@ -5,7 +5,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -314,39 +314,32 @@ class _Reader:
 
     def facts(self, name: str) -> Mapping[str, str]:
         """Read what Terraform gives rules to know: names and values; empty where it gives none."""
-        value = self.text_or_none(name)
-        if not value:
-            return {}
-        try:
-            facts = json.loads(_unpacked(value))
-            if facts and all(isinstance(fact, str) for fact in facts.values()):
-                return dict(facts)
-        except (AttributeError, ValueError, RecursionError, zlib.error):
-            pass
-        self.problems.append(
-            f"{name} is {quoted(value, 200)}; expected names and values in JSON, "
-            'such as \'{"team": "platforms"}\''
-        )
-        return {}
+        return self._texts_by_name(name, "names and values", '{"team": "platforms"}', bool)
 
     def isolation_groups(self, name: str) -> Mapping[str, str]:
         """Read the security groups of isolated instances, by VPC; empty where there are none."""
+        return self._texts_by_name(
+            name,
+            "ids of VPCs and of security groups",
+            '{"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}',
+            lambda groups: _are_vpc_ids(groups) and all(map(_GROUP_ID.fullmatch, groups.values())),
+        )
+
+    def _texts_by_name(
+        self, name: str, what: str, example: str, are_right: Callable[[dict[str, str]], bool]
+    ) -> Mapping[str, str]:
+        """Read strings by their names from JSON; empty where the variable is not there."""
         value = self.text_or_none(name)
         if not value:
             return {}
         try:
-            groups = json.loads(_unpacked(value))
-            if (
-                groups
-                and _are_vpc_ids(groups)
-                and all(isinstance(g, str) and _GROUP_ID.fullmatch(g) for g in groups.values())
-            ):
-                return dict(groups)
+            texts = json.loads(_unpacked(value))
+            if texts and _are_texts(texts.values()) and are_right(texts):
+                return dict(texts)
         except (AttributeError, ValueError, RecursionError, zlib.error):
             pass
         self.problems.append(
-            f"{name} is {quoted(value, 200)}; expected ids of VPCs and of security groups in JSON, "
-            'such as \'{"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}\''
+            f"{name} is {quoted(value, 200)}; expected {what} in JSON, such as {example!r}"
         )
         return {}
 

@@ -16,6 +16,8 @@ from tag_policy.settings import (
 )
 from tests.support.builders import ENVIRONMENT
 
+ISOLATION = "TAG_POLICY_ISOLATION_SECURITY_GROUPS"
+
 
 def test_a_whole_environment_is_read() -> None:
     settings = Settings.from_env(ENVIRONMENT)
@@ -174,6 +176,13 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("TAG_POLICY_FACTS", "[1]", "names and values in JSON"),
         ("TAG_POLICY_FACTS", '{"team": 1}', "names and values in JSON"),
         ("TAG_POLICY_FACTS", "gzip:%", "names and values in JSON"),
+        (ISOLATION, "sg-0abc", "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, "{}", "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, "[]", "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, '{"vpc-0abc": 1}', "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, '{"vpc-0abc": "default"}', "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, '{"main": "sg-0abc"}', "ids of VPCs and of security groups in JSON"),
+        (ISOLATION, "gzip:%", "ids of VPCs and of security groups in JSON"),
         ("TAG_POLICY_VPCS", '{"ids": []}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"ids": ["vpc-0abc"], "all": true}', "which VPCs to look after"),
         ("TAG_POLICY_VPCS", '{"tags": {}}', "which VPCs to look after"),
@@ -263,6 +272,16 @@ def test_which_rules_terraform_has_made_is_read(form: str) -> None:
 
     assert Settings.from_env(environment).seeded_rules == {10: "Owner", 20: "Team"}
     assert Settings.from_env(ENVIRONMENT).seeded_rules is None
+
+
+GROUPS = '{"vpc-0abc": "sg-0abc", "vpc-0def": "sg-0def"}'
+
+
+@pytest.mark.parametrize("form", [GROUPS, packed(GROUPS)], ids=["plain", "packed"])
+def test_the_groups_that_isolate_are_read_by_vpc(form: str) -> None:
+    groups = Settings.from_env(ENVIRONMENT | {ISOLATION: form}).isolation_security_groups
+
+    assert groups == {"vpc-0abc": "sg-0abc", "vpc-0def": "sg-0def"}
 
 
 FACTS = '{"team": "platforms", "stage": "prod"}'
