@@ -300,6 +300,16 @@ def test_what_may_have_been_told_of_a_later_time_is_not_due_without_a_grace_peri
     state.teardown()
 
 
+def test_a_tag_right_before_an_end_keeps_what_no_rule_has_marked_beside_rules_that_end() -> None:
+    """Found among 1,500 histories: the tests' IAM took each letter of a mark for a mark."""
+    state = EscalatingHistories()
+    state.begin(grace=30, limit=4, untagged=1)
+    tagged = Deed(number=1, action="StopInstances", kind="tag", who=0, key="Name", value="x")
+    state.sweep_when_a_step_is_due(deeds=[tagged], hours=1, lost=None)
+    assert "refused by IAM" in state.world.happened
+    state.teardown()
+
+
 def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     number = counted["histories"]
     if not number:

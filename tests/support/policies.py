@@ -342,10 +342,12 @@ def as_configured(
         condition = statement.get("Condition", {})
         if statement.get("Sid") == "TakeBackTheMark":
             condition["ForAllValues:StringEquals"]["aws:TagKeys"] = [marker, *former]
-        marks = condition.get("StringLike", {}).get(f"aws:ResourceTag/{marker}")
+        marks = condition.get("StringLike", {}).get(f"aws:ResourceTag/{marker}", [])
         if marks and has_grace:
             condition["StringLike"][f"aws:ResourceTag/{marker}"] = [
-                mark for mark in marks if not mark.endswith("no grace period")
+                mark
+                for mark in ([marks] if isinstance(marks, str) else marks)
+                if not mark.endswith("no grace period")
             ]
     return changed
 
