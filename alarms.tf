@@ -23,10 +23,10 @@ locals {
   # Two periods of a rate, or of a cron of every hour, and the time that a sweep may take; two days
   # for a cron of every day. CloudWatch looks back a week at most, in steps of less than an hour a day.
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-  rate         = try(regex("^rate\\((\\d+) (minute|hour|day)s?\\)$", var.schedule_expression), null)
+  rate         = try(regex("^rate\\((\\d+) (minute|hour|day)s?\\)$", local.schedule.expression), null)
   rate_seconds = local.rate == null ? 0 : tonumber(local.rate[0]) * { minute = 60, hour = 3600, day = 86400 }[local.rate[1]]
-  is_hourly    = can(regex("^cron\\(\\S+ \\* [*?] \\* [*?] \\*\\)$", var.schedule_expression))
-  is_daily     = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", var.schedule_expression))
+  is_hourly    = can(regex("^cron\\(\\S+ \\* [*?] \\* [*?] \\*\\)$", local.schedule.expression))
+  is_daily     = can(regex("^cron\\(\\S+ \\S+ [*?] \\* [*?] \\*\\)$", local.schedule.expression))
   silence_seconds = (
     local.monitoring.silence_after_hours != null ? local.monitoring.silence_after_hours * 3600
     : local.rate_seconds > 0 ? 2 * local.rate_seconds + local.function.timeout_seconds
@@ -102,7 +102,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-silence"
-  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the rule ${aws_cloudwatch_event_rule.schedule[0].name} is enabled, and what the log group ${local.log_group_name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the schedule ${local.schedule_name} is enabled, and what the log group ${local.log_group_name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
 
   evaluation_periods  = local.silence_periods
   comparison_operator = "LessThanThreshold"

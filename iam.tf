@@ -169,7 +169,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = local.keys_that_fit >= length(local.locked_tag_keys) && local.inline_policy_room >= 0
-      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, writable_tag_keys, and what creator.details adds), ${length(local.unlocked_tag_keys)} more that it has to name, and ${length(local.deleted_tag_keys)} that it may delete${local.isolates ? ", and it may isolate in ${length(local.isolation_groups)} VPCs" : ""}; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys, fewer rules, fewer aliases with rename, or fewer VPCs in isolation_security_groups, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
+      error_message = "The role has ${length(local.locked_tag_keys)} tag keys that it may write and must never overwrite (rules, rules_table.writable_tag_keys, and what creator.details adds), ${length(local.unlocked_tag_keys)} more that it has to name, and ${length(local.deleted_tag_keys)} that it may delete${local.isolates ? ", and it may isolate in ${length(local.isolation_groups)} VPCs" : ""}; its policies have room for ${local.keys_that_fit} of the first beside them. Use shorter keys, fewer rules, fewer aliases with rename, or fewer VPCs in isolation_security_groups, or give some of the rules to a second engine with another name, such as \"${var.name}-2\"."
     }
   }
 }

@@ -15,16 +15,17 @@ locals {
   # Made of names, so that the first plan shows the role's policies and the function's environment
   # in full, and a change of tags hides nothing.
   arns = {
-    function   = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
-    log_group  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group_name}"
-    state      = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
-    rules      = local.gives_table_arn ? var.rules_table.arn : "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
-    topic      = local.creates_topic ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}" : var.topic.arn
-    ec2        = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:"
-    instances  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
-    alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"
-    event_rule = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/"
-    bucket     = local.keeps_reports ? "arn:${local.partition}:s3:::${local.report_bucket}" : null
+    function       = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
+    log_group      = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group_name}"
+    state          = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.state_table_name}"
+    rules          = local.gives_table_arn ? var.rules_table.arn : "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${local.rules_table_name}"
+    topic          = local.creates_topic ? "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}" : var.topic.arn
+    ec2            = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:"
+    instances      = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:instance/*"
+    alarms         = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"
+    schedule_group = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}:schedule-group/${var.name}"
+    event_rule     = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/"
+    bucket         = local.keeps_reports ? "arn:${local.partition}:s3:::${local.report_bucket}" : null
   }
 
   creates_log_group = !contains(keys(var.function), "log_group_name")
@@ -60,6 +61,13 @@ locals {
   asked_for       = flatten([for rule in values(local.rules) : concat(rule.when == null ? [] : keys(rule.when), coalesce(rule.from, []))])
   facts_asked_for = toset([for asked in local.asked_for : trimprefix(asked, "fact:") if startswith(asked, "fact:")])
 
+  # Tag keys of rules that only the table knows.
+  table_tag_keys = {
+    writable   = toset(try(tolist(var.rules_table.writable_tag_keys), []))
+    changeable = toset(try(tolist(var.rules_table.changeable_tag_keys), []))
+    removable  = toset(try(tolist(var.rules_table.removable_tag_keys), []))
+  }
+
   # What is said otherwise of a VPC, without what is null.
   vpc_overrides = {
     for vpc_id, override in var.vpc_overrides : vpc_id => { for name, value in override : name => tostring(value) if value != null }
@@ -88,6 +96,17 @@ locals {
     batching_window_seconds = tonumber(coalesce(try(var.event_triggers.batching_window_seconds, null), 20))
     tries                   = tonumber(coalesce(try(var.event_triggers.tries, null), 5))
   }
+
+  # Without a time zone a rule of EventBridge wakes the function, which knows UTC only; with one,
+  # EventBridge Scheduler.
+  has_schedule  = var.schedule != null
+  has_time_zone = local.schedule.time_zone != null
+  schedule = {
+    expression = coalesce(try(var.schedule.expression, null), "rate(1 hour)")
+    time_zone  = try(var.schedule.time_zone, null)
+  }
+  schedule_name         = "${var.name}-schedule"
+  creates_schedule_role = local.has_time_zone && try(!contains(keys(var.schedule), "role_arn"), true)
 
   monitoring = {
     metrics             = coalesce(try(var.monitoring.metrics, null), "basic")

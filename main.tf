@@ -2,8 +2,8 @@
 
 locals {
   shipped_package = "${path.module}/dist/tag_policy.zip"
-  package_file    = try(var.package.s3_key, null) != null ? null : coalesce(try(var.package.filename, null), local.shipped_package)
-  package_hash    = local.package_file == null ? var.package.source_code_hash : filebase64sha256(local.package_file)
+  package_file    = try(var.function.package.s3_key, null) != null ? null : coalesce(try(var.function.package.filename, null), local.shipped_package)
+  package_hash    = local.package_file == null ? var.function.package.source_code_hash : filebase64sha256(local.package_file)
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -95,7 +95,8 @@ locals {
     length(var.isolation_security_groups) == 0 ? {} : {
       TAG_POLICY_ISOLATION_SECURITY_GROUPS = length(local.isolation_groups_json) <= 512 ? local.isolation_groups_json : "gzip:${base64gzip(local.isolation_groups_json)}"
     },
-    local.has_schedule ? { TAG_POLICY_SCHEDULE = var.schedule_expression } : {},
+    local.has_schedule ? { TAG_POLICY_SCHEDULE = local.schedule.expression } : {},
+    local.schedule.time_zone == null ? {} : { TAG_POLICY_TIME_ZONE = local.schedule.time_zone },
     local.keeps_reports ? {
       TAG_POLICY_REPORT_BUCKET = local.report_bucket
       TAG_POLICY_REPORT_PREFIX = local.report_prefix
@@ -123,14 +124,14 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:A failed invocation is sent to the topic, where people see it.
   #checkov:skip=CKV_AWS_117:The function calls public AWS APIs only; function.vpc_config is for who has to.
   #checkov:skip=CKV_AWS_173:The environment holds names and choices, no secret.
-  #checkov:skip=CKV_AWS_272:A signed package is the user's choice: package.
+  #checkov:skip=CKV_AWS_272:A signed package is the user's choice: function.package.
   function_name = var.name
   description   = "Tag Policy Engine (mode ${var.mode}, untagged instances: ${var.untagged_action}${length(local.vpc_overrides) == 0 ? "" : "; otherwise in some VPCs"})"
   role          = local.made_role_arn
 
   filename         = local.package_file
-  s3_bucket        = try(var.package.s3_bucket, null)
-  s3_key           = try(var.package.s3_key, null)
+  s3_bucket        = try(var.function.package.s3_bucket, null)
+  s3_key           = try(var.function.package.s3_key, null)
   source_code_hash = local.package_hash
 
   handler                        = "tag_policy.handler.lambda_handler"
@@ -169,7 +170,7 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = length(local.guarding_tag_keys) > 0 || (!local.enforces && local.table_knows_more)
-      error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in writable_tag_keys, such as [\"CostCenter\"]."
+      error_message = "With no rules there is no tag key that the role may write; give rules, or name the keys of the shared table in rules_table.writable_tag_keys, such as [\"CostCenter\"]."
     }
 
     precondition {
@@ -215,12 +216,12 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = length(local.keys_alike) == 0
-      error_message = "IAM takes tag keys that differ in case alone for one, so that the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and writable_tag_keys, such as \"Owner\"."
+      error_message = "IAM takes tag keys that differ in case alone for one, so that the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and rules_table.writable_tag_keys, such as \"Owner\"."
     }
 
     precondition {
       condition     = length(local.own_keys_alike) == 0
-      error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and writable_tag_keys, in more than case, because IAM takes \"Due\" and \"due\" for one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
+      error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and rules_table.writable_tag_keys, in more than case, because IAM takes \"Due\" and \"due\" for one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
     }
 
     precondition {
@@ -236,7 +237,7 @@ resource "aws_lambda_function" "this" {
         [for key in concat(local.own_tag_keys, local.detail_tag_keys) : lower(key)],
         [for alias in concat(flatten([for rule in values(local.rules) : coalesce(rule.aliases, [])]), tolist(local.removable_tag_keys)) : lower(alias)],
       )) == 0
-      error_message = "A rule's aliases, or removable_tag_keys, name marker_tag_key, exempt_tag_key, one of former_marker_tag_keys, or what creator.details writes, which are the engine's own; drop that one."
+      error_message = "A rule's aliases, or rules_table.removable_tag_keys, name marker_tag_key, exempt_tag_key, one of former_marker_tag_keys, or what creator.details writes, which are the engine's own; drop that one."
     }
 
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
@@ -269,6 +270,12 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = !local.gives_table_arn || try(split(":", var.rules_table.arn)[3] == local.region, true)
       error_message = "rules_table.arn is of another region than the engine, which is in ${local.region}; DynamoDB is asked in the engine's own region only. Give a table, or a replica of a global table, of ${local.region}."
+    }
+
+    # The Scheduler's role is one more that an organisation may want to make itself.
+    precondition {
+      condition     = !local.has_time_zone || local.creates_role || !local.creates_schedule_role
+      error_message = "role.arn says that roles are the organisation's to make, and schedule.time_zone needs one for EventBridge Scheduler; give schedule.role_arn, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\"."
     }
 
     precondition {

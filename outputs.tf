@@ -78,14 +78,14 @@ output "log_group_arn" {
   value       = local.arns.log_group
 }
 
-output "schedule_rule_name" {
-  description = "The name of the EventBridge rule of the schedule; null when there is none."
-  value       = one(aws_cloudwatch_event_rule.schedule[*].name)
+output "schedule_name" {
+  description = "The name of the schedule: of a rule of EventBridge or, with a time zone, of a schedule of EventBridge Scheduler, in the group of the engine's name; null when there is none."
+  value       = one(concat(aws_cloudwatch_event_rule.schedule[*].name, aws_scheduler_schedule.this[*].name))
 }
 
-output "schedule_rule_arn" {
-  description = "The ARN of the EventBridge rule of the schedule; null when there is none."
-  value       = one(aws_cloudwatch_event_rule.schedule[*].arn)
+output "schedule_arn" {
+  description = "The ARN of the schedule; null when there is none."
+  value       = one(concat(aws_cloudwatch_event_rule.schedule[*].arn, aws_scheduler_schedule.this[*].arn))
 }
 
 output "event_rule_names" {

@@ -1,22 +1,22 @@
 # Which tag keys there are: those of the rules, those that follow from the inputs, the engine's own.
 
 locals {
-  # Rules that only the table knows may look users up too, and so may those of writable_tag_keys.
+  # Rules that only the table knows may look users up too, and so may those of rules_table.writable_tag_keys.
   table_knows_more = !local.creates_table || local.rules_owner == "table"
 
-  rule_tag_keys = setunion([for rule in values(local.rules) : rule.tag_key], var.writable_tag_keys, var.changeable_tag_keys)
+  rule_tag_keys = setunion([for rule in values(local.rules) : rule.tag_key], local.table_tag_keys.writable, local.table_tag_keys.changeable)
 
   # What a rule may delete: a tag that is not to be used, and other spellings of a key.
   removable_tag_keys = setunion(
     [for rule in values(local.rules) : rule.tag_key if rule.action == "Remove"],
     flatten([for rule in values(local.rules) : rule.aliases if rule.rename && rule.aliases != null]),
-    var.removable_tag_keys,
+    local.table_tag_keys.removable,
   )
   # Whatever has one of these is not untagged.
   guarding_tag_keys = setunion(local.rule_tag_keys, local.removable_tag_keys)
 
   lookup_tag_keys  = toset([for rule in values(local.rules) : rule.tag_key if rule.action == "UserLookup"])
-  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, var.writable_tag_keys)
+  creator_tag_keys = local.table_knows_more ? local.rule_tag_keys : setunion(local.lookup_tag_keys, local.table_tag_keys.writable)
   detail_tag_keys  = [for key in local.creator_tag_keys : "${key}${local.detail_suffix}" if local.detail_suffix != ""]
 
   # The function has them too: DETAIL_SUFFIX in creators/tag_value.py.
@@ -26,11 +26,11 @@ locals {
   # take one over from another spelling of the key, which may differ in case, for IAM the same key.
   changed_tag_keys = setunion(
     [for rule in values(local.rules) : rule.tag_key if rule.normalize != null || rule.synonyms != null || rule.replace_invalid || rule.aliases != null],
-    var.changeable_tag_keys,
+    local.table_tag_keys.changeable,
   )
 
   # A rule that only checks writes nothing, so that the role may not either.
-  written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if !contains(["Check", "Remove"], rule.action)], local.changed_tag_keys, var.writable_tag_keys)
+  written_tag_keys  = setunion([for rule in values(local.rules) : rule.tag_key if !contains(["Check", "Remove"], rule.action)], local.changed_tag_keys, local.table_tag_keys.writable)
   filled_tag_keys   = setunion(local.written_tag_keys, local.detail_tag_keys)
   known_tag_keys    = setunion(local.rule_tag_keys, local.detail_tag_keys)
   writable_tag_keys = setunion(local.filled_tag_keys, local.ends_anything ? [var.marker_tag_key] : [])

@@ -2,8 +2,6 @@
 # Config.
 
 locals {
-  has_schedule = var.schedule_expression != null
-
   # While it is paused, the queue does not fill either.
   state_of_rules = var.enabled ? "ENABLED" : "DISABLED"
 
@@ -50,20 +48,20 @@ locals {
   ]))
 }
 
-# The schedule
+# The schedule, in UTC
 
 resource "aws_cloudwatch_event_rule" "schedule" {
-  count = local.has_schedule ? 1 : 0
+  count = local.has_schedule && !local.has_time_zone ? 1 : 0
 
-  name                = "${var.name}-schedule"
+  name                = local.schedule_name
   description         = "Wakes the Tag Policy Engine ${var.name}"
-  schedule_expression = var.schedule_expression
+  schedule_expression = local.schedule.expression
   state               = local.state_of_rules
   tags                = var.tags
 }
 
 resource "aws_cloudwatch_event_target" "schedule" {
-  count = local.has_schedule ? 1 : 0
+  count = local.has_schedule && !local.has_time_zone ? 1 : 0
 
   rule      = aws_cloudwatch_event_rule.schedule[0].name
   target_id = "function"
@@ -80,13 +78,120 @@ resource "aws_cloudwatch_event_target" "schedule" {
 }
 
 resource "aws_lambda_permission" "schedule" {
-  count = local.has_schedule ? 1 : 0
+  count = local.has_schedule && !local.has_time_zone ? 1 : 0
 
   statement_id  = "schedule"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.schedule[0].arn
+}
+
+# The schedule, in a time zone
+
+# A group of its own, because it is what the role can be told to trust, and has the tags that a
+# schedule cannot have.
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+resource "aws_scheduler_schedule_group" "this" {
+  count = local.has_time_zone ? 1 : 0
+
+  name = var.name
+  tags = var.tags
+}
+
+resource "aws_scheduler_schedule" "this" {
+  count = local.has_time_zone ? 1 : 0
+
+  #checkov:skip=CKV_AWS_297:What it sends is no secret: that it is time.
+  name                         = local.schedule_name
+  group_name                   = aws_scheduler_schedule_group.this[0].name
+  description                  = "Wakes the Tag Policy Engine ${var.name}"
+  schedule_expression          = local.schedule.expression
+  schedule_expression_timezone = local.schedule.time_zone
+  state                        = local.state_of_rules
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.this.arn
+    role_arn = local.creates_schedule_role ? aws_iam_role.schedule[0].arn : var.schedule.role_arn
+
+    # It sends what it is told to send: triggers/schedule.py knows it by that.
+    input = jsonencode({ source = "aws.scheduler", detail-type = "Scheduled Event" })
+  }
+
+  # The first run wants its tables, its rules and its topic, and the Scheduler its role.
+  depends_on = [
+    aws_dynamodb_table.state,
+    aws_dynamodb_table_item.table_owned,
+    aws_dynamodb_table_item.terraform_owned,
+    aws_iam_role_policy.schedule,
+    aws_sns_topic.this,
+  ]
+}
+
+data "aws_iam_policy_document" "schedule_assume_role" {
+  count = local.creates_schedule_role ? 1 : 0
+
+  statement {
+    sid     = "SchedulerAssumesTheRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+
+    # For the schedules of this engine only, and not for somebody else's.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [local.arns.schedule_group]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "schedule" {
+  count = local.creates_schedule_role ? 1 : 0
+
+  statement {
+    sid       = "WakeTheFunction"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [local.arns.function]
+  }
+}
+
+resource "aws_iam_role" "schedule" {
+  count = local.creates_schedule_role ? 1 : 0
+
+  name                 = "${local.role.name}-schedule"
+  description          = "Lets EventBridge Scheduler wake the Tag Policy Engine ${var.name}"
+  path                 = local.role.path
+  assume_role_policy   = data.aws_iam_policy_document.schedule_assume_role[0].json
+  permissions_boundary = local.role.permissions_boundary_arn
+  tags                 = var.tags
+
+  # As with the function's role: its name is not known behind a depends_on.
+  lifecycle {
+    ignore_changes       = [name]
+    replace_triggered_by = [terraform_data.role_name]
+  }
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  count = local.creates_schedule_role ? 1 : 0
+
+  name   = "wake-the-function"
+  role   = aws_iam_role.schedule[0].id
+  policy = data.aws_iam_policy_document.schedule[0].json
 }
 
 # Events

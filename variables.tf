@@ -122,7 +122,7 @@ variable "rules" {
     The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
-    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, in UTC, each with an offset such as `+30d`, `-1w` or `+6m`, or none) or `Remove` (the tag is not to be used: it is deleted, unless it is the last one).
+    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, each with an offset such as `+30d`, `-1w` or `+6m`, or none) or `Remove` (the tag is not to be used: it is deleted, unless it is the last one).
     - `resource_types` (list of strings): what the rule is about: `["instance"]`, which is all that there is so far.
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
     - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). An `Update` with `from` needs none; `Check` and `Remove` have none.
@@ -647,14 +647,17 @@ variable "rules_table" {
     - `arn` (string), instead of `name`: the ARN of an existing table in this region, of another account, too, where one table holds the rules of an organisation. That table's policy has to let the engine's role `dynamodb:Scan` it.
     - `kms_key_arn` (string): the key that encrypts the existing table, where it has one of its own.
     - `deletion_protection` (bool, `false`): whether DynamoDB refuses to delete the table that is made; for rules that people edit.
+    - `writable_tag_keys` (list of strings): tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `name` or `arn`, or `owner = "table"`.
+    - `changeable_tag_keys` (list of strings): tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms`, `replace_invalid` or `aliases`: for such rules that only the table knows.
+    - `removable_tag_keys` (list of strings): tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows. A blank at an edge counts.
   EOT
   type        = any
   default     = {}
   nullable    = false
 
   validation {
-    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "arn", "kms_key_arn", "deletion_protection"])) == 0
-    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "arn", "kms_key_arn", "deletion_protection"]))}. It takes owner, name, arn, kms_key_arn, deletion_protection; such as rules_table = { owner = \"table\" }."
+    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"])) == 0
+    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"]))}. It takes owner, name, arn, kms_key_arn, deletion_protection, writable_tag_keys, changeable_tag_keys, removable_tag_keys; such as rules_table = { owner = \"table\" }."
   }
 
   validation {
@@ -686,6 +689,40 @@ variable "rules_table" {
     condition     = can(tobool(coalesce(try(var.rules_table.deletion_protection, null), false)))
     error_message = "rules_table.deletion_protection must be true or false."
   }
+
+  validation {
+    condition = alltrue([
+      for name in ["writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"] :
+      try(var.rules_table[name], null) == null || can([for key in var.rules_table[name] : length(key)])
+    ])
+    error_message = "rules_table.writable_tag_keys, changeable_tag_keys and removable_tag_keys must be lists of tag keys, such as [\"CostCenter\"]."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for name in ["writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"] : [
+        for key in try(tolist(var.rules_table[name]), []) :
+        length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
+      ]
+    ]))
+    error_message = "Each of rules_table.writable_tag_keys, changeable_tag_keys and removable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"CostCenter\"."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for name in ["writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"] : [
+        for key in try(tolist(var.rules_table[name]), []) : !can(regex("[*?]|[$&]\\{", key))
+      ]
+    ]))
+    error_message = "Each of rules_table.writable_tag_keys, changeable_tag_keys and removable_tag_keys must be one tag key, without wildcards or variables, such as \"CostCenter\"."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for name in ["writable_tag_keys", "changeable_tag_keys"] : [for key in try(tolist(var.rules_table[name]), []) : trimspace(key) == key]
+    ]))
+    error_message = "One of rules_table.writable_tag_keys or changeable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
+  }
 }
 
 variable "facts" {
@@ -711,77 +748,7 @@ variable "facts" {
   }
 }
 
-variable "writable_tag_keys" {
-  description = "Tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `rules_table.name` or `arn`, or `rules_table.owner = \"table\"`."
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for key in var.writable_tag_keys :
-      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
-    ])
-    error_message = "Each of writable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"CostCenter\"."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.writable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
-    error_message = "Each of writable_tag_keys must be one tag key, without wildcards or variables, such as \"CostCenter\"."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.writable_tag_keys : trimspace(key) == key])
-    error_message = "One of writable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
-  }
-}
-
-variable "changeable_tag_keys" {
-  description = "Tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms`, `replace_invalid` or `aliases`: for such rules that only the table knows."
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for key in var.changeable_tag_keys :
-      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
-    ])
-    error_message = "Each of changeable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"CostCenter\"."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.changeable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
-    error_message = "Each of changeable_tag_keys must be one tag key, without wildcards or variables, such as \"CostCenter\"."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.changeable_tag_keys : trimspace(key) == key])
-    error_message = "One of changeable_tag_keys begins or ends with a blank, which nobody would see; write it without, such as \"CostCenter\"."
-  }
-}
-
 # Nothing destructive by accident
-
-variable "removable_tag_keys" {
-  description = "Tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows. A blank at an edge counts."
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for key in var.removable_tag_keys :
-      length(key) <= 127 && trimspace(key) != "" && !startswith(lower(key), "aws:")
-    ])
-    error_message = "Each of removable_tag_keys must have 1 to 127 characters and not start with \"aws:\", such as \"cost-center\"."
-  }
-
-  validation {
-    condition     = alltrue([for key in var.removable_tag_keys : !can(regex("[*?]|[$&]\\{", key))])
-    error_message = "Each of removable_tag_keys must be one tag key, without wildcards or variables, such as \"cost-center\"."
-  }
-}
 
 variable "max_escalation" {
   description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. A rule that goes further is refused as a whole, at plan and in the table. `untagged_action` is another matter."
@@ -1109,17 +1076,38 @@ variable "monitoring" {
 
 # When it runs
 
-variable "schedule_expression" {
-  description = "When every instance is looked at, as EventBridge writes it: `rate(…)` or `cron(…)`, in UTC. Null for no schedule; instances without any tags are then left alone."
-  type        = string
-  default     = "rate(1 hour)"
+variable "schedule" {
+  description = <<-EOT
+    When every instance is looked at. Null for no schedule; instances without any tags are then left alone. An object:
+
+    - `expression` (string, `"rate(1 hour)"`): as EventBridge writes it, `rate(…)` or `cron(…)`, such as `cron(0 6 * * ? *)`.
+    - `time_zone` (string): the time zone of a cron's hours, such as `Europe/Berlin`, in which days are counted, too: those that rules compute, and the last ones of `expires` and of exemptions. Without it that is UTC. With it, EventBridge Scheduler wakes the function, and a role is made for it, `<role>-schedule`, which may do nothing else.
+    - `role_arn` (string), with `time_zone`: an existing role instead of that one, which trusts `scheduler.amazonaws.com` and may `lambda:InvokeFunction` the function. Needed where `role.arn` is given.
+  EOT
+  type        = any
+  default     = {}
 
   validation {
-    condition = var.schedule_expression == null || can(regex(
+    condition     = var.schedule == null || (can(keys(var.schedule)) && length(setsubtract(try(keys(var.schedule), []), ["expression", "time_zone", "role_arn"])) == 0)
+    error_message = "schedule has no ${join(", ", setsubtract(try(keys(var.schedule), ["such form"]), ["expression", "time_zone", "role_arn"]))}. It takes expression, time_zone, role_arn; such as schedule = { expression = \"rate(1 hour)\" }; or it is null."
+  }
+
+  validation {
+    condition = try(var.schedule.expression, null) == null || can(regex(
       "^(rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)|cron\\(\\S+( \\S+){5}\\))$",
-      var.schedule_expression
+      var.schedule.expression
     ))
-    error_message = "schedule_expression must be a rate such as \"rate(1 hour)\" or \"rate(30 minutes)\", a cron of six fields such as \"cron(0 6 * * ? *)\", or null for no schedule."
+    error_message = "schedule.expression must be a rate such as \"rate(1 hour)\" or \"rate(30 minutes)\", or a cron of six fields such as \"cron(0 6 * * ? *)\"; schedule = null is no schedule."
+  }
+
+  validation {
+    condition     = try(var.schedule.time_zone, null) == null || can(regex("^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$", var.schedule.time_zone))
+    error_message = "schedule.time_zone must be the name of a time zone, such as \"Europe/Berlin\" or \"America/New_York\"; an abbreviation would not know summer time."
+  }
+
+  validation {
+    condition     = try(!contains(keys(var.schedule), "role_arn"), true) || (try(var.schedule.time_zone, null) != null && can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", var.schedule.role_arn)))
+    error_message = "schedule.role_arn goes with schedule.time_zone, and must be the ARN of a role, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\"; without a time zone no role is needed."
   }
 }
 
@@ -1187,7 +1175,8 @@ variable "function" {
     - `log_level` (string, `"INFO"`): `INFO` or `DEBUG`; nothing less, because the log holds every finding.
     - `log_group_name` (string): an existing log group, such as one that the organisation makes; then none is made, and the two other inputs about it go. Several engines may share it.
     - `vpc_config` (object): `subnet_ids` and `security_group_ids` (lists of strings), where an organisation demands that functions are in a VPC. From there the function has to reach EC2, DynamoDB, SNS, CloudTrail and what else you use, by a NAT gateway or by endpoints.
-    - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, where the organisation demands one; the package is then a signed one of yours (`package`).
+    - `package` (object): another package than the one shipped, for an organisation that builds or signs its own: either `filename` (string), a zip on this machine, or `s3_bucket`, `s3_key` and `source_code_hash` (strings; the base64 of its SHA-256), a zip in S3.
+    - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, where the organisation demands one; `package` is then a signed one of yours.
     - `log_skip_destroy` (bool, `false`): whether the log group stays when the engine is destroyed.
     - `reserved_concurrency` (number): none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
   EOT
@@ -1196,8 +1185,8 @@ variable "function" {
   nullable    = false
 
   validation {
-    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "code_signing_config_arn", "reserved_concurrency"])) == 0
-    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "code_signing_config_arn", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, log_group_name, log_skip_destroy, vpc_config, code_signing_config_arn, reserved_concurrency; such as function = { memory_mb = 512 }."
+    condition     = can(keys(var.function)) && length(setsubtract(try(keys(var.function), []), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "package", "code_signing_config_arn", "reserved_concurrency"])) == 0
+    error_message = "function has no ${join(", ", setsubtract(try(keys(var.function), ["such form"]), ["runtime", "architecture", "memory_mb", "timeout_seconds", "log_retention_days", "log_level", "log_group_name", "log_skip_destroy", "vpc_config", "package", "code_signing_config_arn", "reserved_concurrency"]))}. It takes runtime, architecture, memory_mb, timeout_seconds, log_retention_days, log_level, log_group_name, log_skip_destroy, vpc_config, package, code_signing_config_arn, reserved_concurrency; such as function = { memory_mb = 512 }."
   }
 
   validation {
@@ -1258,6 +1247,19 @@ variable "function" {
   }
 
   validation {
+    condition = try(var.function.package, null) == null || try(contains(
+      ["filename", "s3_bucket s3_key source_code_hash"],
+      join(" ", sort([for name in keys(var.function.package) : name if var.function.package[name] != null]))
+    ), false)
+    error_message = "function.package must be either { filename = \"build/tag_policy.zip\" } or { s3_bucket = \"my-packages\", s3_key = \"tag_policy.zip\", source_code_hash = \"<base64 of the SHA-256>\" }, and has no other name."
+  }
+
+  validation {
+    condition     = try(var.function.package.filename, null) == null || try(fileexists(var.function.package.filename), false)
+    error_message = "function.package.filename names no file; build it first, or write the path from the root module, such as \"$${path.root}/build/tag_policy.zip\"."
+  }
+
+  validation {
     condition     = can(tobool(coalesce(try(var.function.log_skip_destroy, null), false)))
     error_message = "function.log_skip_destroy must be true or false."
   }
@@ -1265,33 +1267,6 @@ variable "function" {
   validation {
     condition     = try(var.function.reserved_concurrency, null) == null || try(var.function.reserved_concurrency >= 1 && floor(var.function.reserved_concurrency) == tonumber(var.function.reserved_concurrency), false)
     error_message = "function.reserved_concurrency must be a whole number from 1, such as 1, or left out for none."
-  }
-}
-
-variable "package" {
-  description = <<-EOT
-    Another package than the one shipped, for an organisation that builds or signs its own. An object with either
-
-    - `filename` (string): a zip on this machine, or
-    - `s3_bucket`, `s3_key` and `source_code_hash` (strings; the base64 of its SHA-256): a zip in S3.
-  EOT
-  type        = any
-  default     = {}
-  nullable    = false
-
-  validation {
-    condition     = can(keys(var.package)) && length(setsubtract(try(keys(var.package), []), ["filename", "s3_bucket", "s3_key", "source_code_hash"])) == 0
-    error_message = "package has no ${join(", ", setsubtract(try(keys(var.package), ["such form"]), ["filename", "s3_bucket", "s3_key", "source_code_hash"]))}. It takes filename, s3_bucket, s3_key, source_code_hash; such as package = { filename = \"build/tag_policy.zip\" }."
-  }
-
-  validation {
-    condition     = contains(["", "filename", "s3_bucket s3_key source_code_hash"], join(" ", sort([for name in try(keys(var.package), []) : name if var.package[name] != null])))
-    error_message = "package must be either { filename = \"build/tag_policy.zip\" } or { s3_bucket = \"my-packages\", s3_key = \"tag_policy.zip\", source_code_hash = \"<base64 of the SHA-256>\" }."
-  }
-
-  validation {
-    condition     = try(var.package.filename, null) == null || try(fileexists(var.package.filename), false)
-    error_message = "package.filename names no file; build it first, or write the path from the root module, such as \"$${path.root}/build/tag_policy.zip\"."
   }
 }
 

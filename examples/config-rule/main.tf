@@ -20,7 +20,7 @@ module "tag_policy" {
     3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
   }
 
-  config_rule         = "evaluate"
-  schedule_expression = null
-  monitoring          = { metrics = "full" }
+  config_rule = "evaluate"
+  schedule    = null
+  monitoring  = { metrics = "full" }
 }

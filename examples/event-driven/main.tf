@@ -28,6 +28,6 @@ module "tag_policy" {
   }
 
   # What events missed, and instances without any tags.
-  schedule_expression = "rate(1 day)"
-  monitoring          = { metrics = "full" }
+  schedule   = { expression = "rate(1 day)" }
+  monitoring = { metrics = "full" }
 }

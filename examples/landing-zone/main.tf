@@ -33,9 +33,9 @@ module "tag_policy" {
     lookups_per_second = max(0.1, 2 / length(var.vpcs)) # CloudTrail allows an account 2: each engine has its share
   }
 
-  topic               = { arn = aws_sns_topic.reports.arn }
-  schedule_expression = "rate(30 minutes)"
-  monitoring          = { metrics = "full" }
+  topic      = { arn = aws_sns_topic.reports.arn }
+  schedule   = { expression = "rate(30 minutes)" }
+  monitoring = { metrics = "full" }
 
   tags = { Purpose = "tag-policy" }
 }

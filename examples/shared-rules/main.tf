@@ -19,10 +19,13 @@ module "production" {
     2 = { tag_key = "CreatedBy", action = "UserLookup" }
     3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
   }
-  rules_table = { owner = "table", deletion_protection = false } # true where people keep their rules here
+  rules_table = {
+    owner               = "table"
+    deletion_protection = false # true where people keep their rules here
 
-  # A key that only the table knows has to be named here before the role may write it.
-  writable_tag_keys = var.further_tag_keys
+    # A key that only the table knows has to be named here before the role may write it.
+    writable_tag_keys = var.further_tag_keys
+  }
 }
 
 module "sandbox" {
@@ -34,10 +37,12 @@ module "sandbox" {
   untagged_action = "stop"
   grace_period    = "0s"
 
-  rules             = {} # those of the other engine's table
-  rules_table       = { name = module.production.rules_table_name }
-  writable_tag_keys = concat(["ProjectCode", "CreatedBy", "Expires"], tolist(var.further_tag_keys))
+  rules = {} # those of the other engine's table
+  rules_table = {
+    name              = module.production.rules_table_name
+    writable_tag_keys = concat(["ProjectCode", "CreatedBy", "Expires"], tolist(var.further_tag_keys))
+  }
 
-  topic               = { arn = module.production.topic_arn }
-  schedule_expression = "cron(0 19 * * ? *)"
+  topic    = { arn = module.production.topic_arn }
+  schedule = { expression = "cron(0 19 * * ? *)", time_zone = "Europe/Berlin" }
 }

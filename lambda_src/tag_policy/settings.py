@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -102,8 +102,9 @@ class Settings:
     way; ``attribution_budget`` how much of a run may go into looking creators up. ``queue_url`` is
     where events wait, empty where there are none; ``config_rule`` says whether AWS Config asks, and
     ``config_rule_remediates`` whether what it asks about is put right, too. ``schedule`` is when
-    the sweep is, as EventBridge writes it, empty where there is none. ``report_bucket`` is where
-    reports are kept, empty where they are not; their keys begin with ``report_prefix``, and
+    the sweep is, as EventBridge writes it, empty where there is none; ``time_zone`` is that of its
+    hours, in which days are counted, too. ``report_bucket`` is where reports are kept, empty where
+    they are not; their keys begin with ``report_prefix``, and
     ``report_kms_key_arn`` is the key that encrypts them, empty where S3 does.
     """
 
@@ -139,6 +140,7 @@ class Settings:
     config_rule: bool
     config_rule_remediates: bool
     schedule: str
+    time_zone: tzinfo
     report_unchanged: Unchanged
     report_bucket: str
     report_prefix: str
@@ -186,9 +188,10 @@ class Settings:
         """Read the ``TAG_POLICY_*`` variables.
 
         Terraform writes all of them, and knows the defaults; what is left out here are the
-        overrides, the queue, the schedule, AWS Config, the share of ``max_destructive_percent``
-        and the bucket, where an engine has none. Raises SettingsError when any is missing or
-        malformed, naming every such variable and, for each, a value that would be right.
+        overrides, the queue, the schedule and its time zone, AWS Config, the share of
+        ``max_destructive_percent`` and the bucket, where an engine has none. Raises SettingsError
+        when any is missing or malformed, naming every such variable and, for each, a value that
+        would be right.
         """
         reader = _Reader(environment)
         vpcs = reader.vpcs("TAG_POLICY_VPCS")
@@ -236,6 +239,7 @@ class Settings:
             config_rule=reader.is_true_or_not_said("TAG_POLICY_CONFIG_RULE"),
             config_rule_remediates=reader.is_true_or_not_said("TAG_POLICY_CONFIG_RULE_REMEDIATES"),
             schedule=reader.text_or_none("TAG_POLICY_SCHEDULE"),
+            time_zone=reader.time_zone("TAG_POLICY_TIME_ZONE"),
             report_unchanged=reader.choice("TAG_POLICY_REPORT_UNCHANGED", Unchanged.DAILY),
             report_bucket=reader.text_or_none("TAG_POLICY_REPORT_BUCKET"),
             report_prefix=reader.text_or_none("TAG_POLICY_REPORT_PREFIX"),
@@ -273,6 +277,22 @@ class _Reader:
     def text_or_none(self, name: str) -> str:
         """Read a variable that is not there where an engine has no such thing; else empty."""
         return self._environment.get(name, "").strip()
+
+    def time_zone(self, name: str) -> tzinfo:
+        """Read a time zone of the IANA's database, which runtimes of Lambda have, or UTC."""
+        value = self.text_or_none(name)
+        if not value:
+            return UTC
+        from zoneinfo import ZoneInfo  # takes milliseconds of a cold start
+
+        try:
+            return ZoneInfo(value)
+        except (KeyError, OSError, ValueError):  # unknown, a folder, a path out of the database
+            self.problems.append(
+                f"{name} is {value!r}, which this runtime knows no time zone by; expected one such "
+                "as 'Europe/Berlin'"
+            )
+            return UTC
 
     def texts_or_none(self, name: str) -> tuple[str, ...] | None:
         """Read a list of strings, as ``texts`` does; None where the variable is not there."""

@@ -223,7 +223,7 @@ def test_where_the_role_does_not_know_the_tag_of_a_rule_nothing_is_ended_and_peo
     assert (summary["outcomes"]["terminated"], summary["complete"]) == (0, False)
     (email,) = engine.emails()
     assert "the role does not know Owner (rule 4)" in email.text
-    assert "put the tag keys into writable_tag_keys" in email.text
+    assert "put the tag keys into rules_table.writable_tag_keys" in email.text
     engine.set_rules(DEFAULT_ITEMS)
     engine.run()
     assert engine.state(untagged) == "terminated"

@@ -65,6 +65,16 @@ run "refuses_rules_with_a_required_that_is_no_bool" {
   expect_failures = [var.rules]
 }
 
+run "refuses_schedule_with_timezone" {
+  command = plan
+
+  variables {
+    schedule = { timezone = "Europe/Berlin" }
+  }
+
+  expect_failures = [var.schedule]
+}
+
 run "refuses_rules_table_with_ower" {
   command = plan
 
@@ -189,10 +199,10 @@ run "refuses_package_with_file" {
   command = plan
 
   variables {
-    package = { file = "dist/tag_policy.zip" }
+    function = { package = { file = "dist/tag_policy.zip" } }
   }
 
-  expect_failures = [var.package]
+  expect_failures = [var.function]
 }
 
 run "refuses_role_with_permission_boundary_arn" {
@@ -215,8 +225,7 @@ run "accepts_the_neighbours_that_are_right" {
     event_triggers = { launch = "true" }
     monitoring     = { alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:on-call"] }
     report_bucket  = { create = true, retention_days = 30 }
-    function       = { memory_mb = "512", log_retention_days = 0 }
-    package        = { filename = "dist/tag_policy.zip" }
+    function       = { package = { filename = "dist/tag_policy.zip" }, memory_mb = "512", log_retention_days = 0 }
     role           = { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
     rules          = { 10 = { tag_key = "Team", action = "Update", required = "false", default = 5 } }
   }
@@ -319,9 +328,8 @@ run "refuses_a_table_by_name_and_by_arn" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = ["Owner"]
-    rules_table       = { name = "shared", arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shared" }
+    rules       = {}
+    rules_table = { name = "shared", arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shared", writable_tag_keys = ["Owner"] }
   }
 
   expect_failures = [var.rules_table]
@@ -331,9 +339,8 @@ run "refuses_a_name_for_the_arn_of_a_table" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = ["Owner"]
-    rules_table       = { arn = "shared" }
+    rules       = {}
+    rules_table = { arn = "shared", writable_tag_keys = ["Owner"] }
   }
 
   expect_failures = [var.rules_table]
@@ -343,9 +350,8 @@ run "refuses_a_table_of_another_region" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = ["Owner"]
-    rules_table       = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/shared" }
+    rules       = {}
+    rules_table = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/shared", writable_tag_keys = ["Owner"] }
   }
 
   expect_failures = [aws_lambda_function.this]

@@ -180,20 +180,20 @@ run "refuses_a_writable_tag_key_of_aws" {
   command = plan
 
   variables {
-    writable_tag_keys = ["aws:x"]
+    rules_table = { writable_tag_keys = ["aws:x"] }
   }
 
-  expect_failures = [var.writable_tag_keys]
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_a_writable_tag_key_with_a_wildcard" {
   command = plan
 
   variables {
-    writable_tag_keys = ["Cost*"]
+    rules_table = { writable_tag_keys = ["Cost*"] }
   }
 
-  expect_failures = [var.writable_tag_keys]
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_a_grace_period_without_a_unit" {
@@ -375,40 +375,111 @@ run "refuses_a_rate_of_1_hours" {
   command = plan
 
   variables {
-    schedule_expression = "rate(1 hours)"
+    schedule = { expression = "rate(1 hours)" }
   }
 
-  expect_failures = [var.schedule_expression]
+  expect_failures = [var.schedule]
 }
 
 run "refuses_a_rate_of_5_minute" {
   command = plan
 
   variables {
-    schedule_expression = "rate(5 minute)"
+    schedule = { expression = "rate(5 minute)" }
   }
 
-  expect_failures = [var.schedule_expression]
+  expect_failures = [var.schedule]
 }
 
 run "refuses_a_cron_of_five_fields" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0 6 * * *)"
+    schedule = { expression = "cron(0 6 * * *)" }
   }
 
-  expect_failures = [var.schedule_expression]
+  expect_failures = [var.schedule]
+}
+
+run "refuses_an_abbreviation_for_a_time_zone" {
+  command = plan
+
+  variables {
+    schedule = { time_zone = "cest" }
+  }
+
+  expect_failures = [var.schedule]
+}
+
+run "refuses_a_role_for_a_schedule_without_a_time_zone" {
+  command = plan
+
+  variables {
+    schedule = { role_arn = "arn:aws:iam::123456789012:role/waker" }
+  }
+
+  expect_failures = [var.schedule]
+}
+
+run "refuses_the_name_of_a_role_for_the_schedulers" {
+  command = plan
+
+  variables {
+    schedule = { time_zone = "Europe/Berlin", role_arn = "waker" }
+  }
+
+  expect_failures = [var.schedule]
+}
+
+run "refuses_a_time_zone_where_the_organisation_makes_the_roles_and_gives_none_for_it" {
+  command = plan
+
+  variables {
+    schedule = { time_zone = "Europe/Berlin" }
+    role     = { arn = "arn:aws:iam::123456789012:role/tag-policy" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "refuses_one_tag_key_for_a_list_of_them" {
+  command = plan
+
+  variables {
+    rules_table = { writable_tag_keys = "CostCenter" }
+  }
+
+  expect_failures = [var.rules_table]
+}
+
+run "refuses_a_tag_key_of_awss_for_one_to_delete" {
+  command = plan
+
+  variables {
+    rules_table = { removable_tag_keys = ["aws:x"] }
+  }
+
+  expect_failures = [var.rules_table]
+}
+
+run "refuses_wildcards_in_what_may_be_written_over" {
+  command = plan
+
+  variables {
+    rules_table = { changeable_tag_keys = ["Cost*"] }
+  }
+
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_words_for_a_schedule" {
   command = plan
 
   variables {
-    schedule_expression = "every hour"
+    schedule = { expression = "every hour" }
   }
 
-  expect_failures = [var.schedule_expression]
+  expect_failures = [var.schedule]
 }
 
 run "refuses_an_old_runtime" {
@@ -505,30 +576,30 @@ run "refuses_a_package_from_both_places" {
   command = plan
 
   variables {
-    package = { filename = "dist/tag_policy.zip", s3_bucket = "b", s3_key = "k", source_code_hash = "h" }
+    function = { package = { filename = "dist/tag_policy.zip", s3_bucket = "b", s3_key = "k", source_code_hash = "h" } }
   }
 
-  expect_failures = [var.package]
+  expect_failures = [var.function]
 }
 
 run "refuses_a_package_in_s3_without_its_hash" {
   command = plan
 
   variables {
-    package = { s3_bucket = "b", s3_key = "k" }
+    function = { package = { s3_bucket = "b", s3_key = "k" } }
   }
 
-  expect_failures = [var.package]
+  expect_failures = [var.function]
 }
 
 run "refuses_a_package_that_is_not_there" {
   command = plan
 
   variables {
-    package = { filename = "dist/nothing.zip" }
+    function = { package = { filename = "dist/nothing.zip" } }
   }
 
-  expect_failures = [var.package]
+  expect_failures = [var.function]
 }
 
 run "refuses_the_alias_of_a_key" {

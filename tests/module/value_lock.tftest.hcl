@@ -8,11 +8,11 @@ run "each_key_of_a_rule_is_locked" {
   command = apply
 
   variables {
-    name              = "prod"
-    creator           = { details = "event_id" }
-    writable_tag_keys = ["Owner"]
-    tags              = { Owner = "platform" }
-    role              = { path = "/governance/" }
+    name        = "prod"
+    creator     = { details = "event_id" }
+    rules_table = { writable_tag_keys = ["Owner"] }
+    tags        = { Owner = "platform" }
+    role        = { path = "/governance/" }
   }
 
   assert {
@@ -102,8 +102,8 @@ run "ninety_nine_keys_of_twelve_characters_fill_three_policies" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = [for number in range(99) : format("key-%08d", number)]
+    rules       = {}
+    rules_table = { writable_tag_keys = [for number in range(99) : format("key-%08d", number)] }
   }
 
   assert {
@@ -121,8 +121,8 @@ run "refuses_one_more" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = [for number in range(100) : format("key-%08d", number)]
+    rules       = {}
+    rules_table = { writable_tag_keys = [for number in range(100) : format("key-%08d", number)] }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -133,9 +133,9 @@ run "keys_of_different_lengths_are_all_locked" {
 
   variables {
     rules = {}
-    writable_tag_keys = [
+    rules_table = { writable_tag_keys = [
       for number in range(60) : format("%03d%s", number, join("", [for i in range((number * 37) % 100) : "k"]))
-    ]
+    ] }
   }
 
   assert {
@@ -143,7 +143,7 @@ run "keys_of_different_lengths_are_all_locked" {
       for policy in aws_iam_policy.value_lock : [
         for statement in jsondecode(policy.policy).Statement : statement.Condition["ForAnyValue:StringEquals"]["aws:TagKeys"]
       ]
-    ])) == sort(var.writable_tag_keys)
+    ])) == sort(var.rules_table.writable_tag_keys)
     error_message = "A lock is missing, or there twice."
   }
 
@@ -157,9 +157,9 @@ run "where_instances_are_ended_the_policy_of_the_role_is_the_limit" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(79) : format("key-%08d", number)]
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(79) : format("key-%08d", number)] }
   }
 
   assert {
@@ -172,9 +172,9 @@ run "refuses_one_more_there" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(80) : format("key-%08d", number)]
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(80) : format("key-%08d", number)] }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -184,9 +184,9 @@ run "fifteen_of_the_longest_keys_fit_wherever_instances_are_ended" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(15) : format("%0127d", number)]
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(15) : format("%0127d", number)] }
   }
 
   assert {
@@ -199,11 +199,10 @@ run "the_keys_of_a_given_table_and_topic_take_some_of_the_room" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(13) : format("%0127d", number)]
-    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", writable_tag_keys = [for number in range(13) : format("%0127d", number)] }
+    topic           = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
   }
 
   assert {
@@ -216,11 +215,10 @@ run "refuses_one_more_beside_them" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(14) : format("%0127d", number)]
-    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", writable_tag_keys = [for number in range(14) : format("%0127d", number)] }
+    topic           = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -230,9 +228,9 @@ run "refuses_sixteen" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(16) : format("%0127d", number)]
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(16) : format("%0127d", number)] }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -242,10 +240,10 @@ run "forty_six_creators_and_their_details_fit" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    creator           = { details = "event_time" }
-    rules             = {}
-    writable_tag_keys = [for number in range(46) : format("key-%08d", number)]
+    untagged_action = "terminate"
+    creator         = { details = "event_time" }
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(46) : format("key-%08d", number)] }
   }
 
   assert {
@@ -258,10 +256,10 @@ run "refuses_forty_seven" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    creator           = { details = "event_time" }
-    rules             = {}
-    writable_tag_keys = [for number in range(47) : format("key-%08d", number)]
+    untagged_action = "terminate"
+    creator         = { details = "event_time" }
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(47) : format("key-%08d", number)] }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -271,9 +269,9 @@ run "audit_takes_any_number" {
   command = plan
 
   variables {
-    mode              = "audit"
-    rules             = {}
-    writable_tag_keys = [for number in range(500) : format("key-%08d", number)]
+    mode        = "audit"
+    rules       = {}
+    rules_table = { writable_tag_keys = [for number in range(500) : format("key-%08d", number)] }
   }
 
   assert {
@@ -288,8 +286,8 @@ run "refuses_a_writable_key_that_is_a_rules_in_another_case" {
   command = plan
 
   variables {
-    mode              = "audit"
-    writable_tag_keys = ["PROJECTCODE"]
+    mode        = "audit"
+    rules_table = { writable_tag_keys = ["PROJECTCODE"] }
   }
 
   expect_failures = [aws_lambda_function.this]
@@ -299,8 +297,8 @@ run "refuses_a_detail_that_is_another_key_in_another_case" {
   command = plan
 
   variables {
-    creator           = { details = "event_id" }
-    writable_tag_keys = ["createdby:EVENT-ID"]
+    creator     = { details = "event_id" }
+    rules_table = { writable_tag_keys = ["createdby:EVENT-ID"] }
   }
 
   expect_failures = [aws_lambda_function.this]
@@ -320,7 +318,7 @@ run "refuses_a_writable_key_that_is_the_exemption_in_another_case" {
   command = plan
 
   variables {
-    writable_tag_keys = ["TAG-POLICY:EXEMPT"]
+    rules_table = { writable_tag_keys = ["TAG-POLICY:EXEMPT"] }
   }
 
   expect_failures = [aws_lambda_function.this]
@@ -420,10 +418,10 @@ run "refuses_a_writable_key_with_a_blank_before_it" {
   command = plan
 
   variables {
-    writable_tag_keys = [" Owner"]
+    rules_table = { writable_tag_keys = [" Owner"] }
   }
 
-  expect_failures = [var.writable_tag_keys]
+  expect_failures = [var.rules_table]
 }
 
 run "refuses_a_mark_with_a_blank_at_its_end" {
@@ -480,22 +478,22 @@ run "refuses_a_writable_key_that_becomes_one" {
   command = plan
 
   variables {
-    writable_tag_keys = ["&{aws:username}"]
+    rules_table = { writable_tag_keys = ["&{aws:username}"] }
   }
 
-  expect_failures = [var.writable_tag_keys]
+  expect_failures = [var.rules_table]
 }
 
 run "twenty_one_fit_where_one_vpc_is_ended_otherwise_and_the_function_is_in_a_vpc" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(21) : format("key-%08d", number)]
-    creator           = { details = "event_time" }
-    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
-    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(21) : format("key-%08d", number)] }
+    creator         = { details = "event_time" }
+    vpc_overrides   = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function        = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
   }
 
   assert {
@@ -508,12 +506,12 @@ run "refuses_twenty_two" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(22) : format("key-%08d", number)]
-    creator           = { details = "event_time" }
-    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
-    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { writable_tag_keys = [for number in range(22) : format("key-%08d", number)] }
+    creator         = { details = "event_time" }
+    vpc_overrides   = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function        = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
   }
 
   expect_failures = [aws_iam_role_policy.this]
@@ -523,13 +521,12 @@ run "four_of_the_longest_fit_there" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(4) : format("%0127d", number)]
-    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
-    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", writable_tag_keys = [for number in range(4) : format("%0127d", number)] }
+    topic           = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    vpc_overrides   = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function        = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
   }
 
   assert {
@@ -542,13 +539,12 @@ run "refuses_five" {
   command = plan
 
   variables {
-    untagged_action   = "terminate"
-    rules             = {}
-    writable_tag_keys = [for number in range(5) : format("%0127d", number)]
-    rules_table       = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    topic             = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-    vpc_overrides     = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
-    function          = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
+    untagged_action = "terminate"
+    rules           = {}
+    rules_table     = { name = "shared", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", writable_tag_keys = [for number in range(5) : format("%0127d", number)] }
+    topic           = { arn = "arn:aws:sns:eu-west-1:123456789012:reports", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    vpc_overrides   = { "vpc-0a1b2c3d4e5f67890" = { untagged_action = "stop" } }
+    function        = { vpc_config = { subnet_ids = ["subnet-0a1b2c3d4e5f67890"], security_group_ids = ["sg-0a1b2c3d4e5f67890"] } }
   }
 
   expect_failures = [aws_iam_role_policy.this]

@@ -350,7 +350,7 @@ run "no_schedule_where_none_is_wanted" {
   command = apply
 
   variables {
-    schedule_expression = null
+    schedule = null
   }
 
   assert {
@@ -358,9 +358,75 @@ run "no_schedule_where_none_is_wanted" {
       length(aws_cloudwatch_event_rule.schedule) == 0,
       length(aws_cloudwatch_event_target.schedule) == 0,
       length(aws_lambda_permission.schedule) == 0,
-      output.schedule_rule_name == null,
+      output.schedule_name == null,
     ])
     error_message = "Something of a schedule is made."
+  }
+}
+
+run "a_time_zone_is_the_schedulers_and_has_a_role_that_wakes_the_function_alone" {
+  command = apply
+
+  variables {
+    schedule = { expression = "cron(0 6 * * ? *)", time_zone = "Europe/Berlin" }
+    role     = { path = "/org/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bound" }
+    tags     = { team = "cloud" }
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_event_rule.schedule) == 0,
+      length(aws_cloudwatch_event_target.schedule) == 0,
+      length(aws_lambda_permission.schedule) == 0,
+      aws_scheduler_schedule.this[0].schedule_expression == "cron(0 6 * * ? *)",
+      aws_scheduler_schedule.this[0].schedule_expression_timezone == "Europe/Berlin",
+      aws_scheduler_schedule.this[0].state == "ENABLED",
+      aws_scheduler_schedule.this[0].target[0].arn == aws_lambda_function.this.arn,
+      aws_scheduler_schedule_group.this[0].tags == tomap({ team = "cloud" }),
+      aws_lambda_function.this.environment[0].variables.TAG_POLICY_TIME_ZONE == "Europe/Berlin",
+      output.schedule_name == aws_scheduler_schedule.this[0].name,
+    ])
+    error_message = "Another schedule than that of the Scheduler wakes the function."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_iam_role.schedule[0].path == "/org/",
+      aws_iam_role.schedule[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bound",
+      length(data.aws_iam_policy_document.schedule[0].statement) == 1,
+      one(data.aws_iam_policy_document.schedule[0].statement[0].actions) == "lambda:InvokeFunction",
+      one(data.aws_iam_policy_document.schedule[0].statement[0].resources) == local.arns.function,
+      length(data.aws_iam_policy_document.schedule_assume_role[0].statement[0].condition) == 2,
+    ])
+    error_message = "The Scheduler's role may do more than wake the function, or has more to give it."
+  }
+}
+
+run "an_engine_that_is_paused_is_not_woken_in_a_time_zone_either" {
+  command = plan
+
+  variables {
+    schedule = { time_zone = "Europe/Berlin" }
+    enabled  = false
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this[0].state == "DISABLED" && aws_scheduler_schedule.this[0].schedule_expression == "rate(1 hour)"
+    error_message = "A paused engine is woken."
+  }
+}
+
+run "the_organisations_role_wakes_the_function" {
+  command = plan
+
+  variables {
+    schedule = { time_zone = "Europe/Berlin", role_arn = "arn:aws:iam::123456789012:role/org/waker" }
+    role     = { arn = "arn:aws:iam::123456789012:role/tag-policy" }
+  }
+
+  assert {
+    condition     = length(aws_iam_role.schedule) == 0 && aws_scheduler_schedule.this[0].target[0].role_arn == "arn:aws:iam::123456789012:role/org/waker"
+    error_message = "Another role than the organisation's wakes the function."
   }
 }
 
@@ -368,7 +434,7 @@ run "a_cron_is_a_schedule_too" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0/30 6-18 ? * MON-FRI *)"
+    schedule = { expression = "cron(0/30 6-18 ? * MON-FRI *)" }
   }
 
   assert {
@@ -441,10 +507,12 @@ run "the_package_comes_from_s3" {
   command = plan
 
   variables {
-    package = {
-      s3_bucket        = "packages"
-      s3_key           = "tag_policy.zip"
-      source_code_hash = "aGFzaA=="
+    function = {
+      package = {
+        s3_bucket        = "packages"
+        s3_key           = "tag_policy.zip"
+        source_code_hash = "aGFzaA=="
+      }
     }
   }
 
@@ -633,7 +701,7 @@ run "silence_of_a_fast_schedule_is_longer_than_a_run" {
   command = plan
 
   variables {
-    schedule_expression = "rate(1 minute)"
+    schedule = { expression = "rate(1 minute)" }
   }
 
   assert {
@@ -646,7 +714,7 @@ run "silence_of_a_slow_schedule_is_at_most_a_week" {
   command = plan
 
   variables {
-    schedule_expression = "rate(3 days)"
+    schedule = { expression = "rate(3 days)" }
   }
 
   assert {
@@ -659,7 +727,7 @@ run "a_cron_of_every_hour_is_silent_as_a_rate_is" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0/15 * * * ? *)"
+    schedule = { expression = "cron(0/15 * * * ? *)" }
   }
 
   assert {
@@ -672,7 +740,7 @@ run "a_schedule_slower_than_cloudwatch_looks_back_has_no_alarm_on_silence" {
   command = plan
 
   variables {
-    schedule_expression = "rate(4 days)"
+    schedule = { expression = "rate(4 days)" }
   }
 
   assert {
@@ -685,7 +753,7 @@ run "a_cron_of_every_day_is_silent_after_two_days" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0 6 * * ? *)"
+    schedule = { expression = "cron(0 6 * * ? *)" }
   }
 
   assert {
@@ -698,7 +766,7 @@ run "a_cron_of_some_days_has_no_alarm_on_silence" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0 6 ? * MON-FRI *)"
+    schedule = { expression = "cron(0 6 ? * MON-FRI *)" }
   }
 
   assert {
@@ -711,8 +779,8 @@ run "unless_it_is_told_when" {
   command = plan
 
   variables {
-    schedule_expression = "cron(0 6 ? * MON-FRI *)"
-    monitoring          = { silence_after_hours = 75 }
+    schedule   = { expression = "cron(0 6 ? * MON-FRI *)" }
+    monitoring = { silence_after_hours = 75 }
   }
 
   assert {
@@ -725,8 +793,8 @@ run "without_a_schedule_nobody_misses_it" {
   command = plan
 
   variables {
-    schedule_expression = null
-    monitoring          = { silence_after_hours = 2 }
+    schedule   = null
+    monitoring = { silence_after_hours = 2 }
   }
 
   assert {
@@ -838,9 +906,9 @@ run "metrics_go_by_what_a_run_was_about_and_not_by_what_woke_it" {
   command = plan
 
   variables {
-    schedule_expression = null
-    config_rule         = "evaluate"
-    monitoring          = { metrics = "full" }
+    schedule    = null
+    config_rule = "evaluate"
+    monitoring  = { metrics = "full" }
   }
 
   assert {
@@ -1026,9 +1094,8 @@ run "a_table_of_another_account_is_named_by_its_arn" {
   command = plan
 
   variables {
-    rules             = {}
-    writable_tag_keys = ["Owner"]
-    rules_table       = { arn = "arn:aws:dynamodb:eu-west-1:999999999999:table/org-rules" }
+    rules       = {}
+    rules_table = { arn = "arn:aws:dynamodb:eu-west-1:999999999999:table/org-rules", writable_tag_keys = ["Owner"] }
   }
 
   assert {

@@ -22,6 +22,7 @@ from moto.sns.models import sns_backends
 from tests.support import extensions, moto_cloudwatch, moto_config, moto_lambda
 from tests.support.dashboard import Metric
 from tests.support.event_source import EventSource, InvocationFailedError
+from tests.support.iam import Request, allows
 from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
@@ -30,6 +31,7 @@ from tests.support.terraform import RootModule, write_cli_config
 if TYPE_CHECKING:
     from mypy_boto3_config.client import ConfigServiceClient
     from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_sns.client import SNSClient
@@ -172,11 +174,41 @@ class EmbeddedAws:
         )
         return Answer(json.loads(answer["Payload"].read()), "FunctionError" in answer)
 
-    def fire_schedule(self, rule_name: str) -> None:
-        """Send a rule's scheduled event to its targets, as EventBridge would when the time comes.
+    def fire_schedule(self, name: str) -> None:
+        """Wake the function, as EventBridge would when the time of a schedule comes.
 
-        Raises PermissionError for a function whose policy does not let this rule invoke it.
+        Raises PermissionError where the function's policy does not let the rule invoke it, or the
+        role of a schedule of the Scheduler's does not let it.
         """
+        scheduler = self.client("scheduler")
+        pages = scheduler.get_paginator("list_schedules").paginate()
+        for found in [one for page in pages for one in page["Schedules"] if one["Name"] == name]:
+            self._fire_scheduler(scheduler.get_schedule(Name=name, GroupName=found["GroupName"]))
+            return
+        self._fire_rule(name)
+
+    def _fire_scheduler(self, schedule: Mapping[str, Any]) -> None:
+        iam: IAMClient = self.client("iam")
+        target, group = schedule["Target"], schedule["GroupName"]
+        role = target["RoleArn"].rsplit("/", 1)[-1]
+        document: Any = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        (trust,) = document["Statement"]
+        arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule-group/{group}"
+        if not _lets_scheduler_assume(trust, arn):
+            raise PermissionError(f"EventBridge Scheduler may not assume {role} for {arn}")
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        policies: list[Any] = [
+            iam.get_role_policy(RoleName=role, PolicyName=one)["PolicyDocument"] for one in names
+        ]
+        request = Request("lambda:InvokeFunction", target["Arn"])
+        if not allows(policies, request):
+            raise PermissionError(f"{role} may not invoke {target['Arn']}")
+        functions: LambdaClient = self.client("lambda")
+        functions.invoke(
+            FunctionName=target["Arn"], InvocationType="Event", Payload=target["Input"]
+        )
+
+    def _fire_rule(self, rule_name: str) -> None:
         events: EventBridgeClient = self.client("events")
         functions: LambdaClient = self.client("lambda")
         rule = events.describe_rule(Name=rule_name)
@@ -331,6 +363,19 @@ def _lets_config_invoke(statement: Mapping[str, Any]) -> bool:
         and statement["Principal"] == {"Service": "config.amazonaws.com"}
         and statement.get("Condition", {}).get("StringEquals", {}).get("AWS:SourceAccount")
         == ACCOUNT_ID
+    )
+
+
+def _lets_scheduler_assume(statement: Mapping[str, Any], group_arn: str) -> bool:
+    return bool(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "sts:AssumeRole"
+        and statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+        and statement["Condition"]
+        == {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+            "ArnEquals": {"aws:SourceArn": group_arn},
+        }
     )
 
 

@@ -16,6 +16,7 @@ def install() -> None:
         moto_lambda,
         moto_logs,
         moto_s3,
+        moto_scheduler,
         moto_sns,
         moto_sqs,
     )
@@ -29,6 +30,7 @@ def install() -> None:
         moto_lambda,
         moto_logs,
         moto_s3,
+        moto_scheduler,
         moto_sns,
         moto_sqs,
     ):

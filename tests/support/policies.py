@@ -45,8 +45,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "event-id": {"untagged_action": "terminate", "creator": {"details": "event_id"}},
     "shared": {
         "untagged_action": "notify",
-        "rules_table": {"name": "shared-rules"},
-        "writable_tag_keys": ["Owner"],
+        "rules_table": {"name": "shared-rules", "writable_tag_keys": ["Owner"]},
         "creator": {"details": "event_time"},
     },
     "events": {
@@ -57,7 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "by-hand": {
         "untagged_action": "notify",
         "rules": {},
-        "writable_tag_keys": ["Owner"],
+        "rules_table": {"writable_tag_keys": ["Owner"]},
         "creator": {"details": "event_id"},
     },
     "archive": {
@@ -171,8 +170,11 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     },
     "given": {
         "rules": {},
-        "writable_tag_keys": ["Owner"],
-        "rules_table": {"name": "shared-rules", "kms_key_arn": _KEY},
+        "rules_table": {
+            "name": "shared-rules",
+            "kms_key_arn": _KEY,
+            "writable_tag_keys": ["Owner"],
+        },
         "topic": {
             "arn": "arn:aws:sns:eu-west-1:123456789012:reports",
             "kms_key_arn": _KEY.replace("1234abcd", "5678abcd"),
@@ -188,8 +190,7 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
         "untagged_action": "notify",
         "max_escalation": "stop",
         "rules": {},
-        "writable_tag_keys": ["Owner"],
-        "rules_table": {"name": "shared-rules"},
+        "rules_table": {"name": "shared-rules", "writable_tag_keys": ["Owner"]},
     },
     "in-vpc": {
         "untagged_action": "notify",
@@ -203,15 +204,21 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     "fullest": {
         "untagged_action": "notify",
         "rules": {},
-        "writable_tag_keys": [f"key-{number:08}" for number in range(99)],
+        "rules_table": {"writable_tag_keys": [f"key-{number:08}" for number in range(99)]},
     },
     "n" * 40: _EVERYTHING
-    | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
+    | {
+        "rules": {},
+        "rules_table": {"writable_tag_keys": [f"key-{number:08}" for number in range(46)]},
+    },
     "d" * 40: _EVERYTHING
-    | {"rules": {}, "writable_tag_keys": ["Owner"], "removable_tag_keys": ["cc"]},
+    | {"rules": {}, "rules_table": {"writable_tag_keys": ["Owner"], "removable_tag_keys": ["cc"]}},
     "e" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
-    | {"rules": {}, "writable_tag_keys": [f"key-{number:08}" for number in range(21)]},
+    | {
+        "rules": {},
+        "rules_table": {"writable_tag_keys": [f"key-{number:08}" for number in range(21)]},
+    },
     # All three ends, by rules and without, in two VPCs that have a group.
     "i" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
@@ -227,20 +234,20 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
             "vpc-0a1b2c3d4e5f67891": "sg-0a1b2c3d4e5f67891",
         },
         "rules": {},
-        "writable_tag_keys": ["Owner"],
+        "rules_table": {"writable_tag_keys": ["Owner"]},
     },
     "v" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
     | {
         "creator": {"details": "off"},
         "rules": {},
-        "writable_tag_keys": [f"{number:0127}" for number in range(4)],
+        "rules_table": {"writable_tag_keys": [f"{number:0127}" for number in range(4)]},
     },
     "m" * 40: _EVERYTHING
     | {
         "creator": {"details": "off"},
         "rules": {},
-        "writable_tag_keys": [f"{number:0127}" for number in range(13)],
+        "rules_table": {"writable_tag_keys": [f"{number:0127}" for number in range(13)]},
     },
 }
 

@@ -68,7 +68,7 @@ def test_a_new_vpc_is_audited_and_the_other_is_put_right(
     queue = aws.subscribe_queue(engines["sandbox"]["topic_arn"])
 
     for name in ("production", "sandbox"):
-        aws.fire_schedule(engines[name]["schedule_rule_name"])
+        aws.fire_schedule(engines[name]["schedule_name"])
 
     tagged, untagged = launched["production"]
     assert fleet.tags_of(aws, tagged) == {"Name": "web"}
@@ -104,7 +104,7 @@ def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
     with enforcing(policies, lambda call: call.role_name == role) as refused:
         # A first run tells people, remembers that, and only then gives both the mark that counts.
         with recording() as calls:
-            aws.fire_schedule(engine["schedule_rule_name"])
+            aws.fire_schedule(engine["schedule_name"])
         (message,) = aws.deliveries(queue)
         told = {f["resource_id"]: f["due"] for f in json.loads(message.message)["findings"]}
         marks = {i: fleet.tags_of(aws, i)["tag-policy:due"] for i in (kept, ended)}
@@ -117,7 +117,7 @@ def test_what_was_announced_is_ended_a_day_later_unless_its_owner_acts(
         aws.client("ec2").create_tags(Resources=[kept], Tags=name)
         make_due(aws, ended, engine["state_table_name"], "tag-policy:due")
         with recording() as calls:
-            aws.fire_schedule(engine["schedule_rule_name"])
+            aws.fire_schedule(engine["schedule_name"])
 
     assert refused == []
     assert fleet.state_of(aws, ended) == "terminated"

@@ -121,8 +121,8 @@ def test_the_schedule_wakes_the_function_and_may(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
     events = embedded_aws.client("events")
-    rule = events.describe_rule(Name=engine["schedule_rule_name"])
-    targets = events.list_targets_by_rule(Rule=engine["schedule_rule_name"])["Targets"]
+    rule = events.describe_rule(Name=engine["schedule_name"])
+    targets = events.list_targets_by_rule(Rule=engine["schedule_name"])["Targets"]
     policy = embedded_aws.client("lambda").get_policy(FunctionName=engine["function_name"])
 
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
@@ -130,7 +130,7 @@ def test_the_schedule_wakes_the_function_and_may(
     (statement,) = json.loads(policy["Policy"])["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "lambda:InvokeFunction"
-    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": engine["schedule_rule_arn"]}}
+    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": engine["schedule_arn"]}}
 
 
 def test_only_lambda_assumes_the_role_and_its_policies_are_those_put_out(
@@ -205,7 +205,7 @@ def test_the_deployed_function_does_what_the_rules_say_when_the_schedule_fires(
     queue = aws.subscribe_queue(engine["topic_arn"])
 
     with recording() as calls:
-        aws.fire_schedule(engine["schedule_rule_name"])
+        aws.fire_schedule(engine["schedule_name"])
 
     (delivery,) = aws.deliveries(queue)
     machine = json.loads(delivery.message)

@@ -146,7 +146,7 @@ module "packaged" {
     2 = { tag_key = "CreatedBy", action = "UserLookup" }
     3 = { tag_key = "Expires", action = "Function", required = false, default = "today()" }
   }
-  package         = var.package
+  function        = { package = var.package }
 }
 
 output "function_name" {
@@ -210,8 +210,7 @@ module "bare" {
   vpc_ids             = [var.vpc_id]
   mode                = "enforce"
   rules               = var.rules
-  writable_tag_keys   = ["CostCenter"]
-  schedule_expression = "rate(1 hour)"
+  rules_table         = { writable_tag_keys = ["CostCenter"] }
 
   function = {
     timeout_seconds = 300
@@ -245,7 +244,7 @@ def test_a_run_without_rules_fails_and_says_so_once_by_each_way(
     (instance,) = fleet.launch(aws, vpc, {"Name": "web"})
     queue = aws.subscribe_queue(engine["topic_arn"])
 
-    aws.fire_schedule(engine["schedule_rule_name"])
+    aws.fire_schedule(engine["schedule_name"])
 
     report, failure = aws.deliveries(queue)
     assert "INCOMPLETE" in report.subject

@@ -50,7 +50,7 @@ def vpc(vpcs: dict[str, fleet.Vpc]) -> fleet.Vpc:
 
 def sweep(aws: EmbeddedAws, engine: dict[str, Any]) -> None:
     """Have the schedule wake the function."""
-    aws.fire_schedule(engine["schedule_rule_name"])
+    aws.fire_schedule(engine["schedule_name"])
 
 
 def state(aws: EmbeddedAws, engine: dict[str, Any], alarm: str, **later: float) -> str:

@@ -299,12 +299,12 @@ module "tag_policy" {
   vpc_ids           = [var.vpc_id]
   mode              = "enforce"
   rules             = {}
-  writable_tag_keys = ["CostCenter"]
   role              = { permissions_boundary_arn = aws_iam_policy.boundary.arn }
   event_triggers    = { state_change = true, tag_change = true }
 
   rules_table = {
     arn         = aws_dynamodb_table.rules.arn
+    writable_tag_keys = ["CostCenter"]
     kms_key_arn = aws_kms_key.of_the_table.arn
   }
 

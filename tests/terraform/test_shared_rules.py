@@ -82,3 +82,19 @@ def test_a_stopped_instance_was_stopped_by_the_engine_that_stops(
 
     assert fleet.state_of(aws, production) == "running"
     assert fleet.state_of(aws, sandbox) == "stopped"
+
+
+def test_a_schedule_in_a_time_zone_wakes_its_engine(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    aws, sandbox = embedded_aws, engines["sandbox"]
+    name, group = sandbox["schedule_name"], sandbox["function_name"]
+    schedule = aws.client("scheduler").get_schedule(Name=name, GroupName=group)
+    (instance,) = fleet.launch(aws, vpcs["shared_sandbox"], {"Name": "zoned"})
+
+    aws.fire_schedule(name)
+
+    assert schedule["Arn"] == sandbox["schedule_arn"]
+    assert schedule["ScheduleExpression"] == "cron(0 19 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert fleet.tags_of(aws, instance)["ProjectCode"]

@@ -1,7 +1,8 @@
 import base64
 import gzip
 import json
-from datetime import timedelta
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -55,6 +56,7 @@ def test_a_whole_environment_is_read() -> None:
         config_rule=False,
         config_rule_remediates=False,
         schedule="",
+        time_zone=UTC,
         report_unchanged=Unchanged.DAILY,
         report_bucket="",
         report_kms_key_arn="",
@@ -311,3 +313,17 @@ def test_a_run_that_has_found_its_vpcs_knows_them() -> None:
     found = vpcs('{"all": true}').with_vpcs(["vpc-0abc"])
 
     assert (found.vpc_ids, found.all_vpcs) == (("vpc-0abc",), True)
+
+
+def test_days_are_counted_in_the_time_zone_that_is_given() -> None:
+    read = Settings.from_env({**ENVIRONMENT, "TAG_POLICY_TIME_ZONE": "America/New_York"})
+
+    assert read.time_zone == ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    "value", ["Europe/Berlinn", "Europe", "../UTC", "/etc/localtime", "CEST", "europe/\0"]
+)
+def test_what_is_no_time_zone_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"TAG_POLICY_TIME_ZONE is .*'Europe/Berlin'"):
+        Settings.from_env({**ENVIRONMENT, "TAG_POLICY_TIME_ZONE": value})

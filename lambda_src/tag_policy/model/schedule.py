@@ -1,7 +1,7 @@
 """When the next sweep is, from the schedule that wakes the function. Pure."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 _RATE = re.compile(r"rate\((\d{1,9}) (minute|hour|day)s?\)", re.ASCII)
 _UNIT = {
@@ -11,11 +11,12 @@ _UNIT = {
 }
 
 
-def next_run(schedule: str, now: datetime) -> str:
+def next_run(schedule: str, now: datetime, time_zone: tzinfo = UTC) -> str:
     """Return when the next sweep is, in words that follow "looked at again".
 
-    ``schedule`` is as EventBridge writes it, or empty where there is none:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+    ``schedule`` is as EventBridge writes it, or empty where there is none, and a cron's hours are
+    those of ``time_zone``:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
     rate = _RATE.fullmatch(schedule)
     if rate is not None:
@@ -25,7 +26,7 @@ def next_run(schedule: str, now: datetime) -> str:
             return f"by {schedule}"
         return f"by {latest:%Y-%m-%d %H:%M} UTC"
     if schedule:
-        return f"at the next time of {schedule}, UTC"
+        return f"at the next time of {schedule}, {time_zone}"
     return "when somebody runs the function: there is no schedule"
 
 

@@ -125,7 +125,7 @@ def _sections(report: Report, outcomes: Sequence[Outcome], shown: int) -> Iterat
         new = counted[result] - report.outcomes.known[result]
         yield from ("", f"{heading} ({new:,})")
         if result is Result.DEFERRED:
-            yield f"  Looked at again {next_run(report.schedule, report.time)}."
+            yield f"  Looked at again {next_run(report.schedule, report.time, report.time_zone)}."
         alike = result in (Result.DEFERRED, Result.FAILED, Result.REPORTED)
         listed = list(some)
         if result is Result.REPORTED:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -158,7 +158,7 @@ class Report:
     ``failed`` says that such a reason is for the alarm too. ``compliant`` counts the instances that
     needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
     ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
-    when it is woken, empty where it is not. ``page`` is
+    when it is woken, in ``time_zone``, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is since
     when those outcomes were listed that people know already. ``notes`` are what a reader should
     know of the run beside that; ``has_news`` says that people are to be told of one in any case.
@@ -176,6 +176,7 @@ class Report:
     request_id: str
     engine: str
     schedule: str = ""
+    time_zone: tzinfo = UTC
     seconds: float = 0.0
     rules: int = 0
     rule_errors: Sequence[RuleError] = ()

@@ -231,7 +231,7 @@ def head(report: Report) -> dict[str, Any]:
         "region": report.target.region,
         "account_id": report.target.account_id,
         "time": report.time.isoformat(timespec="seconds"),
-        "next_run": next_run(report.schedule, report.time),
+        "next_run": next_run(report.schedule, report.time, report.time_zone),
         "page": "",
         "audited": list(report.audited),
         "log_group": report.log_group,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 
 from tag_policy.model.fact import Unknown, Value
@@ -71,9 +71,14 @@ class Evaluator:
         return by.announced_anew(finding)
 
     @cached_property
+    def _now_here(self) -> datetime:
+        """Now, in the time zone in which days are counted."""
+        return self.now.astimezone(self.settings.time_zone)
+
+    @property
     def today(self) -> date:
-        """The day of the run, in UTC."""
-        return self.now.astimezone(UTC).date()
+        """The day of the run, in the time zone of the settings."""
+        return self._now_here.date()
 
     @cached_property
     def judges(self) -> Sequence[Judge]:
@@ -90,7 +95,7 @@ class Evaluator:
         return [
             Judge(
                 rule,
-                self.now,
+                self._now_here,
                 self.tags_of_parents,
                 taken,
                 is_conditional=rule.tag_key in conditional,

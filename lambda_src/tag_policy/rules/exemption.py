@@ -65,7 +65,7 @@ _DATE_OR_TIME = re.compile(
 
 
 def read_exemption(value: str | None, today: date) -> Exemption:
-    """Return what the value of the exemption tag says on a day in UTC; None is no such tag.
+    """Return what the value of the exemption tag says on a day; None is no such tag.
 
     A date, ``YYYY-MM-DD``, is the last day on which it exempts; what cannot be seen around it does
     not matter. Any other value exempts, and is unreadable if

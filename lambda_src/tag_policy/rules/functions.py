@@ -8,7 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from tag_policy.model.error import TagPolicyError
@@ -30,7 +30,7 @@ FUNCTIONS: Mapping[str, Callable[[date, date], date]] = {
     "launched": lambda _, launched: launched,
     "end_of_month": _end_of_month,
 }
-"""Each is given the day of the run and that of the launch, in UTC, moved by months."""
+"""Each is given the day of the run and that of the launch, moved by months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,15 @@ class Value:
     offset: Length
 
     def __call__(self, now: datetime, created_at: datetime) -> str:
-        """Return the tag's value: a day in UTC as ISO 8601 writes it, such as ``2026-11-23``.
+        """Return the tag's value: a day as ISO 8601 writes it, such as ``2026-11-23``.
 
-        ``now`` is when the run began, ``created_at`` when the instance was launched; both know
-        their time zone.
+        ``now`` is when the run began, in the time zone in which days are counted; ``created_at`` is
+        when the instance was launched, in any.
         """
         # Months first: the end of the month in half a year is not half a year behind this one's.
         months, rest = Length(months=self.offset.months), Length(days=self.offset.days)
-        days = (months.after(at.astimezone(UTC).date()) for at in (now, created_at))
+        launched = created_at.astimezone(now.tzinfo)
+        days = (months.after(at.date()) for at in (now, launched))
         return rest.after(FUNCTIONS[self.name](*days)).isoformat()
 
 

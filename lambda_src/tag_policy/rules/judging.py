@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -55,6 +55,7 @@ class _Taken:
 class Judge:
     """Judges instances by one rule. Made once a run, because it remembers what it has worked out.
 
+    ``now`` is when the run began, in the time zone in which days are counted.
     ``taken`` are the keys that rules and the engine have taken, as IAM compares them.
     ``is_conditional`` says that some rule of its key concerns some instances only, ``is_unlocked``
     that IAM lets values of its key be written over.
@@ -75,7 +76,7 @@ class Judge:
         self.when = When(rule.when)
         self.is_conditional = is_conditional
         self._now = now
-        self._today = now.astimezone(UTC).date()
+        self._today = now.date()
         self._standard = Standard(rule)
         self._spelling = Spelling(rule, self._standard.is_allowed)
         self._aliases = Aliases(rule, taken)

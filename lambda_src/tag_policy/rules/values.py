@@ -45,7 +45,7 @@ class Standard:
         self.says_something = bool(rule.allowed_values or self._pattern or rule.expires)
 
     def wrong(self, value: str, today: date) -> Wrong | None:
-        """Return what is wrong with a value on a day in UTC; None where it is right.
+        """Return what is wrong with a value on a day; None where it is right.
 
         It has to be one of the allowed values, where there are any, and to match the pattern, where
         there is one; and where it expires, to be a date that is not past, and not too far away.

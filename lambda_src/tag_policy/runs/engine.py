@@ -107,6 +107,7 @@ class Engine:
             request_id=context.request_id,
             engine=context.engine,
             schedule=context.settings.schedule,
+            time_zone=context.settings.time_zone,
             by_vpc=self.tallies,
             outcomes=self.outcomes,
             audited=[vpc_id for vpc_id in assignment.vpc_ids if self._only_audits(vpc_id)],
@@ -306,7 +307,8 @@ class Engine:
             problem = (
                 f"nothing is ended, because the role does not know {which}{more}, so that IAM "
                 "would not keep what has such a tag from being ended; put the tag keys into "
-                "writable_tag_keys, or into removable_tag_keys where the rule is to delete it"
+                "rules_table.writable_tag_keys, or into its removable_tag_keys where the rule is "
+                "to delete it"
             )
             self.end_nothing(problem)
             if self.report.is_sweep or self.report.trigger is Trigger.MANUAL:

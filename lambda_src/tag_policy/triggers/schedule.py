@@ -1,5 +1,6 @@
-"""The schedule of EventBridge: it wakes the function to look at everything.
+"""The schedule: a rule of EventBridge wakes the function to look at everything, or its Scheduler.
 
+The Scheduler, which knows time zones, sends what triggers.tf tells it to send.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 """
 
@@ -12,10 +13,12 @@ from tag_policy.settings import Settings
 from tag_policy.triggers.manual import NARROWING
 from tag_policy.triggers.request import EventError, SweepRequest
 
+_SOURCES = ("aws.events", "aws.scheduler")
+
 
 def accepts(event: Mapping[Any, Any], _settings: Settings) -> bool:
     """Tell whether EventBridge's schedule sent an event."""
-    return event.get("source") == "aws.events" and event.get("detail-type") == "Scheduled Event"
+    return event.get("source") in _SOURCES and event.get("detail-type") == "Scheduled Event"
 
 
 def read(event: Mapping[Any, Any], settings: Settings, _home: Target) -> SweepRequest:

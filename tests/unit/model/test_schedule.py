@@ -1,6 +1,7 @@
 """When the next sweep is, and how long it may be until then."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,6 +25,13 @@ def test_a_schedule_says_when_deferred_instances_are_looked_at_again(
     schedule: str, words: str
 ) -> None:
     assert next_run(schedule, NOW) == words
+
+
+def test_the_hours_of_a_cron_are_those_of_its_time_zone() -> None:
+    words = next_run("cron(0 6 * * ? *)", NOW, ZoneInfo("Europe/Berlin"))
+
+    assert words == "at the next time of cron(0 6 * * ? *), Europe/Berlin"
+    assert next_run("rate(1 hour)", NOW, ZoneInfo("Europe/Berlin")) == "by 2026-11-23 09:00 UTC"
 
 
 def test_the_next_sweep_is_told_in_utc_whatever_the_zone_of_the_time() -> None:

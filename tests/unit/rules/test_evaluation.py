@@ -2,7 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -303,6 +303,37 @@ def test_the_last_day_of_an_exemption_is_one_in_utc_wherever_the_function_runs()
     assert verdict(subject, DEFAULT_RULES, SETTINGS, on_the_22nd).exempt
     later = on_the_22nd + timedelta(minutes=1)
     assert not verdict(subject, DEFAULT_RULES, SETTINGS, later).exempt
+
+
+def test_days_are_those_of_the_time_zone_of_the_schedule() -> None:
+    how = settings(time_zone="America/New_York")
+    until = Rule(60, "Until", Action.CHECK, required=False, default="", expires=True)
+    exempt = instance({"tag-policy:exempt": "2026-11-22", "Until": "2026-11-22"})
+    judged = instance({"Until": "2026-11-22", "Name": "web"})
+    late_on_the_22nd = datetime(2026, 11, 23, 4, 59, tzinfo=UTC)
+    later = late_on_the_22nd + timedelta(minutes=1)
+
+    def written(now: datetime) -> list[str | None]:
+        return [found.value for found in verdict(judged, [EXPIRES], how, now).findings]
+
+    assert verdict(exempt, [until], how, late_on_the_22nd).exempt
+    assert not verdict(exempt, [until], how, later).exempt
+    assert not verdict(judged, [until], how, late_on_the_22nd).findings
+    assert verdict(judged, [until], how, later).findings
+    assert (written(late_on_the_22nd), written(later)) == (["2026-11-22"], ["2026-11-23"])
+
+
+def test_a_day_that_is_written_is_never_past_or_too_far_in_its_time_zone() -> None:
+    for time_zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
+        how = settings(time_zone=time_zone)
+        until = Rule(60, "Until", Action.FUNCTION, required=True, default="today(+30d)")
+        until = replace(until, expires=True, max_lifetime="30d")
+        for hour in range(24):
+            now = datetime(2026, 11, 23, hour, 30, tzinfo=UTC)
+            (written,) = verdict(instance({"Name": "web"}), [until], how, now).findings
+
+            assert written.value is not None
+            assert not verdict(instance({"Until": written.value}), [until], how, now).findings
 
 
 # What a rule says of values

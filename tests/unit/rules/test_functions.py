@@ -25,10 +25,15 @@ def test_today_is_the_date_as_iso_8601_writes_it(call: str) -> None:
     assert values.parse(call)(NOW, NOW) == "2026-11-23"
 
 
-def test_today_is_the_date_in_utc_wherever_the_clock_is() -> None:
-    late_in_new_york = datetime(2026, 11, 22, 20, 0, tzinfo=timezone(timedelta(hours=-5)))
+def test_days_are_those_of_the_time_zone_of_the_run() -> None:
+    new_york = timezone(timedelta(hours=-5))
+    late_there = datetime(2026, 11, 23, 2, 0, tzinfo=UTC).astimezone(new_york)
+    launched = datetime(2026, 12, 1, 4, 59, tzinfo=UTC)
 
-    assert values.parse("today()")(late_in_new_york, NOW) == "2026-11-23"
+    assert values.parse("today()")(late_there, launched) == "2026-11-22"
+    assert values.parse("launched()")(late_there, launched) == "2026-11-30"
+    assert values.parse("launched()")(late_there, launched + timedelta(minutes=1)) == "2026-12-01"
+    assert values.parse("end_of_month()")(launched.astimezone(new_york), NOW) == "2026-11-30"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_a_recorded_event_is_accepted_and_asks_for_everything_in_the_mode_that_i
         )
 
 
+def test_what_the_scheduler_is_told_to_send_is_accepted() -> None:
+    sent = {"source": "aws.scheduler", "detail-type": "Scheduled Event"}
+
+    assert read_event(sent, settings(), HOME) == SweepRequest(
+        Assignment(Trigger.SCHEDULE, Scope.ALL, ("vpc-abc123c1", "vpc-0def"), settings().mode)
+    )
+
+
 @pytest.mark.parametrize(
     "change",
     [
