@@ -11,34 +11,56 @@ locals {
     region  = [local.region]
   }
 
+  # CloudTrail tells EventBridge of calls only where the account has a trail.
+  launch = {
+    eventSource = ["ec2.amazonaws.com"]
+    eventName   = ["RunInstances"]
+    errorCode   = [{ exists = false }]
+  }
+
+  # The record of a launch says in which VPC each instance is, unless it is too large for CloudTrail.
+  # Fields of objects in an array match like an array of values.
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+  launch_in_vpcs = merge(local.launch, {
+    "$or" = [
+      for vpc_ids in [tolist(sort(var.vpc_ids)), [{ exists = false }]] :
+      { responseElements = { instancesSet = { items = { vpcId = vpc_ids } } } }
+    ]
+  })
+
   # What each trigger asks EventBridge for; what cannot matter is filtered out there.
   event_patterns = {
-    # CloudTrail tells EventBridge of calls only where the account has a trail.
-    launch = merge(local.event_origin, {
-      source      = ["aws.ec2"]
-      detail-type = ["AWS API Call via CloudTrail"]
-      detail = {
-        eventSource = ["ec2.amazonaws.com"]
-        eventName   = ["RunInstances"]
-        errorCode   = [{ exists = false }]
-      }
-    })
-    state-change = merge(local.event_origin, {
+    launch = (
+      length(var.vpc_ids) > 0 && length(local.launch_patterns[1]) <= local.event_pattern_most
+      ? local.launch_patterns[1] : local.launch_patterns[0]
+    )
+    state-change = jsonencode(merge(local.event_origin, {
       source      = ["aws.ec2"]
       detail-type = ["EC2 Instance State-change Notification"]
       detail      = { state = ["running"] }
-    })
+    }))
     # These do not say who changed the tags: the engine's own changes come back once, and find
     # everything in order.
-    tag-change = merge(local.event_origin, {
+    tag-change = jsonencode(merge(local.event_origin, {
       source      = ["aws.tag"]
       detail-type = ["Tag Change on Resource"]
       detail = {
         service       = ["ec2"]
         resource-type = ["instance"]
       }
-    })
+    }))
   }
+  launch_patterns = [
+    for detail in [local.launch, local.launch_in_vpcs] :
+    jsonencode(merge(local.event_origin, {
+      source      = ["aws.ec2"]
+      detail-type = ["AWS API Call via CloudTrail"]
+      detail      = detail
+    }))
+  ]
+
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+  event_pattern_most = 2048
 
   # By name: a conditional would want all patterns to be of one type.
   event_rules = toset(compact([
@@ -201,7 +223,7 @@ resource "aws_cloudwatch_event_rule" "event" {
 
   name          = "${var.name}-${each.key}"
   description   = "Tells the Tag Policy Engine ${var.name} of instances at once"
-  event_pattern = jsonencode(local.event_patterns[each.key])
+  event_pattern = local.event_patterns[each.key]
   state         = local.state_of_rules
   tags          = var.tags
 }

@@ -1,7 +1,7 @@
-"""`make explore`: looks for a history in which an instance is wrongly ended, a process a kind.
+"""`make explore`: looks for a history in which an instance is wrongly ended, with every core.
 
-The histories are made up some hundreds at a time, so that it can be seen how far it has got. What
-they have had in them is counted over all, and has to be enough.
+The histories are made up some hundreds at a time, so that it can be seen how far it has got, and no
+core waits for another. What they have had in them is counted over all, and has to be enough.
 """
 
 import json
@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 KINDS = ("Terminating", "Stopping", "Escalating")
 MACHINE = "tests/integration/test_safety_machine.py"
-A_ROUND = 500
-"""Histories of a kind that are made up at a time."""
+A_ROUND = 200
+"""Histories that are made up by a process, all of a kind."""
 
 OUT_OF_20_000 = {
     "something is ended rightly": 1_000,
@@ -37,32 +38,33 @@ def lacking(counted: Counter[str]) -> list[str]:
 def main(histories: int) -> int:
     """Make up so many histories; returns the exit status, which is bad if any goes wrong."""
     counted = Counter[str]()
-    while (left := histories - counted["histories"]) > 0:
-        each = min(A_ROUND, -(-left // len(KINDS)))
-        counts, failed = _round(each)
-        counted += counts
-        print(_line(counted), flush=True)
-        if failed:
-            return 1
+    rounds = max(1, -(-histories // A_ROUND))
+    each = -(-histories // rounds)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(_round, KINDS[n % len(KINDS)], each) for n in range(rounds)]
+        for done in as_completed(running):
+            counts, failed = done.result()
+            counted += counts
+            print(_line(counted), flush=True)
+            if failed:
+                for one in running:
+                    one.cancel()
+                return 1
     missing = lacking(counted)
     if missing:
         print(f"too few of them: {', '.join(missing)}")
     return int(bool(missing))
 
 
-def _round(each: int) -> tuple[Counter[str], bool]:
-    counted = Counter[str]()
+def _round(kind: str, histories: int) -> tuple[Counter[str], bool]:
     with tempfile.TemporaryDirectory() as folder:
-        runs = []
-        for kind in KINDS:
-            environment = {"HISTORIES": str(each), "COUNTS": str(Path(folder) / kind)}
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", MACHINE]
-            command += ["-k", f"{kind} or had_in_them"]
-            runs.append(subprocess.Popen(command, env=os.environ | environment))
-        failed = [run.wait() for run in runs]
-        for counts in Path(folder).iterdir():
-            counted.update(json.loads(counts.read_text()))
-    return counted, any(failed)
+        counts = Path(folder) / "counts"
+        environment = {"HISTORIES": str(histories), "COUNTS": str(counts)}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", MACHINE]
+        command += ["-k", f"{kind} or had_in_them"]
+        failed = subprocess.run(command, env=os.environ | environment, check=False).returncode
+        counted = json.loads(counts.read_text()) if counts.exists() else {}
+    return Counter(counted), bool(failed)
 
 
 def _line(counted: Counter[str]) -> str:

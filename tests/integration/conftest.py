@@ -35,7 +35,14 @@ from tests.support.moto_lambda import connect
 from tests.support.moto_sns import Email, emails_of
 from tests.support.moto_sqs import pass_time
 from tests.support.past import backdate
-from tests.support.policies import ISOLATION_GROUPS, VARIANTS, Policies, Rendered, render
+from tests.support.policies import (
+    ISOLATION_GROUPS,
+    VARIANTS,
+    VPC_ID,
+    Policies,
+    Rendered,
+    render,
+)
 from tests.support.workers import InTurn
 
 DEFAULT_ITEMS = {
@@ -270,7 +277,9 @@ class Engine:
         )
         for trigger, pattern in patterns.items():
             name = f"{self.variant}-{trigger}"
-            events.put_rule(Name=name, EventPattern=pattern)
+            # It was rendered for a VPC that there is not.
+            here = pattern.replace(VPC_ID, self.vpc.vpc_id)
+            events.put_rule(Name=name, EventPattern=here)
             events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arns[1]}])
         self.start_trail()
         self.environment = {

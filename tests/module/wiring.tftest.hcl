@@ -597,6 +597,52 @@ run "each_event_trigger_is_a_rule_of_its_own" {
   }
 }
 
+run "launches_are_not_asked_for_by_vpc_where_there_are_more_than_fit_into_a_pattern" {
+  command = plan
+
+  variables {
+    vpc_ids        = [for number in range(70) : format("vpc-%017x", number)]
+    event_triggers = { launch = true }
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_cloudwatch_event_rule.event["launch"].event_pattern).detail["$or"])
+    error_message = "A pattern is longer than EventBridge takes."
+  }
+}
+
+run "launches_are_asked_for_by_vpc_where_they_fit" {
+  command = plan
+
+  variables {
+    vpc_ids        = [for number in range(65) : format("vpc-%017x", number)]
+    event_triggers = { launch = true }
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_event_rule.event["launch"].event_pattern) <= 2048,
+      tolist(jsondecode(aws_cloudwatch_event_rule.event["launch"].event_pattern).detail["$or"][0].responseElements.instancesSet.items.vpcId) == sort(var.vpc_ids),
+    ])
+    error_message = "EventBridge is asked for launches in any VPC."
+  }
+}
+
+run "launches_are_asked_for_in_any_vpc_where_vpcs_are_found" {
+  command = plan
+
+  variables {
+    vpc_ids        = []
+    all_vpcs       = true
+    event_triggers = { launch = true }
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_cloudwatch_event_rule.event["launch"].event_pattern).detail["$or"])
+    error_message = "EventBridge is asked for launches in no VPC."
+  }
+}
+
 run "a_key_encrypts_the_queues" {
   command = apply
 

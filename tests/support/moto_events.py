@@ -16,7 +16,8 @@ from moto.cloudtrail.models import cloudtrail_backends
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.tags import TagBackend
-from moto.events.models import Rule, events_backends
+from moto.events.models import EventPattern, EventPatternParser, Rule, events_backends
+from moto.events.responses import EventsHandler
 from moto.moto_api._internal import mock_random
 from moto.sqs.models import sqs_backends
 
@@ -28,6 +29,8 @@ def extend() -> None:
     replace(InstanceBackend, "start_instances", _make_start_instances)
     replace(TagBackend, "create_tags", _make_change_tags)
     replace(TagBackend, "delete_tags", _make_change_tags)
+    replace(EventPattern, "_flatten_dict", lambda _: staticmethod(_flattened))
+    replace(EventsHandler, "test_event_pattern", lambda _: _test_event_pattern)
 
 
 _silent = threading.local()
@@ -41,6 +44,33 @@ def silence() -> Iterator[None]:
         yield
     finally:
         _silent.now = False
+
+
+def _test_event_pattern(self: EventsHandler) -> tuple[str, Any]:
+    text = self._get_param("EventPattern")
+    pattern = EventPattern(text, EventPatternParser(text).parse())
+    matches = pattern.matches_event(json.loads(self._get_param("Event")))
+    return json.dumps({"Result": matches}), self.response_headers
+
+
+def _flattened(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the fields of an event by their paths; moto does not look into objects in arrays.
+
+    A field of such objects has the values of all of them.
+    https://github.com/aws/event-ruler#rules-and-events-with-arrays
+    """
+    flat: dict[str, Any] = {}
+    for name, value in node.items():
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, dict) and value:
+            flat |= _flattened(value, path)
+        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            for one in value:
+                for inner, its in _flattened(one, path).items():
+                    flat[inner] = [*flat.get(inner, []), *(its if isinstance(its, list) else [its])]
+        else:
+            flat[path] = value
+    return flat
 
 
 def tell_of_launch(account_id: str, region: str, record: Mapping[str, Any]) -> None:

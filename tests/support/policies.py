@@ -13,8 +13,11 @@ Policies = list[dict[str, Any]]
 ISOLATION_GROUPS = {"vpc-0a1b2c3d4e5f67890": "sg-0a1b2c3d4e5f67890"}
 """What isolated instances get, by VPC."""
 
+VPC_ID = "vpc-0a1b2c3d4e5f67890"
+"""The VPC that the variants look after."""
+
 _OF_ALL: dict[str, Any] = {
-    "vpc_ids": ["vpc-0a1b2c3d4e5f67890"],
+    "vpc_ids": [VPC_ID],
     "mode": "enforce",
     "grace_period": "0s",
     "rules": {

@@ -12,7 +12,7 @@ from pytest_terraform import terraform
 from tests.support import fleet
 from tests.support.calls import Call, recording
 from tests.support.dashboard import metrics_of
-from tests.support.embedded_aws import EmbeddedAws
+from tests.support.embedded_aws import ACCOUNT_ID, REGION, EmbeddedAws
 from tests.support.event_source import EventSource
 from tests.support.iam import allowed_actions, allows, requests_of
 from tests.support.policies import policies_of
@@ -160,6 +160,43 @@ def test_a_launch_leads_to_the_three_tags_and_cloudtrail_is_not_asked(
     assert fleet.tags_of(aws, instance)["ProjectCode"] == "Proj007"
     assert actions(engine, calls).count("CreateTags") == 2
     assert waiting(aws, source.queue_url) == 0
+
+
+def test_launches_of_other_vpcs_are_left_out_by_eventbridge_and_those_that_name_none_are_not(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any], vpcs: dict[str, fleet.Vpc]
+) -> None:
+    events = embedded_aws.client("events")
+    pattern = events.describe_rule(Name=engine["event_rule_names"]["launch"])["EventPattern"]
+    ours, other = vpcs["event_driven"].vpc_id, vpcs["minimal"].vpc_id
+
+    def goes_through(response: dict[str, Any], **more: str) -> bool:
+        event = {
+            "id": "1",
+            "time": "2026-11-23T08:00:00Z",
+            "account": ACCOUNT_ID,
+            "region": REGION,
+            "source": "aws.ec2",
+            "detail-type": "AWS API Call via CloudTrail",
+            "resources": [],
+            "detail": {
+                "eventSource": "ec2.amazonaws.com",
+                "eventName": "RunInstances",
+                "responseElements": response,
+                **more,
+            },
+        }
+        answer = events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))
+        return answer["Result"]
+
+    def launched_in(*vpc_ids: str) -> dict[str, Any]:
+        return {"instancesSet": {"items": [{"vpcId": vpc_id} for vpc_id in vpc_ids]}}
+
+    assert goes_through(launched_in(ours))
+    assert goes_through(launched_in(other, ours))
+    assert not goes_through(launched_in(ours), errorCode="Client.InsufficientInstanceCapacity")
+    assert not goes_through(launched_in(other))
+    assert not goes_through(launched_in(other, other))
+    assert goes_through({"omitted": True, "originalSize": 300_000, "reason": "too large"})
 
 
 def test_a_burst_of_a_thousand_launches_is_a_few_invocations(
