@@ -98,11 +98,27 @@ resource "aws_cloudwatch_metric_alarm" "of_metric" {
   tags          = var.tags
 }
 
-resource "aws_cloudwatch_metric_alarm" "silence" {
+# An engine that was made this minute has finished no sweep either. So people are told by an alarm on
+# two: nothing was seen of the engine, and something had been. The alarm on broken rules knows that,
+# because it looks at what each sweep says, keeps its state in between, and begins without data.
+resource "aws_cloudwatch_composite_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-silence"
-  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the schedule ${local.schedule_name} is enabled, and what the log group ${local.log_group_name} says last. A new engine is silent until its first sweep. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the schedule ${local.schedule_name} is enabled, and what the log group ${local.log_group_name} says last. ${local.what_to_do}"
+
+  alarm_rule = "ALARM(\"${aws_cloudwatch_metric_alarm.silence[0].alarm_name}\") AND NOT INSUFFICIENT_DATA(\"${aws_cloudwatch_metric_alarm.of_metric["rule-errors"].alarm_name}\")"
+
+  alarm_actions = local.alarm_actions
+  ok_actions    = local.alarm_actions
+  tags          = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "silence" {
+  count = local.has_silence_alarm ? 1 : 0
+
+  alarm_name        = "${var.name}-no-sweep"
+  alarm_description = "Tells nobody: the alarm ${var.name}-silence of the Tag Policy Engine does, once the first sweep has been finished."
 
   evaluation_periods  = local.silence_periods
   comparison_operator = "LessThanThreshold"
@@ -130,7 +146,5 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
     }
   }
 
-  alarm_actions = local.alarm_actions
-  ok_actions    = local.alarm_actions
-  tags          = var.tags
+  tags = var.tags
 }

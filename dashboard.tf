@@ -12,7 +12,7 @@ locals {
   alarm_arns = merge(
     { errors = aws_cloudwatch_metric_alarm.errors.arn },
     { for key, alarm in aws_cloudwatch_metric_alarm.of_metric : key => alarm.arn },
-    { for alarm in aws_cloudwatch_metric_alarm.silence : "silence" => alarm.arn },
+    { for alarm in aws_cloudwatch_composite_alarm.silence : "silence" => alarm.arn },
     { for alarm in aws_cloudwatch_metric_alarm.dead_letters : "dead-letters" => alarm.arn },
   )
 

@@ -122,7 +122,7 @@ run "a_paused_engine_runs_for_nobody_and_is_not_missed" {
       aws_lambda_function.this.reserved_concurrent_executions == 0,
       aws_cloudwatch_event_rule.schedule[0].state == "DISABLED",
       aws_cloudwatch_event_rule.event["launch"].state == "DISABLED",
-      length(aws_cloudwatch_metric_alarm.silence) == 0,
+      length(aws_cloudwatch_metric_alarm.silence) == 0 && length(aws_cloudwatch_composite_alarm.silence) == 0,
     ])
     error_message = "A paused engine may run, or is missed."
   }
@@ -790,7 +790,7 @@ run "a_schedule_slower_than_cloudwatch_looks_back_has_no_alarm_on_silence" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0 && length(aws_cloudwatch_composite_alarm.silence) == 0
     error_message = "An alarm looks back more than a week."
   }
 }
@@ -816,7 +816,7 @@ run "a_cron_of_some_days_has_no_alarm_on_silence" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0 && length(aws_cloudwatch_composite_alarm.silence) == 0
     error_message = "An alarm would ring every weekend."
   }
 }
@@ -844,7 +844,7 @@ run "without_a_schedule_nobody_misses_it" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0 && length(aws_cloudwatch_composite_alarm.silence) == 0
     error_message = "An alarm waits for a schedule that is not there."
   }
 }
@@ -896,7 +896,7 @@ run "alarms_tell_whom_they_are_to_tell_and_queries_can_be_left_out" {
   assert {
     condition = alltrue([
       for alarm in concat(
-        [aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.dead_letters[0], aws_cloudwatch_metric_alarm.silence[0]],
+        [aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.dead_letters[0], aws_cloudwatch_composite_alarm.silence[0]],
         values(aws_cloudwatch_metric_alarm.of_metric),
       ) :
       contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:on-call") && length(alarm.alarm_actions) == 2

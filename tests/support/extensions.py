@@ -10,6 +10,7 @@ def install() -> None:
     from tests.support import (
         calls,
         moto_cloudtrail,
+        moto_cloudwatch,
         moto_config,
         moto_ec2,
         moto_events,
@@ -24,6 +25,7 @@ def install() -> None:
     for module in (
         calls,
         moto_cloudtrail,
+        moto_cloudwatch,
         moto_config,
         moto_ec2,
         moto_events,

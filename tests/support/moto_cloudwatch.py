@@ -7,9 +7,10 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.
 import json
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from moto.cloudwatch.models import (
     Alarm,
@@ -18,8 +19,11 @@ from moto.cloudwatch.models import (
     MetricDatumBase,
     cloudwatch_backends,
 )
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+
+from tests.support.extensions import add, replace
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -32,6 +36,23 @@ _STATISTIC: dict[str, Callable[[list[float]], float]] = {
     "Maximum": max,
     "Minimum": min,
 }
+
+
+def extend() -> None:
+    """Have alarms begin without data, as CloudWatch's do, and know those on other alarms.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+    """
+    replace(Alarm, "__init__", _make_init)
+    add(CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm)
+
+
+def _make_init(original: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Alarm, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - takes its place
+        original(self, *args, **kwargs)
+        self.state_value = "INSUFFICIENT_DATA"
+
+    return __init__
 
 
 def tell_of_invocation(account_id: str, region: str, function_name: str, *, failed: bool) -> None:
@@ -74,14 +95,27 @@ def evaluate(account_id: str, region: str, now: datetime) -> dict[str, str]:
     """
     cloudwatch = cloudwatch_backends[account_id][region]
     states: dict[str, str] = {}
-    for alarm in cloudwatch.alarms.values():
-        before, state = alarm.state_value, _state(cloudwatch, alarm, now)
+    for alarm in sorted(cloudwatch.alarms.values(), key=lambda one: one.rule is not None):
+        before = alarm.state_value
+        state = _state(cloudwatch, alarm, now) if alarm.rule is None else _of(alarm.rule, states)
         states[alarm.name] = state
         if state != before:
             alarm.update_state("Threshold Crossed", "{}", state)
-            for topic in {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}[state]:
+            actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
+            for topic in actions.get(state, []):
                 _tell(account_id, region, topic, alarm)
     return states
+
+
+def _of(rule: str, states: Mapping[str, str]) -> str:
+    """Return the state of an alarm on other alarms, of whose rules `AND` and `NOT` are known."""
+    holds = []
+    for part in rule.split(" AND "):
+        match = re.fullmatch(r'(NOT )?(ALARM|OK|INSUFFICIENT_DATA)\("([^"]+)"\)', part)
+        if match is None:
+            raise NotImplementedError(rule)
+        holds.append((states[match[3]] == match[2]) != bool(match[1]))
+    return "ALARM" if all(holds) else "OK"
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,18 @@ def test_a_second_plan_is_empty(reports: Any) -> None:
     assert second_plan(reports) == []
 
 
+def test_an_engine_that_was_made_this_minute_does_not_ring(
+    embedded_aws: EmbeddedAws, engine: dict[str, Any], queues: dict[str, str]
+) -> None:
+    states = embedded_aws.alarms(datetime.now(UTC))
+    told = [delivery.subject for delivery in embedded_aws.deliveries(queues["needs-action"])]
+
+    assert states["tag-policy-reports-no-sweep"] == "ALARM"
+    assert states["tag-policy-reports-rule-errors"] == "INSUFFICIENT_DATA"
+    assert state(embedded_aws, engine, "silence") == "OK"
+    assert told == ['OK: "tag-policy-reports-silence" in eu-west-1']
+
+
 def test_the_bucket_is_private_encrypted_versioned_and_forgets(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
@@ -317,6 +329,14 @@ def test_the_alarm_on_limits_rings_when_too_many_are_due(
 def test_the_alarm_on_silence_rings_after_two_periods_without_a_sweep(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
+    cloudwatch = embedded_aws.client("cloudwatch")
+    rule = cloudwatch.describe_alarms(
+        AlarmNames=["tag-policy-reports-silence"], AlarmTypes=["CompositeAlarm"]
+    )["CompositeAlarms"][0]["AlarmRule"]
+    assert rule == (
+        'ALARM("tag-policy-reports-no-sweep") '
+        'AND NOT INSUFFICIENT_DATA("tag-policy-reports-rule-errors")'
+    )
     forget()
     sweep(embedded_aws, engine)
 
@@ -332,9 +352,14 @@ def test_the_alarm_on_silence_rings_after_two_periods_without_a_sweep(
 def test_every_alarm_tells_the_topic_and_says_what_to_do(
     embedded_aws: EmbeddedAws, engine: dict[str, Any]
 ) -> None:
-    found = embedded_aws.client("cloudwatch").describe_alarms(
+    answer: Any = embedded_aws.client("cloudwatch").describe_alarms(
         AlarmNamePrefix="tag-policy-reports-"
-    )["MetricAlarms"]
+    )
+    found = [
+        alarm
+        for alarm in (*answer["MetricAlarms"], *answer["CompositeAlarms"])
+        if alarm["AlarmName"] != "tag-policy-reports-no-sweep"  # what the one on silence goes by
+    ]
 
     assert {alarm["AlarmArn"] for alarm in found} == set(engine["alarm_arns"].values())
     assert engine["alarm_arns"].keys() == {
