@@ -451,7 +451,9 @@ class World:
             self.wait(24 * 60 + 5)
             self.run()
         climbing = [i for i in self.ids if self._climbs(i)]
-        for _ in range(7 if climbing else 0):
+        for _ in range(7):
+            if all(self.witness.state(i) == "terminated" for i in climbing):
+                break
             self.wait(24 * 60 + 5)
             self.run()
         for instance_id in climbing:

@@ -19,6 +19,7 @@ def install() -> None:
         moto_s3,
         moto_scheduler,
         moto_sns,
+        moto_speed,
         moto_sqs,
     )
 
@@ -34,6 +35,7 @@ def install() -> None:
         moto_s3,
         moto_scheduler,
         moto_sns,
+        moto_speed,
         moto_sqs,
     ):
         module.extend()
