@@ -1,4 +1,5 @@
-# Alarms, to the topic.
+# Alarms, to the topic. One more: `metric_alarms` here, of one of the metrics in metrics.tf; the
+# description of `alarm_arns` in outputs.tf; docs/operations.md, which says what to do.
 
 locals {
   alarm_actions = concat([local.made_topic_arn], local.monitoring.alarm_actions)

@@ -51,7 +51,7 @@ locals {
     Violations = { of = "complete", value = "$.summary.violations", prefix = "" }
   } : name => metric if local.has_all_metrics || (local.has_metrics && contains(local.metrics_of_alarms, name)) }
 
-  metrics_of_alarms = ["Sweeps", "RuleErrors", "SweepFailed", "HeldBack"]
+  metrics_of_alarms = concat(["Sweeps"], values(local.metric_alarms)[*].metric)
 
   vpc_metrics = {
     Instances  = "$.vpc.instances"

@@ -232,7 +232,7 @@ variable "rules" {
     error_message = "A rule with action \"Function\" needs a call of a known function as its default: \"today()\", \"launched()\", \"end_of_month()\", each with an offset or none, such as \"today(+30d)\", up to ten years."
   }
 
-  # As rules/table.py counts, and as model/tag_text.py says what cannot be seen.
+  # As rules/item.py counts, and as model/tag_text.py says what cannot be seen.
   validation {
     condition = alltrue([
       for rule in try(values(var.rules), []) : try(rule.default, null) == null || try(

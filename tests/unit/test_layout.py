@@ -93,3 +93,45 @@ def test_what_contributing_points_to_is_there() -> None:
 
     assert len(named) > 5
     assert [path for path in named if not (root / path).is_file()] == []
+
+
+def _texts_of_the_engine() -> Iterator[tuple[Path, str]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path, " ".join(path.read_text(encoding="utf-8").split())
+
+
+def test_what_docstrings_and_comments_point_to_is_there() -> None:
+    """A path in a text is one below tag_policy, or from the root, or a file of Terraform's."""
+    root = TESTS.parent.parent
+    lost = [
+        (path.name, named)
+        for path, text in (
+            *_texts_of_the_engine(),
+            *((path, path.read_text(encoding="utf-8")) for path in root.glob("*.tf")),
+        )
+        for named in re.findall(r"(?<![\w/.])((?:\w+/)+\w+\.(?:py|md|json)|\w+\.tf)\b", text)
+        if not (PACKAGE / named).is_file() and not (root / named).is_file()
+    ]
+
+    assert lost == []
+
+
+def test_what_docstrings_say_is_in_a_file_is_in_it() -> None:
+    root = TESTS.parent.parent
+    pointers = [
+        (path.name, name, named)
+        for path, text in _texts_of_the_engine()
+        for names, named in re.findall(
+            r"((?:``\w+``(?:, | and )?)+) (?:in|of) ((?:\w+/)*\w+\.(?:py|tf))\b", text
+        )
+        for name in re.findall(r"\w+", names)
+        if name != "and"
+    ]
+
+    assert len(pointers) > 10
+    wrong = []
+    for where, name, named in pointers:
+        file = PACKAGE / named if (PACKAGE / named).is_file() else root / named
+        if not file.is_file() or not re.search(rf"\b{name}\b", file.read_text(encoding="utf-8")):
+            wrong.append((where, name, named))
+    assert wrong == []

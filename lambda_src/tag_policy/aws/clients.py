@@ -1,7 +1,8 @@
 """The one place that makes AWS clients: lazily, with time limits, retries and our user agent.
 
 From botocore, without boto3 around it: nothing of boto3's is used, and a cold start is shorter.
-A service that is new here has to be in ``SERVICES`` of aws/fast/models.py, too.
+A service that is new here has to be in ``SERVICES`` of aws/fast/models.py, too. Whose account and
+region they are for is in model/target.py, which lists what another one touches.
 """
 
 import logging

@@ -1,8 +1,11 @@
 """An EC2 instance, as the engine knows it.
 
-What another kind of resource would touch: ``InstanceRef`` here, which every finding has; a module
-beside resources/instance.py, and what goes by the ids of instances: resources/second_look.py,
-remedy_queue.py, writing.py; runs/sweep.py, reporting/sns_message.py, iam.tf.
+What another kind of resource would touch: ``InstanceRef`` here, which every finding has, and
+``Rule`` in model/rule.py, which would say of what it is; rules/item.py, rules/conditions.py and
+rules/sources.py, which refuse it, rules/evaluation.py and rules/judging.py; a module beside
+resources/instance.py, and what goes by the ids of instances: resources/second_look.py,
+resources/remedy_queue.py, resources/writing.py; runs/sweep.py and runs/engine.py;
+reporting/sns_message.py, reporting/email.py and reporting/wording.py; variables.tf, iam.tf.
 """
 
 import re

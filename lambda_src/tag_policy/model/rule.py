@@ -1,10 +1,10 @@
 """A rule, as the rules table states it.
 
-What a new attribute touches: ``_ATTRIBUTES`` and ``_rule`` in rules/table.py; rules/values.py where
-it says which values are right, rules/conditions.py where it says which instances are meant, else
-rules/evaluation.py; ``variable "rules"`` in variables.tf, ``rules`` in locals.tf and
-``seeded_items`` in rules.tf; tests/rules.json, docs/rules.md, README.md; ``Code`` in finding.py,
-where something new may be found by it.
+What a new attribute touches: ``_ATTRIBUTES`` and ``to_rule`` in rules/item.py; rules/values.py
+where it says which values are right, rules/conditions.py where it says which instances are meant,
+else rules/judging.py; ``variable "rules"`` in variables.tf, ``rules`` in locals.tf and
+``seeded_items`` in rules.tf; tests/rules.json, docs/rules.md, README.md; ``Code`` in
+model/finding.py, where something new may be found by it.
 """
 
 import hashlib

@@ -1,4 +1,9 @@
-"""The end of a run: its report to the topic, into the log and into the bucket."""
+"""The end of a run: its report to the topic, into the log and into the bucket.
+
+What another way to be told touches: a pure module here that makes its form, as reporting/email.py
+does; reporting/sns_message.py, where it is one more body of the same message; settings.py, main.tf,
+iam.tf and variables.tf, where it goes elsewhere.
+"""
 
 import logging
 from collections.abc import Callable, Iterator

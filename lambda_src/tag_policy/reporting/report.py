@@ -24,7 +24,10 @@ _MOST_KINDS = 5_000
 """Kinds that are counted: a stranger may write another value into each tag."""
 
 MOST_KEPT = 2_000
-"""Outcomes of a kind that are kept. No message holds as many: see ``message.MESSAGE_LIMIT``."""
+"""Outcomes of a kind that are kept. No message holds as many.
+
+See ``MESSAGE_LIMIT`` in reporting/sns_message.py.
+"""
 
 
 class Severity(StrEnum):

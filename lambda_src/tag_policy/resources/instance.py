@@ -396,6 +396,8 @@ def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> Mappin
 def _what_few_ask_for(description: "InstanceTypeDef") -> dict[str, Any]:
     """Return the fields of an instance of which few rules want to know something.
 
+    A field is read only if aws/fast/parser.py reads it, too.
+
     An instance of a VPC is in a subnet; where there is none to be seen, nothing of this was read.
     """
     if "SubnetId" not in description:

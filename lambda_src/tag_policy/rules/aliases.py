@@ -12,7 +12,8 @@ from tag_policy.model.tag_text import is_blank
 def folded(tag_key: str) -> str:
     """Return a form of a key that is the same for keys of one meaning.
 
-    They differ only in case, blanks, ``_`` and ``-``.
+    They differ only in case, blanks, ``_`` and ``-``. The validation of aliases in variables.tf
+    folds keys in the same way.
     """
     return "".join(tag_key.casefold().split()).replace("_", "").replace("-", "")
 

@@ -3,6 +3,10 @@
 A condition is a fact and patterns. It holds if no pattern behind a ``!`` matches and, where there
 are others, one of them does. A tag without a value is as one that is not there, and what is not
 there matches no pattern, so that ``!x`` holds for it, and ``!*`` for it alone.
+
+What another fact touches: ``_FACTS`` here; where it is read of the instance, ``Instance`` in
+model/instance.py, ``_what_few_ask_for`` in resources/instance.py and aws/fast/parser.py;
+``variable "rules"`` in variables.tf.
 """
 
 import re
@@ -11,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tag_policy.model.error import TagPolicyError
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.instance import Instance
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Conditions, Rule
 from tag_policy.model.tag_text import is_blank, quoted
 from tag_policy.model.target import Target
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.dates import Length, read_length
 from tag_policy.rules.globs import is_like

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.remedy import Remedy, UntaggedAction
@@ -13,6 +12,7 @@ from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import trimmed
 from tag_policy.model.target import Target
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.actions import KINDS
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context

@@ -1,7 +1,8 @@
 """The values that a ``Function`` rule may compute: a table of functions, never ``eval``.
 
 A call is ``name()``, or ``name(+30d)`` with an offset. The calls that are known stand in ``variable
-"rules"``, too, and in ``tests/rules.json``.
+"rules"`` in variables.tf, too, and in tests/rules.json; whether a date that one gives has expired
+at once is asked in rules/item.py.
 """
 
 import re

@@ -24,7 +24,7 @@ from tag_policy.rules.dates import read_date, read_length
 from tag_policy.rules.functions import ValueCallError
 from tag_policy.rules.pattern import PatternError, compile_pattern
 from tag_policy.rules.sources import SourceError, sources_of
-from tag_policy.rules.spelling import EXCLUDING, NORMALIZERS, Spelling
+from tag_policy.rules.value_spelling import EXCLUDING, NORMALIZERS, Spelling
 from tag_policy.rules.values import Standard
 
 if TYPE_CHECKING:
@@ -518,8 +518,10 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
 def _refuse_what_expires_at_once(rule: Rule) -> None:
     """Refuse a computed date that is no good day for long, or later than the rule allows."""
     day = datetime(2001, 1, 1, tzinfo=UTC)  # of a month of 31 days: a month is no shorter than 30
-    value = functions.parse(rule.default)(day, day)
-    if value <= day.date().isoformat():
+    end = day.replace(day=31)  # when the end of the month is nearest
+    compute = functions.parse(rule.default)
+    value = compute(day, day)
+    if value <= day.date().isoformat() or compute(end, end) < end.date().isoformat():
         raise ItemError(
             f"Default is {quoted(rule.default)}, which has expired at once; give it an offset, "
             "such as 'today(+30d)'"

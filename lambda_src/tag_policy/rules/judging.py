@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from tag_policy.model.fact import Unknown
 from tag_policy.model.finding import ALIAS, CREATOR, DEFAULT, FUNCTION, SPELLING, Code, Finding
 from tag_policy.model.instance import Instance, InstanceRef
 from tag_policy.model.remedy import Remedy
@@ -14,11 +13,12 @@ from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import guarded_spelling
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted
+from tag_policy.model.unknown import Unknown
 from tag_policy.rules.actions import KINDS
 from tag_policy.rules.aliases import Aliases
 from tag_policy.rules.conditions import Context, When
 from tag_policy.rules.sources import TagsOfParents, sources_of
-from tag_policy.rules.spelling import Spelling
+from tag_policy.rules.value_spelling import Spelling
 from tag_policy.rules.values import Standard, Wrong
 
 _OWN = (CREATOR, DEFAULT, FUNCTION)
@@ -120,7 +120,7 @@ class Judge:
     def allowed(self, finding: Finding) -> Finding:
         """Return a finding whose value was looked up, with the rule's default if it is not allowed.
 
-        A default that its rule forbids is no rule: see rules/table.py.
+        A default that its rule forbids is no rule: see rules/item.py.
         """
         spelt = self._spelling.of(finding.value or "")
         wrong = self._wrong(spelt)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tag_policy.model.error import TagPolicyError
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.instance import Instance
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Rule
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.conditions import Context, asks_for_more, public_ip
 
 TagsOfParents = Callable[[str, str, str], Value]
@@ -34,6 +34,10 @@ PARENTS: Mapping[str, Callable[[Instance], str | Unknown]] = {
     "launch_template": lambda instance: instance.tags.get("aws:ec2launchtemplate:id", ""),
 }
 """What an instance is in or was made of, and how its id is to be had, empty where there is none.
+
+What another one touches: ``Instance`` in model/instance.py, ``_what_few_ask_for`` in
+resources/instance.py and aws/fast/parser.py, which read its id; resources/parent_tags.py, which
+reads its tags; ``reads_tags_of_parents`` in iam.tf, ``variable "rules"`` in variables.tf.
 
 ``aws:ec2launchtemplate:id`` is a tag that only AWS can write.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions

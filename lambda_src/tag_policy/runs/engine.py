@@ -29,7 +29,7 @@ from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
 from tag_policy.reporting.sns_message import as_record
 from tag_policy.resources.instance import persistent_spot_requests
-from tag_policy.resources.parents import ParentTags, read_ahead
+from tag_policy.resources.parent_tags import ParentTags, read_ahead
 from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.vpc import find_vpcs

@@ -1,8 +1,8 @@
 """What an event asks for: each trigger is asked in turn whether an event is its own. Pure.
 
 What a new trigger touches: its module and ``_TRIGGERS`` here, ``Trigger`` in model/assignment.py,
-``ACCEPTED`` in request.py, settings.py and main.tf for its switch, triggers.tf, variables.tf,
-outputs.tf. handler.py only where it asks for something else than a sweep.
+``ACCEPTED`` in triggers/request.py, settings.py and main.tf for its switch, triggers.tf,
+variables.tf, outputs.tf. handler.py only where it asks for something else than a sweep.
 """
 
 from collections.abc import Mapping

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.target import Target
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import ConditionError, Context, When, asks_for_more
 from tests.support.builders import NOW, PROJECT_CODE, instance

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.rule import Action, Rule
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
 from tag_policy.rules.judging import Judge

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tag_policy.model.fact import Unknown, Value
 from tag_policy.model.instance import Instance
+from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.aliases import Spellings
 from tag_policy.rules.conditions import Context
 from tag_policy.rules.sources import SourceError, Sources, sources_of

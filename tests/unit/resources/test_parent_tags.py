@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model.fact import Unknown
 from tag_policy.model.instance import Instance
-from tag_policy.resources.parents import INSTANCES_AHEAD, ParentTags, read_ahead
+from tag_policy.model.unknown import Unknown
+from tag_policy.resources.parent_tags import INSTANCES_AHEAD, ParentTags, read_ahead
 from tests.support.builders import NOW, instance
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import refusal

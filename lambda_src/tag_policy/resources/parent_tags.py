@@ -13,8 +13,8 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model.fact import Unknown
 from tag_policy.model.instance import Instance
+from tag_policy.model.unknown import Unknown
 from tag_policy.resources.instance import MEANS_MORE, chunks
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.model.rule import Action, Rule
-from tag_policy.rules.spelling import EXCLUDING, NORMALIZERS, Spelling
+from tag_policy.rules.value_spelling import EXCLUDING, NORMALIZERS, Spelling
 from tag_policy.rules.values import Standard
 
 
