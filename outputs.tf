@@ -24,7 +24,7 @@ output "role_policy_json" {
 }
 
 output "value_lock_policy_jsons" {
-  description = "The policies that are attached to the role, for reviewers, and for a role of yours (`role.arn`): which tag values it may not overwrite. None in audit mode."
+  description = "The policies attached to the role, for reviewers, and for a role of yours (`role.arn`): which tag values it may not overwrite. None in audit mode."
   value       = values(local.value_lock_policies)
 }
 
@@ -34,7 +34,7 @@ output "value_lock_policy_arns" {
 }
 
 output "ignore_tags" {
-  description = "What the engine may write: `keys` for `ignore_tags` in the provider block of whoever manages these instances with Terraform, so that their next plan does not take the tags off (docs/other-terraform.md)."
+  description = "What the engine may write: `keys` for `ignore_tags` in the provider block of whoever manages these instances with Terraform, so that their next plan does not remove the tags (docs/other-terraform.md)."
   value       = { keys = sort(setunion(local.filled_tag_keys, [var.marker_tag_key], var.former_marker_tag_keys)) }
 }
 
@@ -79,7 +79,7 @@ output "log_group_arn" {
 }
 
 output "schedule_name" {
-  description = "The name of the schedule: of a rule of EventBridge or, with a time zone, of a schedule of EventBridge Scheduler, in the group of the engine's name; null when there is none."
+  description = "The name of the schedule: an EventBridge rule or, with a time zone, an EventBridge Scheduler schedule in the group named after the engine; null when there is none."
   value       = one(concat(aws_cloudwatch_event_rule.schedule[*].name, aws_scheduler_schedule.this[*].name))
 }
 
@@ -94,27 +94,27 @@ output "event_rule_names" {
 }
 
 output "event_queue_url" {
-  description = "The URL of the queue that events wait in; null without `event_triggers`."
+  description = "The URL of the event queue; null without `event_triggers`."
   value       = one(aws_sqs_queue.events[*].url)
 }
 
 output "event_queue_arn" {
-  description = "The ARN of the queue that events wait in; null without `event_triggers`."
+  description = "The ARN of the event queue; null without `event_triggers`."
   value       = one(aws_sqs_queue.events[*].arn)
 }
 
 output "dead_letter_queue_url" {
-  description = "The URL of the queue of events that could not be dealt with; null without `event_triggers`."
+  description = "The URL of the dead-letter queue; null without `event_triggers`."
   value       = one(aws_sqs_queue.dead_letters[*].url)
 }
 
 output "dead_letter_queue_arn" {
-  description = "The ARN of the queue of events that could not be dealt with; null without `event_triggers`."
+  description = "The ARN of the dead-letter queue; null without `event_triggers`."
   value       = one(aws_sqs_queue.dead_letters[*].arn)
 }
 
 output "dead_letter_alarm_arn" {
-  description = "The ARN of the alarm on events that could not be dealt with; null without `event_triggers`."
+  description = "The ARN of the alarm on dead letters; null without `event_triggers`."
   value       = one(aws_cloudwatch_metric_alarm.dead_letters[*].arn)
 }
 
@@ -154,7 +154,7 @@ output "dashboard_name" {
 }
 
 output "dashboard_url" {
-  description = "Where the dashboard is to be seen, for whoever is signed in to the account; null when there is none."
+  description = "The URL of the dashboard, for whoever is signed in to the account; null when there is none."
   value       = local.has_dashboard ? "https://${local.region}.${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.this[0].dashboard_name}" : null
 }
 
@@ -169,6 +169,6 @@ output "report_bucket_arn" {
 }
 
 output "report_prefixes" {
-  description = "What the keys of this engine's reports begin with, by kind: `runs`, `findings`, `pages`, `history`."
+  description = "The prefixes of the keys of this engine's reports, by kind: `runs`, `findings`, `pages`, `history`."
   value       = local.keeps_reports ? local.report_keys : {}
 }

@@ -1,7 +1,7 @@
 # What it watches, and what it may do
 
 variable "vpc_ids" {
-  description = "The VPCs whose instances are kept tagged, such as `[\"vpc-0a1b2c3d4e5f67890\"]`. Instances outside them are never touched. One of `vpc_ids`, `vpc_tags` and `all_vpcs` has to be given."
+  description = "The VPCs whose instances are kept tagged, such as `[\"vpc-0a1b2c3d4e5f67890\"]`. Instances outside them are never touched. One of `vpc_ids`, `vpc_tags` and `all_vpcs` is required."
   type        = set(string)
   default     = []
   nullable    = false
@@ -13,7 +13,7 @@ variable "vpc_ids" {
 }
 
 variable "vpc_tags" {
-  description = "Tags of the VPCs whose instances are kept tagged, such as `{ Stage = \"prod\" }`: each run finds the VPCs of this account and region that have all of them, and the report names those that are new. Whoever may tag a VPC may bring it in. Values are taken as they are, without wildcards."
+  description = "Tags of the VPCs whose instances are kept tagged, such as `{ Stage = \"prod\" }`: each run finds the VPCs of this account and region that have all of them, and the report names new ones. Whoever may tag a VPC can include it. Values must match exactly; there are no wildcards."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -25,7 +25,7 @@ variable "vpc_tags" {
 }
 
 variable "all_vpcs" {
-  description = "Whether the instances of all VPCs of this account and region are kept tagged. Each run finds the VPCs, and the report names those that are new."
+  description = "Whether the instances of all VPCs of this account and region are kept tagged. Each run finds the VPCs, and the report names new ones."
   type        = bool
   default     = false
   nullable    = false
@@ -57,10 +57,10 @@ variable "mode" {
 
 variable "vpc_overrides" {
   description = <<-EOT
-    What is otherwise in some of the VPCs, by their ids, such as `{ "vpc-0a1b2c3d4e5f67890" = { mode = "audit" } }`. The role may do what the most dangerous of them needs; the function keeps them apart. A run that finds the VPCs itself stops and terminates nothing while an override is of none of them, because its id may be misspelt. Each is an object:
+    Different settings for some of the VPCs, by VPC id, such as `{ "vpc-0a1b2c3d4e5f67890" = { mode = "audit" } }`. The role may do what the most dangerous of them needs; the function keeps them apart. A run that finds the VPCs itself ends nothing while an override matches none of them, because its id may be misspelt. Each is an object:
 
-    - `mode` (string): as the input `mode`. Where any VPC is enforced, the others are reported as audited, in the same report.
-    - `untagged_action` (string): as the input `untagged_action`.
+    - `mode` (string): like the input `mode`. If any VPC is enforced, the others are reported as audited, in the same report.
+    - `untagged_action` (string): like the input `untagged_action`.
   EOT
   type        = any
   default     = {}
@@ -97,14 +97,14 @@ variable "vpc_overrides" {
 }
 
 variable "enabled" {
-  description = "`false` pauses the engine: no run begins, whatever asks for one, and nothing is forgotten. Events that happen meanwhile are not kept; the first sweep afterwards looks at every instance."
+  description = "`false` pauses the engine: no run begins, whatever triggers it, and nothing is forgotten. Events that happen meanwhile are not kept; the first sweep afterwards looks at every instance."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "name" {
-  description = "Prefix of every name. Two instantiations with different names live side by side in one account and region."
+  description = "Prefix of every name. Two instantiations with different names can coexist in one account and region."
   type        = string
   default     = "tag-policy"
   nullable    = false
@@ -119,26 +119,26 @@ variable "name" {
 
 variable "rules" {
   description = <<-EOT
-    The rules, by RuleId; they apply in ascending order. An attribute that is not known is refused. Each rule is an object:
+    The rules, by RuleId; they apply in ascending order. An unknown attribute is refused. Each rule is an object:
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
-    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, each with an offset such as `+30d`, `-1w` or `+6m`, or none) or `Remove` (the tag is not to be used: it is deleted, unless it is the last one).
-    - `resource_types` (list of strings): what the rule is about: `["instance"]`, which is all that there is so far.
+    - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, each with an optional offset such as `+30d`, `-1w` or `+6m`) or `Remove` (the tag must not be used: it is deleted, unless it is the last one).
+    - `resource_types` (list of strings): what the rule is about: so far only `["instance"]`.
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
-    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` what is set when nobody is found (when absent: `Undefined`). An `Update` with `from` needs none; `Check` and `Remove` have none.
-    - `from` (list of strings): where a missing value comes from, before `default`; the first that has one that is allowed: the tag of the same key of `auto_scaling_group`, `subnet`, `vpc`, `image` or `launch_template`, or of another key (`vpc:CostCenter`), `tag:Key` (another tag of the instance), `fact:name` (of `facts`), `public_ip` (`true` or `false`).
-    - `aliases` (list of strings): other spellings of the key, whose value is taken over. With any listed, so are keys that differ only in case, blanks, `_` and `-`.
-    - `rename` (bool, `false`): the `aliases` that are listed are deleted when their value stands in the right tag.
-    - `when` (map of lists of strings): which instances the rule concerns: facts, and what each has to be like, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `subnet`, `availability_zone`, `instance_type`, `image`, `lifecycle` (`spot`), `platform` (`Linux/UNIX`), `public_ip` (`true` or `false`), `instance_profile`, `auto_scaling_group`, `managed_by` and `fact:name`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
-    - `allowed_values` (list of strings): the values that are right, as they are written, case and blanks included; `*` stands for anything. Any other is reported, and left as it is.
-    - `allowed_pattern` (string): a regular expression that a value has to match, as Terraform's `regex` does: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may hold.
-    - `normalize` (list of strings): how a value is written: `trim`, `lower`, `upper`, `spaces-to-hyphens`, `spaces-to-underscores`. A value that is written otherwise is written anew.
-    - `synonyms` (map of lists of strings): right values, and what means the same, such as `{ prod = ["production", "live*"] }`; `*` alone is everything else. What means the same is written anew.
-    - `replace_invalid` (bool, `false`): a value that is not allowed gives way to what `from` and `default` give.
-    - `expires` (bool, `false`): the value is a date such as `2026-12-31`, its last good day. What is past, or is no date, is reported.
-    - `max_lifetime` (string), with `expires`: how far away the date may be, such as `90d`, `2w` or `6m`.
-    - `escalate` (map of strings): what follows where the tag is not as the rule says, and stays so, and how long after that was announced: `{ isolate = "1d", stop = "7d", terminate = "14d" }`, in hours (`h`) or days (`d`); no more than `max_escalation` allows. Nothing that has tags is terminated within `24h`, or isolated or stopped within `1h`.
-    - `note` (string): stands next to what the rule finds: whom to ask, where to read more.
+    - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` the value to set when nobody is found (when absent: `Undefined`). An `Update` with `from` needs none; `Check` and `Remove` have none.
+    - `from` (list of strings): where a missing value comes from, before `default`; the first source with an allowed value is used: the tag with the same key on the `auto_scaling_group`, `subnet`, `vpc`, `image` or `launch_template`, or with another key (`vpc:CostCenter`), `tag:Key` (another tag of the instance), `fact:name` (of `facts`), `public_ip` (`true` or `false`).
+    - `aliases` (list of strings): other spellings of the key, whose value is taken over. If any are listed, keys that differ only in case, blanks, `_` and `-` count, too.
+    - `rename` (bool, `false`): deletes the listed `aliases` once the right tag has their value.
+    - `when` (map of lists of strings): which instances the rule concerns: facts, and the patterns that each must match, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `subnet`, `availability_zone`, `instance_type`, `image`, `lifecycle` (`spot`), `platform` (`Linux/UNIX`), `public_ip` (`true` or `false`), `instance_profile`, `auto_scaling_group`, `managed_by` and `fact:name`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
+    - `allowed_values` (list of strings): the values that are right, matched exactly, including case and blanks; `*` stands for anything. Any other value is reported, and left as it is.
+    - `allowed_pattern` (string): a regular expression that the value must match, as in Terraform's `regex`: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may contain.
+    - `normalize` (list of strings): how a value is written: `trim`, `lower`, `upper`, `spaces-to-hyphens`, `spaces-to-underscores`. A value that is written differently is overwritten.
+    - `synonyms` (map of lists of strings): right values, and what means the same, such as `{ prod = ["production", "live*"] }`; `*` alone is everything else. A synonym is overwritten with the right value.
+    - `replace_invalid` (bool, `false`): replaces a value that is not allowed with what `from` and `default` give.
+    - `expires` (bool, `false`): the value is a date such as `2026-12-31`, the last valid day. A past date, or anything that is not a date, is reported.
+    - `max_lifetime` (string), with `expires`: how far ahead the date may be, such as `90d`, `2w` or `6m`.
+    - `escalate` (map of strings): what happens if the tag stays wrong, and how long after the announcement: `{ isolate = "1d", stop = "7d", terminate = "14d" }`, in hours (`h`) or days (`d`); no more than `max_escalation` allows. Nothing that has tags is terminated within `24h`, or isolated or stopped within `1h`.
+    - `note` (string): is shown next to the rule's findings: whom to ask, where to read more.
   EOT
   type        = any
   nullable    = false
@@ -640,16 +640,16 @@ variable "rules" {
 
 variable "rules_table" {
   description = <<-EOT
-    The DynamoDB table of the rules. By default one is made, `<name>-rules`. An object:
+    The DynamoDB table of the rules. By default the module makes one, `<name>-rules`. An object:
 
     - `owner` (string, `"terraform"`): with `terraform`, Terraform restores an item that someone edited. With `table`, Terraform seeds each item once, and edits in the table stay.
     - `name` (string): an existing table in this account and region, such as another instantiation's output `rules_table_name`. Then no table is made and no item is seeded.
-    - `arn` (string), instead of `name`: the ARN of an existing table in this region, of another account, too, where one table holds the rules of an organisation. That table's policy has to let the engine's role `dynamodb:Scan` it.
-    - `kms_key_arn` (string): the key that encrypts the existing table, where it has one of its own.
-    - `deletion_protection` (bool, `false`): whether DynamoDB refuses to delete the table that is made; for rules that people edit.
-    - `writable_tag_keys` (list of strings): tag keys that the role may write, beside those of `rules`. Needed for keys that only the table knows: with `name` or `arn`, or `owner = "table"`.
-    - `changeable_tag_keys` (list of strings): tag keys whose values the role may write over, beside those of `rules` that have `normalize`, `synonyms`, `replace_invalid` or `aliases`: for such rules that only the table knows.
-    - `removable_tag_keys` (list of strings): tag keys that the role may delete from instances, beside those of `rules` with the action `Remove`, and of `aliases` with `rename`: for such rules that only the table knows. A blank at an edge counts.
+    - `arn` (string), instead of `name`: the ARN of an existing table in this region; it may be in another account, if one table holds the rules of an organisation. That table's policy has to allow the engine's role `dynamodb:Scan`.
+    - `kms_key_arn` (string): the key that encrypts the existing table, if it has one of its own.
+    - `deletion_protection` (bool, `false`): whether DynamoDB refuses to delete the table that the module makes; for rules that people edit.
+    - `writable_tag_keys` (list of strings): tag keys that the role may write, in addition to those of `rules`. Needed for keys that only the table knows: with `name` or `arn`, or `owner = "table"`.
+    - `changeable_tag_keys` (list of strings): tag keys whose values the role may overwrite, in addition to those of `rules` with `normalize`, `synonyms`, `replace_invalid` or `aliases`. Needed for such rules that only the table knows.
+    - `removable_tag_keys` (list of strings): tag keys that the role may delete from instances, in addition to those of `rules` with the action `Remove`, and of `aliases` with `rename`. Needed for such rules that only the table knows. A blank at an edge counts.
   EOT
   type        = any
   default     = {}
@@ -726,7 +726,7 @@ variable "rules_table" {
 }
 
 variable "facts" {
-  description = "What Terraform knows about these VPCs or this account, by name, for rules that say `from = [\"fact:team\"]` or `when = { \"fact:stage\" = [\"prod\"] }`, such as `{ team = \"platforms\" }`."
+  description = "What Terraform knows about these VPCs or this account, by name, for rules with `from = [\"fact:team\"]` or `when = { \"fact:stage\" = [\"prod\"] }`, such as `{ team = \"platforms\" }`."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -751,7 +751,7 @@ variable "facts" {
 # Nothing destructive by accident
 
 variable "max_escalation" {
-  description = "How far rules may go, with `escalate`, with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. A rule that goes further is refused as a whole, at plan and in the table. `untagged_action` is another matter."
+  description = "How far a rule's `escalate` may go with an instance that has tags: `none`, `isolate`, `stop` or `terminate`. The role follows it. A rule that goes further is refused as a whole, at plan and in the table. It does not affect `untagged_action`."
   type        = string
   default     = "none"
   nullable    = false
@@ -763,7 +763,7 @@ variable "max_escalation" {
 }
 
 variable "isolation_security_groups" {
-  description = "The security group that the network interfaces of an isolated instance get in place of their own, by VPC, such as `{ \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }`: one without rules lets nothing through. In a VPC that has none here, what would be isolated is only reported."
+  description = "The security group that replaces those of an isolated instance's network interfaces, by VPC, such as `{ \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }`: one without rules lets nothing through. In a VPC without one here, instances to be isolated are only reported."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -775,7 +775,7 @@ variable "isolation_security_groups" {
 }
 
 variable "grace_period" {
-  description = "How long before an untagged instance is stopped or terminated it is marked and announced, such as `\"24h\"` or `\"30m\"`. With `\"0s\"` it happens in the run that finds it."
+  description = "How long before an untagged instance is isolated, stopped or terminated it is marked and announced, such as `\"24h\"` or `\"30m\"`. With `\"0s\"` it happens in the run that finds it."
   type        = string
   default     = "24h"
   nullable    = false
@@ -787,7 +787,7 @@ variable "grace_period" {
 }
 
 variable "minimum_age" {
-  description = "An instance younger than this is not judged to have no tags, because many tools tag after launch."
+  description = "An instance younger than this is not judged to be untagged, because many tools tag after launch."
   type        = string
   default     = "15m"
   nullable    = false
@@ -799,7 +799,7 @@ variable "minimum_age" {
 }
 
 variable "marker_tag_key" {
-  description = "The tag that says what will happen to an instance, and when. The role can end no instance without it. Whoever changes it names the old one in `former_marker_tag_keys`."
+  description = "The tag that says what will happen to an instance, and when. The role can end no instance without it. If you change it, name the old one in `former_marker_tag_keys`."
   type        = string
   default     = "tag-policy:due"
   nullable    = false
@@ -816,7 +816,7 @@ variable "marker_tag_key" {
 }
 
 variable "former_marker_tag_keys" {
-  description = "Tag keys that were `marker_tag_key` before, such as `[\"tag-policy:due\"]`. The engine's marks that are still there are taken back; without this, they stay for ever. At most ten."
+  description = "Earlier values of `marker_tag_key`, such as `[\"tag-policy:due\"]`. The engine removes its marks that are still there; without this, they stay for ever. At most ten."
   type        = set(string)
   default     = []
   nullable    = false
@@ -836,7 +836,7 @@ variable "former_marker_tag_keys" {
 }
 
 variable "exempt_tag_key" {
-  description = "An instance that carries this tag is left alone. A date as its value, such as `2026-12-31`, is the last day of that."
+  description = "An instance that carries this tag is left alone. If its value is a date, such as `2026-12-31`, that is the last day of the exemption."
   type        = string
   default     = "tag-policy:exempt"
   nullable    = false
@@ -853,14 +853,14 @@ variable "exempt_tag_key" {
 }
 
 variable "protect_managed" {
-  description = "Whether instances that an AWS service manages are only reported, never stopped or terminated: ending them makes their owner start another."
+  description = "Whether instances that an AWS service manages are only reported, never isolated, stopped or terminated: ending them makes their owner start another."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "max_destructive" {
-  description = "How many instances a run may stop or terminate. Over that it ends none at all, does everything else, and reports which are due. With `0` it never ends one."
+  description = "How many instances a run may isolate, stop or terminate. Above that it ends none at all, does everything else, and reports which are due. With `0` it never ends one."
   type        = number
   default     = 10
   nullable    = false
@@ -872,7 +872,7 @@ variable "max_destructive" {
 }
 
 variable "max_destructive_percent" {
-  description = "What share of the instances that it looks at a run may stop or terminate, from 0 to 100. Over that it ends none at all, as with `max_destructive`. No such limit by default."
+  description = "What percentage of the instances that it looks at a run may isolate, stop or terminate, from 0 to 100. Above that it ends none at all, as with `max_destructive`. No such limit by default."
   type        = number
   default     = null
 
@@ -889,10 +889,10 @@ variable "creator" {
     How a `UserLookup` rule writes who launched an instance, and how CloudTrail is asked. An object:
 
     - `format` (string, `"name"`): `name` (`jane@example.com`), `role/name` (`Deploy/jane@example.com`) or `arn` (the ARN that CloudTrail recorded). Whoever may assume a role names the session; `role/name` and `arn` also say which role that was.
-    - `details` (string, `"off"`): what is written next to a creator, in a tag of its own, so that an auditor finds the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. The log and the JSON of the report name the event in any case.
-    - `delay_minutes` (number, `30`): 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that nobody launched it, and the rule's `default` is written.
-    - `lookups_per_second` (number, `2`): 0.1 to 2. CloudTrail allows 2 calls a second to an account and region. Give each engine its share where there are several, or where others look events up too.
-    - `budget_seconds` (number, `300`): 10 to 600. How much of a run may go into looking up, and never more than half of what is left of it after listing (with the longest `function.timeout_seconds`, some 390). What does not fit is left for the next run; the oldest instances come first.
+    - `details` (string, `"off"`): what is written next to a creator, in a separate tag, so that an auditor can find the launch in CloudTrail: `event_id` (in `CreatedBy:event-id`, for a rule about `CreatedBy`), `event_time` (in `CreatedBy:event-time`) or `off`. The log and the JSON of the report name the event in any case.
+    - `delay_minutes` (number, `30`): 5 to 1440. How long after a launch its event may still be on its way. Until then an instance without one is left for the next run; after that it counts as launched by nobody, and the rule's `default` is written.
+    - `lookups_per_second` (number, `2`): 0.1 to 2. CloudTrail allows 2 calls a second per account and region. If there are several engines, or if others look up events too, give each engine its share.
+    - `budget_seconds` (number, `300`): 10 to 600. How much of a run look-ups may take, and never more than half of the time left after listing (with the longest `function.timeout_seconds`, some 390). What does not fit is left for the next run; the oldest instances come first.
   EOT
   type        = any
   default     = {}
@@ -933,10 +933,10 @@ variable "creator" {
 
 variable "topic" {
   description = <<-EOT
-    The SNS topic of the reports. By default one is made, `<name>-reports`. An object:
+    The SNS topic of the reports. By default the module makes one, `<name>-reports`. An object:
 
     - `arn` (string): an existing topic instead, in this region; it may be made in the same apply. Its policy must let CloudWatch alarms publish.
-    - `kms_key_arn` (string): the key that encrypts the existing topic, where it has one.
+    - `kms_key_arn` (string): the key that encrypts the existing topic, if it has one.
   EOT
   type        = any
   default     = {}
@@ -959,7 +959,7 @@ variable "topic" {
 }
 
 variable "email_subscriptions" {
-  description = "E-mail addresses that are subscribed to the topic that is made; each has to confirm."
+  description = "E-mail addresses to subscribe to the topic that the module makes; each has to confirm."
   type        = set(string)
   default     = []
   nullable    = false
@@ -971,7 +971,7 @@ variable "email_subscriptions" {
 }
 
 variable "report_unchanged" {
-  description = "How often a report lists what is as it was when people were last told of it, such as an instance without tags that is not to be touched: `daily`, `every_run`, or `never`. In between it is only counted, and a sweep that finds nothing new sends nothing. Log and bucket have everything in any case."
+  description = "How often a report lists findings that have not changed since people were last told of them, such as an instance without tags that is not to be touched: `daily`, `every_run`, or `never`. In between they are only counted, and a sweep that finds nothing new sends nothing. Log and bucket have everything in any case."
   type        = string
   default     = "daily"
   nullable    = false
@@ -984,13 +984,13 @@ variable "report_unchanged" {
 
 variable "report_bucket" {
   description = <<-EOT
-    A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, which the message links to. None by default. An object:
+    A bucket that keeps each report: numbers and findings as JSON for Athena, and a page for a browser, linked from the message. None by default. An object:
 
     - `create` (bool, `false`): `true` makes a bucket: private, encrypted, versioned.
     - `name` (string): an existing bucket instead; it may serve many engines, accounts and regions.
-    - `prefix` (string, `""`): what all keys begin with, such as `"tag-policy/"`.
-    - `kms_key_arn` (string): the key that encrypts the existing bucket, where it has one of its own.
-    - `retention_days` (number, `365`): how long the bucket that is made keeps a report.
+    - `prefix` (string, `""`): the prefix of all keys, such as `"tag-policy/"`.
+    - `kms_key_arn` (string): the key that encrypts the existing bucket, if it has one of its own.
+    - `retention_days` (number, `365`): how long the bucket that the module makes keeps a report.
   EOT
   type        = any
   default     = {}
@@ -1031,13 +1031,13 @@ variable "report_bucket" {
 
 variable "monitoring" {
   description = <<-EOT
-    What CloudWatch watches, which is nearly all that an engine costs before it does anything ([prices](docs/operations.md#what-it-costs)). There is always an alarm on failed runs, and one on dead letters where there is a queue. An object:
+    What CloudWatch monitors, which is nearly all that an idle engine costs ([prices](docs/operations.md#what-it-costs)). There is always an alarm on failed runs, and one on dead letters if there is a queue. An object:
 
-    - `metrics` (string, `"basic"`): `off`; `basic`, those that the alarms on broken rules, refusals, limits and silence go by; `full`, also how many instances are compliant, by VPC too, and what was done.
+    - `metrics` (string, `"basic"`): `off`; `basic`, those that the alarms on broken rules, refusals, limits and silence use; `full`, also how many instances are compliant, by VPC too, and what was done.
     - `dashboard` (bool, `true` with `full`): a dashboard: compliance over time, what was done, what failed, how long it took, the last findings. Needs `full`.
     - `queries` (bool, `true`): saved queries for Logs Insights. They cost nothing until somebody runs them.
-    - `alarm_actions` (set of strings): ARNs that alarms tell beside the topic, such as another topic's.
-    - `silence_after_hours` (number): after how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)` or of a `cron(…)` of every hour, and the time that a run may take; after 48 hours for a `cron(…)` of every day. For other crons, and rates of more than three days, there is no such alarm unless this says when.
+    - `alarm_actions` (set of strings): ARNs that alarms notify in addition to the topic, such as another topic's.
+    - `silence_after_hours` (number): after how many hours without a finished sweep an alarm rings, 1 to 168. By default after two periods of a `rate(…)` or an hourly `cron(…)`, plus the time that a run may take; after 48 hours for a daily `cron(…)`. For other crons, and rates of more than three days, there is no such alarm unless you set this.
   EOT
   type        = any
   default     = {}
@@ -1080,9 +1080,9 @@ variable "schedule" {
   description = <<-EOT
     When every instance is looked at. Null for no schedule; instances without any tags are then left alone. An object:
 
-    - `expression` (string, `"rate(1 hour)"`): as EventBridge writes it, `rate(…)` or `cron(…)`, such as `cron(0 6 * * ? *)`.
-    - `time_zone` (string): the time zone of a cron's hours, such as `Europe/Berlin`, in which days are counted, too: those that rules compute, and the last ones of `expires` and of exemptions. Without it that is UTC. With it, EventBridge Scheduler wakes the function, and a role is made for it, `<role>-schedule`, which may do nothing else.
-    - `role_arn` (string), with `time_zone`: an existing role instead of that one, which trusts `scheduler.amazonaws.com` and may `lambda:InvokeFunction` the function. Needed where `role.arn` is given.
+    - `expression` (string, `"rate(1 hour)"`): in EventBridge syntax, `rate(…)` or `cron(…)`, such as `cron(0 6 * * ? *)`.
+    - `time_zone` (string): the time zone of a cron's hours, such as `Europe/Berlin`. It also applies to days: those that rules compute, and the last days of `expires` and of exemptions. The default is UTC. With a time zone, EventBridge Scheduler starts the function, through a role made for this only, `<role>-schedule`.
+    - `role_arn` (string), with `time_zone`: an existing role instead of that one, which trusts `scheduler.amazonaws.com` and may `lambda:InvokeFunction` the function. Required with `role.arn`.
   EOT
   type        = any
   default     = {}
@@ -1113,13 +1113,13 @@ variable "schedule" {
 
 variable "event_triggers" {
   description = <<-EOT
-    Events on which an instance is put right in seconds. They fill tags, and take marks back; an instance without any tags is left to the schedule. Events may be late or lost, so that the schedule stays. An object:
+    Events after which an instance is fixed in seconds. Event runs fill tags, and remove marks; an instance without any tags is left to the schedule. Events may be late or lost, so keep the schedule. An object:
 
-    - `launch` (bool, `false`): `RunInstances`, by way of CloudTrail; who launched the instance is in the event. Needs a trail that logs management events in this account and region.
-    - `state_change` (bool, `false`): an instance has started. Needs no trail. The creator is written by a later run of the schedule.
+    - `launch` (bool, `false`): `RunInstances`, through CloudTrail; the event says who launched the instance. Needs a trail that logs management events in this account and region.
+    - `state_change` (bool, `false`): an instance has started. Needs no trail. A later run of the schedule writes the creator.
     - `tag_change` (bool, `false`): an instance's tags have changed.
-    - `batching_window_seconds` (number, `20`): 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer is fewer invocations and fewer reports.
-    - `tries` (number, `5`): 3 to 100. How often an event is tried before it goes to the queue of dead letters, which an alarm watches.
+    - `batching_window_seconds` (number, `20`): 1 to 300. How long events are gathered for one invocation. Shorter is sooner, longer means fewer invocations and fewer reports.
+    - `tries` (number, `5`): 3 to 100. How often an event is tried before it goes to the dead-letter queue, which an alarm watches.
   EOT
   type        = any
   default     = {}
@@ -1150,7 +1150,7 @@ variable "event_triggers" {
 }
 
 variable "config_rule" {
-  description = "An AWS Config rule that shows which instances are tagged as `rules` say: when one has changed, and once a day for all. `off`; `evaluate`; or `remediate`, which also has instances put right: one that has changed as by `event_triggers`, and all of them, once a day, as by the schedule. Needs a configuration recorder that records EC2 instances."
+  description = "An AWS Config rule that shows which instances are tagged as `rules` say: when one has changed, and once a day for all. `off`; `evaluate`; or `remediate`, which also has instances fixed: a changed one as by `event_triggers`, and all of them, once a day, as by the schedule. Needs a configuration recorder that records EC2 instances."
   type        = string
   default     = "off"
   nullable    = false
@@ -1171,12 +1171,12 @@ variable "function" {
     - `architecture` (string, `"arm64"`): `arm64` or `x86_64`.
     - `memory_mb` (number, `256`): 128 to 10240.
     - `timeout_seconds` (number, `900`): 300 to 900. What does not fit into one run is done by the next.
-    - `log_retention_days` (number, `30`): as CloudWatch Logs accepts; 0 keeps the log for ever.
+    - `log_retention_days` (number, `30`): a value that CloudWatch Logs accepts; 0 keeps the log for ever.
     - `log_level` (string, `"INFO"`): `INFO` or `DEBUG`; nothing less, because the log holds every finding.
-    - `log_group_name` (string): an existing log group, such as one that the organisation makes; then none is made, and the two other inputs about it go. Several engines may share it.
-    - `vpc_config` (object): `subnet_ids` and `security_group_ids` (lists of strings), where an organisation demands that functions are in a VPC. From there the function has to reach EC2, DynamoDB, SNS, CloudTrail and what else you use, by a NAT gateway or by endpoints.
-    - `package` (object): another package than the one shipped, for an organisation that builds or signs its own: either `filename` (string), a zip on this machine, or `s3_bucket`, `s3_key` and `source_code_hash` (strings; the base64 of its SHA-256), a zip in S3.
-    - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, where the organisation demands one; `package` is then a signed one of yours.
+    - `log_group_name` (string): an existing log group, such as one that the organisation makes. Then the module makes none, and the two other inputs about it must be left out. Several engines may share it.
+    - `vpc_config` (object): `subnet_ids` and `security_group_ids` (lists of strings), if your organisation requires functions to run in a VPC. From there the function has to reach EC2, DynamoDB, SNS, CloudTrail and whatever else you use, through a NAT gateway or endpoints.
+    - `package` (object): a package other than the one shipped, if your organisation builds or signs its own: either `filename` (string), a zip on this machine, or `s3_bucket`, `s3_key` and `source_code_hash` (strings; the base64 of its SHA-256), a zip in S3.
+    - `code_signing_config_arn` (string): the code signing configuration that the package has to meet, if your organisation requires one; `package` must then be one that you have signed.
     - `log_skip_destroy` (bool, `false`): whether the log group stays when the engine is destroyed.
     - `reserved_concurrency` (number): none by default, because new accounts cannot reserve; 1 keeps two runs from overlapping. With `event_triggers` at least 3.
   EOT
@@ -1271,7 +1271,7 @@ variable "function" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key that encrypts the tables, the topic, the queues, the log group and the bucket that is made. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
+  description = "A KMS key that encrypts the tables, the topic, the queues, the log group and the bucket that the module makes. Its key policy must let CloudWatch Logs, CloudWatch alarms and EventBridge use it (see docs/operations.md)."
   type        = string
   default     = null
 
@@ -1285,10 +1285,10 @@ variable "role" {
   description = <<-EOT
     The function's role. An object:
 
-    - `name` (string, `<name>-<region>`): the name of the role; its policies begin with it.
+    - `name` (string, `<name>-<region>`): the name of the role, and the prefix of its policies' names.
     - `path` (string, `"/"`): the IAM path of the role and of its policies.
-    - `permissions_boundary_arn` (string): the IAM policy that bounds the role, where the organisation demands one.
-    - `arn` (string): an existing role, where the organisation makes all roles; instead of the other three. Then no role and no policy is made: that role has to trust `lambda.amazonaws.com`, and to hold the outputs `role_policy_json` and `value_lock_policy_jsons` in full. With less, runs fail; with more, the locks in IAM are gone, and only the code is left.
+    - `permissions_boundary_arn` (string): the role's permissions boundary, if your organisation requires one.
+    - `arn` (string): an existing role instead of the other three, if your organisation makes all roles. Then no role and no policy is made: that role has to trust `lambda.amazonaws.com`, and to hold the outputs `role_policy_json` and `value_lock_policy_jsons` in full. With less, runs fail; with more, the locks in IAM are gone, and only the code protects instances.
   EOT
   type        = any
   default     = {}
@@ -1326,7 +1326,7 @@ variable "role" {
 }
 
 variable "tags" {
-  description = "Tags of every resource that can have them."
+  description = "Tags for every resource that can have them."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -84,7 +84,7 @@ def _check_overrides(engine: Engine) -> None:
         named = ", ".join(strangers[:_MOST_NAMED])
         engine.problem(
             f"vpc_overrides names {named}, which this engine does not look after: correct the id, "
-            "or take the override out; until then no instance is stopped or terminated"
+            "or take the override out; until then nothing is isolated, stopped or terminated"
         )
         engine.end_nothing(_OVERRIDE_OF_NONE)
 
