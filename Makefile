@@ -31,7 +31,7 @@ unexport AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check check-oldest check-provider-6 bench bench-slow bench-attribution hour package docs lock format clean
+.PHONY: help setup demo test test-fast test-python test-terraform test-module test-page explore mutants check check-oldest check-provider-6 bench bench-slow bench-rules bench-attribution hour package docs lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ bench: $(BENCH_VENV)/.installed $(CUSTODIAN_VENV)/.installed ## measure beside C
 
 bench-slow: $(BENCH_VENV)/.installed ## measure against an AWS that takes its time, write docs/latency.md
 	@$(BENCH_VENV)/bin/python -m tools.bench.slow
+
+bench-rules: $(BENCH_VENV)/.installed ## measure what a standard of nine rules costs beside three simple rules
+	@$(BENCH_VENV)/bin/python -m tools.bench.rules
 
 bench-attribution: setup ## count the calls that it takes to know who launched 5,000 instances
 	@$(BIN)/python -m tools.bench_attribution

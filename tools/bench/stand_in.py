@@ -26,7 +26,7 @@ from tools.bench.vpc import ACCOUNT_ID, VPC_ID, Shape, Vpc
 _NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 _EVENTS_A_PAGE = 50
 
-RULES = {
+RULES: dict[str, list[dict[str, Any]]] = {
     "two tags": [
         {"RuleId": "1", "TagKey": "ProjectCode", "Action": "Update", "Default": "Proj007"},
         {"RuleId": "3", "TagKey": "Expires", "Action": "Function", "Default": "today()"},
@@ -37,7 +37,44 @@ RULES["three tags"] = [
     {"RuleId": "2", "TagKey": "CreatedBy", "Action": "UserLookup"},
     RULES["two tags"][1],
 ]
-"""The rules of the two jobs."""
+# Of tags that each instance has where there are more, and has right.
+_STANDARD: list[dict[str, Any]] = [
+    {"RuleId": "10", "TagKey": "cost-centre-00", "AllowedValues": ["none", "value *"]},
+    {"RuleId": "20", "TagKey": "cost-centre-01", "AllowedPattern": "^value [0-9]{2}$"},
+    {
+        "RuleId": "30",
+        "TagKey": "cost-centre-02",
+        "Normalize": ["trim", "lower"],
+        "Synonyms": {"value 02": ["second", "two*"]},
+        "AllowedValues": ["value 01", "value 02", "value 03"],
+    },
+    {"RuleId": "40", "TagKey": "cost-centre-03", "When": {"tag:Team": ["plat*"]}},
+    {"RuleId": "50", "TagKey": "cost-centre-04", "When": {"age": [">7d"]}, "Note": "ask finance"},
+    {
+        "RuleId": "60",
+        "TagKey": "cost-centre-05",
+        "Action": "Update",
+        "Default": "value 05",
+        "AllowedValues": ["value 0*"],
+    },
+]
+_LADDER = {"stop": "7d", "terminate": "14d"}
+RULES["nine rules"] = RULES["three tags"] + _STANDARD
+RULES["nine rules that end"] = RULES["three tags"] + [
+    rule | {"Escalate": _LADDER} for rule in _STANDARD
+]
+"""The rules of the jobs."""
+
+
+def _typed(name: str, value: Any) -> dict[str, Any]:
+    """Return an attribute of an item as DynamoDB writes it."""
+    if name == "RuleId":
+        return {"N": value}
+    if isinstance(value, list):
+        return {"L": [_typed("", one) for one in value]}
+    if isinstance(value, dict):
+        return {"M": {key: _typed("", one) for key, one in value.items()}}
+    return {"S": value}
 
 
 class StandIn:
@@ -202,9 +239,7 @@ class StandIn:
         return answer[action](body).encode()
 
     def _scan(self, _: dict[str, Any]) -> str:
-        items = [
-            {k: {"N" if k == "RuleId" else "S": v} for k, v in item.items()} for item in self._items
-        ]
+        items = [{k: _typed(k, v) for k, v in item.items()} for item in self._items]
         return json.dumps({"Items": items, "Count": len(items), "ScannedCount": len(items)})
 
     def _batch_get_item(self, body: dict[str, Any]) -> str:
