@@ -310,6 +310,26 @@ def test_a_tag_right_before_an_end_keeps_what_no_rule_has_marked_beside_rules_th
     state.teardown()
 
 
+def test_what_a_copied_mark_puts_off_is_announced_for_then_and_once_more() -> None:
+    """Found among 4,000 histories: the witness thought that once was enough (promise 11)."""
+    state = EscalatingHistories()
+    state.begin(grace=30, limit=4, untagged=1)
+    world = state.world
+    untagged = world.ids[0]
+
+    def announced() -> int:
+        return len(world.ledger.announcements(untagged, "escalating"))
+
+    state.sweep_of_one_vpc(deeds=[], number=1)
+    assert announced() == 1
+    state.copy_a_mark(other=1, who=0)  # that of a rule, half an hour later
+    for minutes, times, is_running in ((0, 2, True), (45, 3, True), (20, 3, True), (15, 3, False)):
+        state.wait(minutes=minutes)
+        state.sweep(order=0)
+        assert (announced(), world.witness.state(untagged) == "running") == (times, is_running)
+    state.teardown()
+
+
 def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
     number = counted["histories"]
     if not number:

@@ -357,7 +357,15 @@ class World:
             assert not run.changes, f"a second run changes something: {run.changes}"
             assert not announced, "a second run announces something"
         self.is_calm = not run.ended_by_a_rule  # the next step is announced then
-        self.settled |= announced
+        # What somebody's mark has put off for longer than the engine would is announced once more.
+        self.settled |= {i: time for i, time in announced.items() if time <= now + self._most(i)}
+
+    def _most(self, step: tuple[str, tuple[str, str]]) -> timedelta:
+        """Return how far ahead the engine itself announces a step, and a minute."""
+        _, (_, rule_id) = step
+        if rule_id:
+            return timedelta(hours=max(LADDERS[rule_id][1].values()), minutes=1)
+        return self.grace + timedelta(minutes=1)
 
     @contextmanager
     def _planned(self, deed: Deed) -> Iterator[None]:
