@@ -98,3 +98,14 @@ def test_a_schedule_in_a_time_zone_wakes_its_engine(
     assert schedule["ScheduleExpression"] == "cron(0 19 * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
     assert fleet.tags_of(aws, instance)["ProjectCode"]
+
+
+def test_the_embedded_scheduler_knows_time_zones_as_aws_does(
+    embedded_aws: EmbeddedAws, engines: dict[str, dict[str, Any]]
+) -> None:
+    scheduler, sandbox = embedded_aws.client("scheduler"), engines["sandbox"]
+    made = scheduler.get_schedule(Name=sandbox["schedule_name"], GroupName=sandbox["function_name"])
+    same = {name: made[name] for name in ("FlexibleTimeWindow", "ScheduleExpression", "Target")}
+
+    with pytest.raises(scheduler.exceptions.ValidationException, match="Timezone"):
+        scheduler.create_schedule(Name="no", ScheduleExpressionTimezone="Europe/Berlinn", **same)
