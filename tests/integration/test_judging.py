@@ -66,7 +66,7 @@ def test_what_is_wrong_is_told_and_what_is_missing_is_written_where_the_rule_has
     assert engine.changes() == []
     (email,) = engine.emails()
     assert right not in email.text
-    assert "PLEASE CHECK: 4 findings for people to mend." in email.text
+    assert "PLEASE CHECK: 4 findings for people to fix." in email.text
     for line in (
         f"{wrong}  Owner  required tag missing - see https://wiki.example.org/owner",
         f"{wrong}  Stage  'Prod' is not allowed; right is one of 'prod', 'dev', 'test-*'",
@@ -139,8 +139,8 @@ def test_of_hundreds_that_lack_the_same_people_are_told_how_many_and_then_know_o
     engine.clock.sleep(HOUR)
     engine.run()
     assert "'TEST' is not allowed" in engine.emails()[1].text
-    assert "901 findings for people to mend" in engine.emails()[1].text
-    assert "900 findings for people to mend" in engine.emails()[1].text.partition("LISTED")[2]
+    assert "901 findings for people to fix" in engine.emails()[1].text
+    assert "900 findings for people to fix" in engine.emails()[1].text.partition("LISTED")[2]
 
 
 def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
