@@ -225,7 +225,7 @@ def test_a_limit_holds_for_what_rules_end_and_what_has_no_tags_together(engine: 
 
     assert {engine.state(one) for one in (*tagged, bare)} == {"running"}
     assert summary["outcomes"]["deferred"] == 3
-    assert "3 are due, and a run may end 2 at most" in engine.emails()[-1].text
+    assert "3 are due, but a run may end 2 at most" in engine.emails()[-1].text
 
 
 def test_a_service_that_takes_an_instance_over_keeps_it(engine: Engine) -> None:

@@ -104,7 +104,7 @@ def test_each_instance_that_a_limit_held_back_is_listed() -> None:
             tag_key="",
             value=None,
             code=LIMIT,
-            detail="20 are due, and a run may end 10 at most",
+            detail="20 are due, but a run may end 10 at most",
         )
         for number in range(20)
     ]
