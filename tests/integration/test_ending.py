@@ -227,7 +227,7 @@ def test_what_nobody_remembers_having_told_is_told_anew(engine: Engine) -> None:
     engine.run()
 
     assert engine.state(untagged) == "running"
-    assert "nobody remembers" in engine.emails()[-1].text
+    assert "no record that people were told" in engine.emails()[-1].text
     engine.clock.sleep(25 * 3600)
     engine.run()
     assert engine.state(untagged) == "terminated"
@@ -487,7 +487,7 @@ def test_a_spot_instance_is_left_where_its_request_cannot_be_asked_for(engine: E
         engine.run()
 
     assert (engine.state(spot), engine.state(other)) == ("running", "terminated")
-    assert "cannot be asked for" in engine.emails()[0].text
+    assert "EC2 does not say whether its Spot request" in engine.emails()[0].text
 
 
 def test_what_is_left_for_another_reason_counts_for_the_limit_too(engine: Engine) -> None:

@@ -400,7 +400,7 @@ def test_a_launch_whose_record_names_nothing_is_told_unless_a_sweep_will_find_it
 
     engine.deliver()
 
-    said = "is too large for its record to name an instance"
+    said = "is so large that its record names no instance"
     assert said in caplog.text
     assert any(said in email.text for email in engine.emails()) == (not schedule)
 

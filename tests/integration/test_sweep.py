@@ -141,7 +141,7 @@ def test_a_run_that_is_narrowed_to_some_of_the_vpcs_fills_tags_and_ends_nothing(
     assert engine.tags(theirs)["ProjectCode"] == "Proj007"
     assert engine.state(untagged) == "running"
     assert summary["outcomes"]["deferred"] == 1
-    assert "limits hold against all of it" in engine.emails()[0].text
+    assert "limits apply to all of them" in engine.emails()[0].text
 
     engine.run(vpc_ids=both)
     assert engine.state(untagged) == "terminated"

@@ -548,7 +548,7 @@ def test_a_rule_that_only_reports_any_more_loses_its_mark() -> None:
 
     reported, unmark = judge(reachable({DUE: value}, "sg-150"), [EXPOSED])
 
-    assert "isolation_security_groups names none" in reported.reason
+    assert "isolation_security_groups has no group" in reported.reason
     assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, value)
 
 
@@ -575,7 +575,7 @@ def test_without_a_group_for_its_vpc_a_rule_that_isolates_only_reports_and_other
     reported, stage, marked = judge(reachable({}), [EXPOSED, STAGE])
 
     assert reported.reason == (
-        "required tag missing; nothing follows, because isolation_security_groups names none for "
+        "required tag missing; nothing follows, because isolation_security_groups has no group for "
         "vpc-abc123c1"
     )
     assert (stage.rule_id, marked.rule_id) == (20, 20)

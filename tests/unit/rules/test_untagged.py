@@ -588,7 +588,7 @@ def test_without_a_group_for_its_vpc_an_instance_is_only_reported() -> None:
 
     assert (finding.remedy, finding.code) == (Remedy.NOTIFY, Code.UNTAGGED)
     assert finding.reason == (
-        "no tags at all; it cannot be isolated, because isolation_security_groups names none for "
+        "no tags at all; it cannot be isolated, because isolation_security_groups has no group for "
         "vpc-0def"
     )
 
