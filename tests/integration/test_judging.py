@@ -157,7 +157,7 @@ def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
     (email,) = engine.emails()
     assert (
         "required tag missing; who launched it is not written: 'root' is not allowed; expected a "
-        "match of ^[A-Z][a-z]+$"
+        "match for ^[A-Z][a-z]+$"
     ) in email.text
     assert engine.run()["outcomes"]["tagged"] == 0
 
