@@ -164,7 +164,7 @@ variable "rules" {
         for name in ["action", "default", "allowed_pattern", "max_lifetime", "note"] : try(rule[name], null) == null || can(tostring(rule[name]))
       ])
     ])
-    error_message = "Each rule needs a tag_key, and its texts must be strings, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
+    error_message = "Each rule needs a tag_key, and its action, default, allowed_pattern, max_lifetime and note must be strings, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
   }
 
   validation {
@@ -483,7 +483,7 @@ variable "rules" {
         (try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null)
       )
     ])
-    error_message = "A rule with replace_invalid = true needs a value to write, must say which are allowed, and must not have expires, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
+    error_message = "A rule with replace_invalid = true needs a value to write, must say which are allowed, and must not have expires = true, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
   }
 
   # regex() fails where there is no match, too; regexall() only where the pattern is none.
