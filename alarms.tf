@@ -9,15 +9,15 @@ locals {
   metric_alarms = {
     rule-errors = {
       metric      = "RuleErrors"
-      description = "A rule of the Tag Policy Engine ${var.name} cannot be used, and is not applied; the others are. The report says which, and what would be right: mend it in the table ${local.rules_table_name}, or in rules. The alarm ends with the first sweep without such a rule. ${local.what_to_do}"
+      description = "A rule of the Tag Policy Engine ${var.name} cannot be used; the rules of other tags are applied. The report says which rule, and what would be right: fix it in the table ${local.rules_table_name}, or in rules. The alarm clears with the first sweep without such a rule. ${local.what_to_do}"
     }
     failures = {
       metric      = "SweepFailed"
-      description = "AWS refuses to let the Tag Policy Engine ${var.name} tag, stop or terminate some instances. The report names each with AWS's code. The alarm ends with the first complete sweep without such a refusal. ${local.what_to_do}"
+      description = "AWS refuses to let the Tag Policy Engine ${var.name} tag, isolate, stop or terminate some instances. The report names each with AWS's code. The alarm clears with the first complete sweep without such a refusal. ${local.what_to_do}"
     }
     limits = {
       metric      = "HeldBack"
-      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (max_destructive), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm ends with the first complete sweep that is within its limits. ${local.what_to_do}"
+      description = "More instances are due than the Tag Policy Engine ${var.name} may end in a run (max_destructive), so it has ended none. The report lists them: tag or exempt what should stay, or raise the limit. The alarm clears with the first complete sweep that is within its limits. ${local.what_to_do}"
     }
   }
 
@@ -62,7 +62,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count = local.has_events ? 1 : 0
 
   alarm_name        = "${var.name}-dead-letters"
-  alarm_description = "The Tag Policy Engine ${var.name} could not deal with an event. It is in the queue ${aws_sqs_queue.dead_letters[0].name}; why is in the log group ${local.log_group_name}. The schedule looks at its instance all the same. ${local.what_to_do}"
+  alarm_description = "The Tag Policy Engine ${var.name} could not process an event. It is in the queue ${aws_sqs_queue.dead_letters[0].name}; the reason is in the log group ${local.log_group_name}. The schedule looks at its instance anyway. ${local.what_to_do}"
 
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
@@ -119,7 +119,7 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-no-sweep"
-  alarm_description = "Tells nobody: the alarm ${var.name}-silence of the Tag Policy Engine does, once the first sweep has been finished."
+  alarm_description = "Tells nobody itself: the alarm ${var.name}-silence of the Tag Policy Engine does, once a first sweep has finished."
 
   evaluation_periods  = local.silence_periods
   comparison_operator = "LessThanThreshold"

@@ -191,7 +191,7 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = !(contains(local.choices[*].untagged_action, "isolate") || contains(flatten([for rule in values(local.rules) : try(keys(rule.escalate), [])]), "isolate")) || length(var.isolation_security_groups) > 0
-      error_message = "Instances are to be isolated (untagged_action, or a rule's escalate), and isolation_security_groups is empty; give the group that they get in each VPC, such as { \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }."
+      error_message = "Instances are to be isolated (untagged_action, or a rule's escalate), but isolation_security_groups is empty; give the group that they get in each VPC, such as { \"vpc-0a1b2c3d4e5f67890\" = \"sg-0a1b2c3d4e5f67890\" }."
     }
 
     precondition {
@@ -206,22 +206,22 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = length(local.too_far) == 0
-      error_message = "Rules go beyond max_escalation = \"${var.max_escalation}\": ${join(", ", local.too_far)}. Raise it, or take that out of their escalate."
+      error_message = "Rules go beyond max_escalation = \"${var.max_escalation}\": ${join(", ", local.too_far)}. Raise it, or remove those steps from their escalate."
     }
 
     precondition {
       condition     = length(setsubtract(local.facts_asked_for, keys(var.facts))) == 0
-      error_message = "Rules ask for fact:${join(", fact:", setsubtract(local.facts_asked_for, keys(var.facts)))}, which facts does not give; give it, such as facts = { ${try(tolist(setsubtract(local.facts_asked_for, keys(var.facts)))[0], "team")} = \"platforms\" }."
+      error_message = "Rules ask for fact:${join(", fact:", setsubtract(local.facts_asked_for, keys(var.facts)))}, which facts does not have; add it, such as facts = { ${try(tolist(setsubtract(local.facts_asked_for, keys(var.facts)))[0], "team")} = \"platforms\" }."
     }
 
     precondition {
       condition     = length(local.keys_alike) == 0
-      error_message = "IAM takes tag keys that differ in case alone for one, so that the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and rules_table.writable_tag_keys, such as \"Owner\"."
+      error_message = "IAM treats tag keys that differ only in case as one, so the role could protect none of them: ${join("; ", [for keys in local.keys_alike : join(", ", keys)])}. Keep one spelling in rules and rules_table.writable_tag_keys, such as \"Owner\"."
     }
 
     precondition {
       condition     = length(local.own_keys_alike) == 0
-      error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and rules_table.writable_tag_keys, in more than case, because IAM takes \"Due\" and \"due\" for one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
+      error_message = "marker_tag_key, exempt_tag_key and former_marker_tag_keys must differ from each other, from \"Name\", and from the keys of rules and rules_table.writable_tag_keys, in more than case, because IAM treats \"Due\" and \"due\" as one: ${join("; ", [for keys in local.own_keys_alike : join(", ", keys)])}. \"tag-policy:due\" and \"tag-policy:exempt\" would do."
     }
 
     precondition {
@@ -229,7 +229,7 @@ resource "aws_lambda_function" "this" {
         [for key in local.own_tag_keys : "tag:${lower(key)}"],
         [for asked in local.asked_for : lower(asked)],
       )) == 0
-      error_message = "A rule's when or from asks for marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; ask for a tag of people's, such as \"tag:Stage\"."
+      error_message = "A rule's when or from asks for marker_tag_key, exempt_tag_key or one of former_marker_tag_keys, which are the engine's own; ask for a tag that people write, such as \"tag:Stage\"."
     }
 
     precondition {
@@ -243,7 +243,7 @@ resource "aws_lambda_function" "this" {
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     precondition {
       condition     = !local.enforces || alltrue([for key in setunion(local.written_tag_keys, local.removable_tag_keys, length(local.ends) == 0 ? [] : local.rule_tag_keys) : can(regex("^[\\x{20}-\\x{7e}\\x{a0}-\\x{ff}]+$", key))])
-      error_message = "The role's policies have to name each tag key that it may write or delete, or that keeps an instance from being ended, and IAM knows the letters of Western European languages only; use a tag_key such as \"CostCenter\", leave rename out of a rule with such aliases, or mode = \"audit\"."
+      error_message = "The role's policies have to name each tag key that it may write or delete, or that protects an instance, but IAM knows only the letters of Western European languages; use a tag_key such as \"CostCenter\", leave rename out of a rule with such aliases, or mode = \"audit\"."
     }
 
     precondition {
@@ -251,7 +251,7 @@ resource "aws_lambda_function" "this" {
         for key in local.lookup_tag_keys :
         length("${key}${local.detail_suffix}") <= 128 && !contains(local.rule_tag_keys, "${key}${local.detail_suffix}")
       ])
-      error_message = "With creator.details, the tag key of a creator with \":event-id\" or \":event-time\" behind it must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
+      error_message = "With creator.details, the tag key of a creator, followed by \":event-id\" or \":event-time\", must have at most 128 characters and no rule of its own; use a shorter tag_key, such as \"CreatedBy\"."
     }
 
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -263,19 +263,19 @@ resource "aws_lambda_function" "this" {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
     precondition {
       condition     = local.creates_topic || try(split(":", var.topic.arn)[3] == local.region, true)
-      error_message = "topic.arn is of another region than the engine, which is in ${local.region}; alarms and the function can publish to a topic of their own region only. Give one of ${local.region}."
+      error_message = "topic.arn is in another region than the engine, which is in ${local.region}; alarms and the function can publish only to a topic in their own region. Give one in ${local.region}."
     }
 
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-cross-account-access.html
     precondition {
       condition     = !local.gives_table_arn || try(split(":", var.rules_table.arn)[3] == local.region, true)
-      error_message = "rules_table.arn is of another region than the engine, which is in ${local.region}; DynamoDB is asked in the engine's own region only. Give a table, or a replica of a global table, of ${local.region}."
+      error_message = "rules_table.arn is in another region than the engine, which is in ${local.region}; the engine asks DynamoDB only in its own region. Give a table, or a replica of a global table, in ${local.region}."
     }
 
     # The Scheduler's role is one more that an organisation may want to make itself.
     precondition {
       condition     = !local.has_time_zone || local.creates_role || !local.creates_schedule_role
-      error_message = "role.arn says that roles are the organisation's to make, and schedule.time_zone needs one for EventBridge Scheduler; give schedule.role_arn, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\"."
+      error_message = "With role.arn the module makes no roles, but schedule.time_zone needs one for EventBridge Scheduler; give schedule.role_arn, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\"."
     }
 
     precondition {

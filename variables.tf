@@ -73,7 +73,7 @@ variable "vpc_overrides" {
 
   validation {
     condition     = alltrue([for id in try(keys(var.vpc_overrides), []) : can(regex("^vpc-[0-9a-f]{8,17}$", id))])
-    error_message = "Each key of vpc_overrides must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"; what holds of all VPCs is in the inputs of those names."
+    error_message = "Each key of vpc_overrides must be the id of a VPC, such as \"vpc-0a1b2c3d4e5f67890\"; what applies to all VPCs is in the inputs of the same names."
   }
 
   validation {
@@ -164,7 +164,7 @@ variable "rules" {
         for name in ["action", "default", "allowed_pattern", "max_lifetime", "note"] : try(rule[name], null) == null || can(tostring(rule[name]))
       ])
     ])
-    error_message = "Each rule needs a tag_key, and what it says of it in text, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
+    error_message = "Each rule needs a tag_key, and its action, default, allowed_pattern, max_lifetime and note must be strings, such as { tag_key = \"ProjectCode\", action = \"Update\", default = \"Proj007\" }."
   }
 
   validation {
@@ -189,7 +189,7 @@ variable "rules" {
       for ids in values({ for id in try(keys(var.rules), []) : try(tostring(var.rules[id].tag_key), id) => id... }) :
       alltrue([for id in ids : try(var.rules[id].when, null) != null || try(tonumber(id), 0) == max([for other in ids : try(tonumber(other), 0)]...)])
     ])
-    error_message = "Behind a rule that concerns every instance, a rule with the same tag_key would never apply. Give every rule its own tag_key, such as \"ProjectCode\", or all but the last of a key a when."
+    error_message = "After a rule that concerns every instance, a rule with the same tag_key would never apply. Give every rule its own tag_key, such as \"ProjectCode\", or a when to all but the last of a key."
   }
 
   # Characters are counted as EC2 counts them: length() takes a letter and its accents for one.
@@ -215,7 +215,7 @@ variable "rules" {
   # becomes of a wildcard in the name of a condition's key, no page of AWS's says.
   validation {
     condition     = alltrue([for rule in try(values(var.rules), []) : !can(regex("[*?]|[$&]\\{", rule.tag_key))])
-    error_message = "A rule's tag_key must be one tag key, without \"*\" and \"?\", and without a brace behind a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
+    error_message = "A rule's tag_key must be one tag key, without \"*\" and \"?\", and without a brace after a dollar sign or an ampersand, which IAM takes for a variable; \"ProjectCode\" would do."
   }
 
   validation {
@@ -275,7 +275,7 @@ variable "rules" {
         )
       ]
     ]))
-    error_message = "A rule's when has an age that is none; it must be such as \">30d\", \"<2w\" or \"!>6m\", up to ten years."
+    error_message = "A rule's when has an invalid age; it must be such as \">30d\", \"<2w\" or \"!>6m\", up to ten years."
   }
 
   # It would say another thing in the next run.
@@ -291,7 +291,7 @@ variable "rules" {
         ]
       ]
     ]))
-    error_message = "A rule's when or from asks for a tag that it, or a rule behind it, may write, so that it would say another thing in the next run; give the rule that asks a higher id than the one that writes, such as 20 behind 10."
+    error_message = "A rule's when or from asks for a tag that it, or a rule after it, may write, so the answer would change in the next run; give the rule that asks a higher id than the one that writes, such as 20 after 10."
   }
 
   validation {
@@ -305,7 +305,7 @@ variable "rules" {
         try(tobool(rule.rename) ? [for alias in rule.aliases : "tag:${lower(alias)}"] : [], []),
       )]),
     )) == 0
-    error_message = "A rule's when or from asks for a tag that a rule deletes (the action Remove, or aliases with rename), so that it would say another thing in the next run; ask for the tag that takes its place, such as \"tag:CostCenter\"."
+    error_message = "A rule's when or from asks for a tag that a rule deletes (the action Remove, or aliases with rename), so the answer would change in the next run; ask for the tag that replaces it, such as \"tag:CostCenter\"."
   }
 
   validation {
@@ -319,7 +319,7 @@ variable "rules" {
         false
       )
     ])
-    error_message = "A rule's from must be a list of 1 to 20 different sources: auto_scaling_group, subnet, vpc, image, launch_template, each for its tag of the same key, or of another one such as \"vpc:CostCenter\"; \"tag:Key\" for another tag of the instance; \"fact:name\"; or public_ip. (instance and volume are for what hangs off an instance, which is not treated yet.)"
+    error_message = "A rule's from must be a list of 1 to 20 different sources: auto_scaling_group, subnet, vpc, image, launch_template, each for its tag of the same key, or of another one such as \"vpc:CostCenter\"; \"tag:Key\" for another tag of the instance; \"fact:name\"; or public_ip. (instance and volume are sources for volumes and snapshots, which are not handled yet.)"
   }
 
   validation {
@@ -346,7 +346,7 @@ variable "rules" {
         for alias in try([for alias in rule.aliases : tostring(alias)], []) : !coalesce(try(tobool(rule.rename), null), false) || !can(regex("[*?]|[$&]\\{", alias))
       ]
     ]))
-    error_message = "One of the aliases that a rule renames has a \"*\" or \"?\", or a brace behind a dollar sign or an ampersand, which IAM takes for a wildcard or a variable; leave it out of aliases, or rename out of the rule."
+    error_message = "One of the aliases that a rule renames has a \"*\" or \"?\", or a brace after a dollar sign or an ampersand, which IAM takes for a wildcard or a variable; leave it out of aliases, or rename out of the rule."
   }
 
   validation {
@@ -372,7 +372,7 @@ variable "rules" {
 
   validation {
     condition     = alltrue([for rule in try(values(var.rules), []) : !coalesce(try(tobool(rule.rename), null), false) || try(rule.aliases, null) != null])
-    error_message = "A rule with rename = true needs aliases, which say what is to be renamed, such as [\"cost-center\", \"cc\"]."
+    error_message = "A rule with rename = true needs aliases, which say what to rename, such as [\"cost-center\", \"cc\"]."
   }
 
   validation {
@@ -382,12 +382,12 @@ variable "rules" {
         ["tag_key", "action", "required", "when", "note", "resource_types"],
       )) == 0
     ])
-    error_message = "A rule with action \"Remove\" says that a tag is not to be used; beside when and note nothing goes with it, such as { tag_key = \"Old\", action = \"Remove\" }."
+    error_message = "A rule with action \"Remove\" says that a tag must not be used; only when and note may go with it, such as { tag_key = \"Old\", action = \"Remove\" }."
   }
 
   validation {
     condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.resource_types, null) == null || try(length(rule.resource_types) >= 1 && length(setsubtract(rule.resource_types, ["instance"])) == 0, false)])
-    error_message = "A rule's resource_types may be [\"instance\"], which is what it is without: this version does not treat volumes, network interfaces, snapshots, images and addresses."
+    error_message = "A rule's resource_types may be [\"instance\"], which is also the default: this version does not handle volumes, network interfaces, snapshots, images and addresses."
   }
 
   validation {
@@ -483,7 +483,7 @@ variable "rules" {
         (try(rule.allowed_values, null) != null || try(rule.allowed_pattern, null) != null)
       )
     ])
-    error_message = "A rule with replace_invalid = true needs a value to write and says which are allowed, and is about no date that expires, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
+    error_message = "A rule with replace_invalid = true needs a value to write, must say which are allowed, and must not have expires = true, such as { tag_key = \"Backup\", action = \"Update\", default = \"daily\", allowed_values = [\"daily\", \"none\"], replace_invalid = true }."
   }
 
   # regex() fails where there is no match, too; regexall() only where the pattern is none.
@@ -504,7 +504,7 @@ variable "rules" {
       for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\[\\\\\\]\\[]/", "x")] :
       !can(regex("\\\\[^dDwWsSnrtfvax\\x{20}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{60}\\x{7b}-\\x{7e}]|\\\\x[^0-9A-Fa-f]|\\[\\^?\\]?[^\\]]*\\\\[dDwWsS]-[^\\]]", pattern))
     ])
-    error_message = "A rule's allowed_pattern has a backslash before what is not read alike everywhere, such as \\b, \\z, \\pL, \\1, \\x{61}, or a range that begins with a class, as in [\\w-z]; \\d, \\w, \\s, \\n, \\t and signs may follow one: docs/rules.md."
+    error_message = "A rule's allowed_pattern has a backslash before what is not read the same everywhere, such as \\b, \\z, \\pL, \\1, \\x{61}, or a range that begins with a class, as in [\\w-z]; \\d, \\w, \\s, \\n, \\t and signs may follow one: docs/rules.md."
   }
 
   validation {
@@ -520,7 +520,7 @@ variable "rules" {
       for pattern in [for rule in try(values(var.rules), []) : replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "x")] :
       !can(regex("\\(\\?[^:]|\\[\\^?\\]?[^\\]]*(\\[|&&|~~|--|\\|\\||[^\\]^]-[^\\]]-[^\\]])", pattern))
     ])
-    error_message = "A rule's allowed_pattern has a group that begins with \"(?\" and is no \"(?:\", or in a class a \"[\", a sign twice, or a \"-\" after a range, which are not read alike everywhere; write (?:a|b), [\\[a-z0-9_.-]: docs/rules.md."
+    error_message = "A rule's allowed_pattern has a group that begins with \"(?\" and is not \"(?:\", or in a class a \"[\", a sign twice, or a \"-\" after a range, which are not read the same everywhere; write (?:a|b), [\\[a-z0-9_.-]: docs/rules.md."
   }
 
   # Without classes and repetitions by number.
@@ -529,7 +529,7 @@ variable "rules" {
       for pattern in [for rule in try(values(var.rules), []) : replace(replace(try(coalesce(rule.allowed_pattern), ""), "/\\\\(?s:.)/", "x"), "/\\[\\^?\\]?[^\\]]*\\]/", "x")] :
       !can(regex("\\{|[$^][*+?]", replace(pattern, "/([^$^])\\{(0|[1-9][0-9]{0,3})(,(0|[1-9][0-9]{0,3})?)?\\}/", "$1")))
     ])
-    error_message = "A rule's allowed_pattern has a \"{\" that begins no repetition such as {2}, {2,} or {2,4}, for which write \\{, or it repeats ^ or $, which are written once."
+    error_message = "A rule's allowed_pattern has a \"{\" that does not begin a repetition such as {2}, {2,} or {2,4}: write \\{; or it repeats ^ or $: write them once."
   }
 
   validation {
@@ -538,7 +538,7 @@ variable "rules" {
         for value in rule.allowed_values : strcontains(value, "*") || can(regex(rule.allowed_pattern, value))
       ]), true)
     ])
-    error_message = "None of a rule's allowed_values matches its allowed_pattern, so that no value would be right; [\"prod\"] and \"^[a-z]+$\" would do."
+    error_message = "None of a rule's allowed_values matches its allowed_pattern, so no value would be right; [\"prod\"] and \"^[a-z]+$\" would do."
   }
 
   # A glob becomes a pattern: each part between its asterisks is quoted, \\Q to \\E.
@@ -598,7 +598,7 @@ variable "rules" {
         false
       )
     ])
-    error_message = "A rule's escalate says how long after it was announced \"isolate\", \"stop\" or \"terminate\" follow, in hours or days, such as { stop = \"7d\", terminate = \"14d\" }."
+    error_message = "A rule's escalate says how long after the announcement \"isolate\", \"stop\" or \"terminate\" follows, in hours or days, such as { stop = \"7d\", terminate = \"14d\" }."
   }
 
   # Where the shape is wrong, the validation above says so.
@@ -611,7 +611,7 @@ variable "rules" {
         if after != null
       ]), true)
     ])
-    error_message = "A rule's escalate may isolate or stop what has tags 1h after it was announced, and terminate it after 24h, at the earliest, and either after 90d at the latest, such as { stop = \"7d\", terminate = \"14d\" }."
+    error_message = "A rule's escalate may isolate or stop an instance at the earliest 1h after the announcement, terminate it at the earliest after 24h, and do each at the latest after 90d, such as { stop = \"7d\", terminate = \"14d\" }."
   }
 
   validation {
@@ -624,7 +624,7 @@ variable "rules" {
         )
       ])
     ])
-    error_message = "A rule's escalate has to come to what is gentler first, such as { stop = \"7d\", terminate = \"14d\" }."
+    error_message = "In a rule's escalate, the gentler step has to come first, such as { stop = \"7d\", terminate = \"14d\" }."
   }
 
   validation {
@@ -677,7 +677,7 @@ variable "rules_table" {
 
   validation {
     condition     = !(can(var.rules_table.name) && can(var.rules_table.arn))
-    error_message = "rules_table has a name and an arn; one of them says which table: rules_table = { name = \"tag-policy-rules\" }."
+    error_message = "rules_table has both a name and an arn; give only one of them: rules_table = { name = \"tag-policy-rules\" }."
   }
 
   validation {
@@ -1065,7 +1065,7 @@ variable "monitoring" {
 
   validation {
     condition     = try(var.monitoring.alarm_actions, null) == null || try(alltrue([for arn in var.monitoring.alarm_actions : can(regex("^arn:[^:]+:[^:]+:", arn))]), false)
-    error_message = "Each of monitoring.alarm_actions must be the ARN of what an alarm is to tell, such as [\"arn:aws:sns:eu-west-1:123456789012:on-call\"]."
+    error_message = "Each of monitoring.alarm_actions must be the ARN of what an alarm should notify, such as [\"arn:aws:sns:eu-west-1:123456789012:on-call\"]."
   }
 
   validation {
@@ -1234,7 +1234,7 @@ variable "function" {
 
   validation {
     condition     = !can(var.function.log_group_name) || (try(var.function.log_retention_days, null) == null && try(var.function.log_skip_destroy, null) == null)
-    error_message = "function.log_retention_days and function.log_skip_destroy are of the log group that the module makes; leave them out, as in function = { log_group_name = \"/org/tag-policy\" }, and say them where that group is declared."
+    error_message = "function.log_retention_days and function.log_skip_destroy are for the log group that the module makes; leave them out, as in function = { log_group_name = \"/org/tag-policy\" }, and set them where that group is declared."
   }
 
   validation {
@@ -1306,7 +1306,7 @@ variable "role" {
 
   validation {
     condition     = !can(var.role.arn) || length(keys(var.role)) == 1
-    error_message = "role.arn is a role that is there; leave name, path and permissions_boundary_arn out beside it, as in role = { arn = \"arn:aws:iam::123456789012:role/tag-policy\" }."
+    error_message = "role.arn names an existing role; leave out name, path and permissions_boundary_arn, as in role = { arn = \"arn:aws:iam::123456789012:role/tag-policy\" }."
   }
 
   validation {

@@ -58,7 +58,7 @@ def run(
         try:
             settings = settings.with_vpcs(find_vpcs(clients.ec2, settings.vpc_tags))
         except AWS_ERRORS as error:
-            obstacle = f"which VPCs there are could not be asked: {error}"
+            obstacle = f"the VPCs could not be looked up: {error}"
     request = read_event(event, settings, FunctionArn.parse(context.invoked_function_arn).home)
     engine = Engine(RunContext.begin(request.assignment, context, settings, clients, clock))
     if not settings.vpc_ids and request.assignment.scope is Scope.ALL:

@@ -275,7 +275,10 @@ def test_what_config_does_not_take_is_told_and_fails_the_run(engine: Engine) -> 
         refused = {"ComplianceResourceId": instance, "ComplianceResourceType": "AWS::EC2::Instance"}
         return answer[0], answer[1], json.dumps({"FailedEvaluations": [refused]})
 
-    with answering(take_none), pytest.raises(RunError, match=f"did not take what {instance}"):
+    with (
+        answering(take_none),
+        pytest.raises(RunError, match=f"did not accept the evaluation of {instance}"),
+    ):
         change(engine, instance)
 
 

@@ -225,7 +225,7 @@ def test_a_limit_holds_for_what_rules_end_and_what_has_no_tags_together(engine: 
 
     assert {engine.state(one) for one in (*tagged, bare)} == {"running"}
     assert summary["outcomes"]["deferred"] == 3
-    assert "3 are due, and a run may end 2 at most" in engine.emails()[-1].text
+    assert "3 are due, but a run may end 2 at most" in engine.emails()[-1].text
 
 
 def test_a_service_that_takes_an_instance_over_keeps_it(engine: Engine) -> None:
@@ -380,7 +380,7 @@ def test_what_cannot_be_remembered_is_not_isolated(engine: Engine) -> None:
         engine.run()
 
     assert engine.groups_of(web) == [had]
-    assert "could not be kept" in engine.emails()[-1].text
+    assert "could not be recorded" in engine.emails()[-1].text
     later(engine, HOUR)
     assert engine.groups_of(web) == [[engine.isolation_group]]
 
@@ -417,7 +417,7 @@ def test_an_instance_in_a_vpc_without_a_group_is_only_reported(engine: Engine) -
     web = is_announced(engine)
 
     assert mark_of(engine, web).cause.startswith("rule 20 ")
-    assert "isolation_security_groups names none for" in engine.emails()[-1].text
+    assert "isolation_security_groups has no group for" in engine.emails()[-1].text
 
 
 def test_a_run_that_was_killed_right_after_it_isolated_does_not_isolate_again_by_the_same_mark(

@@ -400,7 +400,7 @@ def test_a_launch_whose_record_names_nothing_is_told_unless_a_sweep_will_find_it
 
     engine.deliver()
 
-    said = "is too large for its record to name an instance"
+    said = "is so large that its record names no instance"
     assert said in caplog.text
     assert any(said in email.text for email in engine.emails()) == (not schedule)
 
@@ -452,7 +452,7 @@ def test_an_untagged_instance_is_left_to_the_sweep(engine: Engine) -> None:
     assert engine.tags(young) == engine.tags(old) == {}
     assert len(engine.emails()) == 1, "of the tags that were set at first"
     engine.run()
-    assert "2 are due, and a run may end 0 at most" in engine.emails()[1].text
+    assert "2 are due, but a run may end 0 at most" in engine.emails()[1].text
 
 
 def test_an_untagged_instance_is_filled_at_once_where_that_is_what_it_gets(

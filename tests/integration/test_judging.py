@@ -66,11 +66,11 @@ def test_what_is_wrong_is_told_and_what_is_missing_is_written_where_the_rule_has
     assert engine.changes() == []
     (email,) = engine.emails()
     assert right not in email.text
-    assert "PLEASE CHECK: 4 findings for people to mend." in email.text
+    assert "PLEASE CHECK: 4 findings for people to fix." in email.text
     for line in (
         f"{wrong}  Owner  required tag missing - see https://wiki.example.org/owner",
-        f"{wrong}  Stage  'Prod' is not allowed; right is one of 'prod', 'dev', 'test-*'",
-        f"{wrong}  ProjectCode  'Team 7' is not allowed; right is what matches ^[a-z]+$",
+        f"{wrong}  Stage  'Prod' is not allowed; expected one of 'prod', 'dev', 'test-*'",
+        f"{wrong}  ProjectCode  'Team 7' is not allowed; expected a match for ^[a-z]+$",
         f"{wrong}  Until  expired: 2026-01-01 was the last day",
     ):
         assert line in email.text
@@ -128,7 +128,7 @@ def test_of_hundreds_that_lack_the_same_people_are_told_how_many_and_then_know_o
     assert summary["outcomes"]["reported"] == 901
     (email,) = engine.emails()
     assert "and 447 other instances  Owner  required tag missing - see https" in email.text
-    assert "and 447 other instances  Stage  required tag missing; right is one of" in email.text
+    assert "and 447 other instances  Stage  required tag missing; expected one of" in email.text
     assert f"{other}  Stage  'Test' is not allowed" in email.text, "and it has room for others"
     assert "left out, because the message would be too long" not in email.text
     engine.clock.sleep(HOUR)
@@ -139,8 +139,8 @@ def test_of_hundreds_that_lack_the_same_people_are_told_how_many_and_then_know_o
     engine.clock.sleep(HOUR)
     engine.run()
     assert "'TEST' is not allowed" in engine.emails()[1].text
-    assert "901 findings for people to mend" in engine.emails()[1].text
-    assert "900 findings for people to mend" in engine.emails()[1].text.partition("LISTED")[2]
+    assert "901 findings for people to fix" in engine.emails()[1].text
+    assert "900 findings for people to fix" in engine.emails()[1].text.partition("LISTED")[2]
 
 
 def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
@@ -156,8 +156,8 @@ def test_a_creator_that_the_rule_forbids_gives_way_to_its_default(
     assert engine.tags(instance)["CreatedBy"] == "Platform", "root has launched it"
     (email,) = engine.emails()
     assert (
-        "required tag missing; who launched it is not written: 'root' is not allowed; right is "
-        "what matches ^[A-Z][a-z]+$"
+        "required tag missing; who launched it is not written: 'root' is not allowed; expected a "
+        "match for ^[A-Z][a-z]+$"
     ) in email.text
     assert engine.run()["outcomes"]["tagged"] == 0
 
@@ -500,7 +500,7 @@ def test_aws_config_is_told_of_each_and_why(make_engine: Callable[[str], Engine]
     told = moto_config.evaluations_of(config_backends[ACCOUNT_ID][REGION], "events")[instance]
     assert told["ComplianceType"] == "NON_COMPLIANT"
     assert told["Annotation"] == (
-        "Owner: required tag missing; Stage: 'Prod' is not allowed; right is one of 'prod', 'dev', "
+        "Owner: required tag missing; Stage: 'Prod' is not allowed; expected one of 'prod', 'dev', "
         "'test-*'"
     )
 

@@ -321,4 +321,4 @@ def test_where_it_cannot_be_remembered_that_a_mark_is_gone_that_is_said(
 
     assert summary["outcomes"]["unmarked"] == 1
     assert not summary["complete"]
-    assert "that marks were taken back could not be remembered" in engine.emails()[-1].text
+    assert "that marks were removed could not be recorded" in engine.emails()[-1].text

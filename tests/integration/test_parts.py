@@ -44,7 +44,7 @@ def test_no_run_that_is_narrowed_ends_what_a_run_over_everything_holds_back(
     engine.run({"vpc_ids": two}, vpc_ids=everywhere)
     assert states(engine, ids) == {"running"}
     assert "TerminateInstances" not in engine.actions()
-    assert "about a part of what the engine is responsible for" in engine.emails()[-1].text
+    assert "looked at only a part of the instances" in engine.emails()[-1].text
 
     engine.environment = {"TAG_POLICY_MAX_DESTRUCTIVE": "30"}
     engine.run({"vpc_ids": [v.vpc_id for v in vpcs]}, vpc_ids=everywhere)

@@ -50,7 +50,8 @@ def test_what_is_new_is_listed_beside_the_number_of_what_is_known(engine: Engine
     assert new in email.text
     assert known not in email.text
     assert "UNTAGGED, NOT TOUCHED (1)" in email.text
-    assert "NOT LISTED AGAIN\n  1 instance without tags" in email.text
+    assert "\nUNCHANGED, ALREADY LISTED SINCE " in email.text
+    assert " UTC\n  1 instance without tags" in email.text
     assert "2 instances without tags." in email.text, "the verdict counts all of them"
 
 
@@ -180,7 +181,7 @@ def test_no_report_is_named_that_did_not_list_what_is_known(engine: Engine) -> N
     engine.run()
 
     text = engine.emails()[-1].text
-    assert any(f"AS LISTED SINCE {minute} UTC" in text for minute in minutes)
+    assert any(f"UNCHANGED, ALREADY LISTED SINCE {minute} UTC" in text for minute in minutes)
 
 
 def test_an_evaluation_for_config_tells_nobody_and_forgets_nothing(make_engine: Any) -> None:

@@ -33,7 +33,7 @@ def test_bad_items_are_skipped_and_reported_and_the_rest_go_on(engine: Engine) -
     text = engine.emails()[0].text
     for problem in ("rule 4: TagKey", "rule 5: Action", "rule 6: Required", "rule 7: Default"):
         assert problem in text
-    assert "rule 8: TagKey 'ProjectCode' is already the subject of rule 1" in text
+    assert "rule 8: TagKey 'ProjectCode' already has rule 1" in text
 
 
 def test_a_bad_item_takes_the_later_rules_of_its_tag_with_it_and_the_report_says_why(

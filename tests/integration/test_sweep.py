@@ -141,7 +141,7 @@ def test_a_run_that_is_narrowed_to_some_of_the_vpcs_fills_tags_and_ends_nothing(
     assert engine.tags(theirs)["ProjectCode"] == "Proj007"
     assert engine.state(untagged) == "running"
     assert summary["outcomes"]["deferred"] == 1
-    assert "limits hold against all of it" in engine.emails()[0].text
+    assert "limits apply to all of them" in engine.emails()[0].text
 
     engine.run(vpc_ids=both)
     assert engine.state(untagged) == "terminated"
@@ -259,8 +259,9 @@ def test_an_sdk_that_cannot_ask_for_hidden_instances_does_not_and_says_so(
     assert summary["instances"] == 1
     (email,) = engine.emails()
     assert shown in email.text
-    assert "Note:     instances that AWS services manage may be hidden" in email.text
-    assert "instances that AWS services manage may be hidden" in caplog.text
+    note = "if the account hides instances that AWS services manage, this run does not see them"
+    assert f"Note:     {note}" in email.text
+    assert note in caplog.text
 
 
 def test_the_embedded_sns_takes_no_topic_of_another_region_as_aws_does(engine: Engine) -> None:

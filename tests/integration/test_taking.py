@@ -182,7 +182,7 @@ def test_a_tag_is_renamed_in_one_run_and_the_report_says_both(engine: Engine) ->
     assert f"{instance}  Center = \"4711\"  required tag missing; taken from the tag 'cc'" in (
         email.text
     )
-    assert f'{instance}  cc = "4711"  its value stands in Center' in email.text
+    assert f'{instance}  cc = "4711"  its value is in Center' in email.text
     assert engine.refused == []
 
 
@@ -216,8 +216,8 @@ def test_what_is_not_to_be_used_is_deleted_and_never_the_last_tag(engine: Engine
     assert engine.tags(last) == {"Old": "x"}
     assert (summary["outcomes"]["removed"], summary["outcomes"]["reported"]) == (1, 1)
     (email,) = engine.emails()
-    assert f'{both}  Old = "x"  the tag is not to be used' in email.text
-    assert "it stays, as the last of its tags - it says what Stage says" in email.text
+    assert f'{both}  Old = "x"  the tag must not be used' in email.text
+    assert "it stays, because it is the last tag - it says what Stage says" in email.text
 
 
 def test_an_exempt_instance_keeps_what_is_not_to_be_used(engine: Engine) -> None:

@@ -56,7 +56,7 @@ def test_the_report_says_what_would_be_done_there_and_why_it_is_not(
     engine.run()
 
     (email,) = engine.emails()
-    assert f"Mode:     enforce, and only an audit in {audited.vpc_id}" in email.text
+    assert f"Mode:     enforce, but audit only in {audited.vpc_id}" in email.text
     section = email.text.partition("NOT DONE, BECAUSE THE VPC IS ONLY AUDITED (4)\n")[2]
     assert f"  {here}  would be terminated  no tags at all" in section
     assert f'  {here_too} (b)  ProjectCode = "Proj007"  required tag missing' in section
@@ -125,7 +125,7 @@ def test_an_audit_by_hand_says_of_all_alike_what_would_be_done(
     summary = engine.run({"mode": "audit"})
 
     assert (summary["outcomes"]["terminated"], summary["outcomes"]["audited"]) == (2, 0)
-    assert "only an audit in" not in engine.emails()[-1].text
+    assert "audit only in" not in engine.emails()[-1].text
 
 
 def test_what_would_not_be_touched_anyway_is_told_as_such(

@@ -154,7 +154,7 @@ def test_where_the_vpcs_cannot_be_asked_for_nothing_is_changed_and_the_run_fails
 
     with (
         failing("DescribeVpcs", AwsError("UnauthorizedOperation", status=403)),
-        pytest.raises(RunError, match="which VPCs there are could not be asked"),
+        pytest.raises(RunError, match="the VPCs could not be looked up"),
     ):
         engine.run()
 
@@ -205,7 +205,7 @@ def test_vpcs_without_an_instance_to_be_seen_are_said(engine: Engine, prod: flee
     engine.run()
 
     text = engine.emails()[-1].text
-    assert f"no instance is to be seen in {shared.vpc_id}: nothing runs there" in text
+    assert f"no instance can be seen in {shared.vpc_id}: nothing runs there" in text
     assert f"seen in {prod.vpc_id}" not in text
 
 

@@ -126,11 +126,11 @@ def test_a_whole_standard_is_enforced_and_what_has_no_value_of_its_own_is_told(
     assert ids[0] not in email.text
     for line in (
         'Environment = "prod" (was " Production")',
-        "Environment  'Staging' is not allowed; right is one of 'prod', 'test', 'dev', 'sandbox-*'"
+        "Environment  'Staging' is not allowed; expected one of 'prod', 'test', 'dev', 'sandbox-*'"
         " - see https://wiki.example.org/tags",
-        "Expires  expired: 2026-01-01 was the last day; nothing follows yet: younger than the "
-        "minimum age - write a later date, or end it",
-        "Contact  required tag missing; right is what matches ^[a-z0-9._+-]+@(example",
+        "Expires  expired: 2026-01-01 was the last day; nothing follows yet: it is younger than "
+        "the minimum age - write a later date, or end it",
+        "Contact  required tag missing; expected a match for ^[a-z0-9._+-]+@(example",
     ):
         assert line in email.text
 

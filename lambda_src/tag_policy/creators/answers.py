@@ -60,7 +60,7 @@ def with_creators(
                     )
                 )
             case Nobody(why):
-                reason = f"{finding.reason}; creator not to be found, {why}"
+                reason = f"{finding.reason}; creator not found, {why}"
                 ready.append(
                     replace(finding, value=finding.fallback, reason=reason, source=DEFAULT)
                 )

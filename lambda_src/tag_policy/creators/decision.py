@@ -106,6 +106,4 @@ def what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Known | NotKnown
 
 def unreadable(what: str) -> NotKnownYet:
     """Return the answer where there is something that no later run can read, either."""
-    return NotKnownYet(
-        f"{what} cannot be read, which will not change; set the tag by hand", by_hand=True
-    )
+    return NotKnownYet(f"{what} can never be read; set the tag by hand", by_hand=True)

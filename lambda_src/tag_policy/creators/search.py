@@ -70,7 +70,7 @@ class LaunchSearch:
         """Ask for everybody. Raises NoMoreAnswersError when that comes to an early end."""
         for instance in list(self._waiting.values()):
             if self._now - instance.created_at > HORIZON + _LATEST:
-                reason = f"as it was launched more than {HORIZON.days} days ago"
+                reason = f"because it was launched more than {HORIZON.days} days ago"
                 self._answer(instance, Nobody(reason))
         while self._waiting:
             self._ask_for_batch(next_batch(self._waiting.values(), self._density))
@@ -248,7 +248,7 @@ class LaunchSearch:
         """Return what a launch says, unless it may repeat an earlier one that cannot be read."""
         if may_repeat_another(launch, instance):
             if instance.created_at < self._now - HORIZON:
-                return Nobody(f"as it was launched more than {HORIZON.days} days ago")
+                return Nobody(f"because it was launched more than {HORIZON.days} days ago")
             for incomplete in self._incomplete:
                 if incomplete.event_time < launch.event_time and incomplete.may_be_of(instance):
                     return _unreadable_launch(incomplete)
@@ -267,7 +267,7 @@ class LaunchSearch:
         for incomplete in self._incomplete:
             if incomplete.may_be_of(instance):
                 return _unreadable_launch(incomplete)
-        return Nobody("as CloudTrail has no launch event that names it")
+        return Nobody("because CloudTrail has no launch event that names it")
 
 
 def _unreadable_launch(incomplete: IncompleteLaunch) -> NotKnownYet:

@@ -101,7 +101,7 @@ class Instance:
         without = {one.vpc_id for one in self.interfaces} - isolation_groups.keys()
         if self.ref.vpc_id not in isolation_groups or without:
             which = min(without, default=self.ref.vpc_id)
-            return f"isolation_security_groups names none for {which}"
+            return f"isolation_security_groups has no group for {which}"
         return "" if self.interfaces else "its network interfaces are not known"
 
 

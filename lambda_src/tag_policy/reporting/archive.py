@@ -196,7 +196,7 @@ class Archive:
             runs = []
         except (TypeError, ValueError, RecursionError) as error:
             log.warning(
-                "%s is not what an engine has put there (%s); the history begins anew", key, error
+                "%s is not what an engine has put there (%s); the history starts again", key, error
             )
             runs = []
         runs = runs[-MOST_IN_HISTORY:]

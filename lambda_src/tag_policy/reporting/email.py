@@ -94,7 +94,7 @@ def _head(report: Report) -> Iterator[str]:
             for vpc_id, tally in report.by_vpc.items()
         )
     yield f"Time:     {report.time:%Y-%m-%d %H:%M:%S} UTC"
-    audited = f", and only an audit in {', '.join(report.audited)}" if report.audited else ""
+    audited = f", but audit only in {', '.join(report.audited)}" if report.audited else ""
     yield f"Mode:     {report.mode}{audited}"
     yield f"Trigger:  {report.trigger}"
     yield from (f"Note:     {note}" for note in report.notes)
@@ -163,7 +163,7 @@ def _known(report: Report) -> Iterator[str]:
     if any(known.values()) and report.told_at is not None:
         yield from (
             "",
-            f"AS LISTED SINCE {report.told_at:%Y-%m-%d %H:%M} UTC, NOT LISTED AGAIN",
+            f"UNCHANGED, ALREADY LISTED SINCE {report.told_at:%Y-%m-%d %H:%M} UTC",
         )
         for result, number in known.items():
             if number:

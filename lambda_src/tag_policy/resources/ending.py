@@ -31,8 +31,7 @@ _MOST_LOOKS = 3
 
 _NOT_KEPT = Refusal(
     Result.DEFERRED,
-    "which security groups it has could not be kept for whoever puts them back; the next run "
-    "tries again",
+    "its security groups could not be recorded for whoever restores them; the next run tries again",
 )
 
 Keep = Callable[[str, Sequence[Interface]], Sequence[Interface] | None]
@@ -217,7 +216,7 @@ class Ending:
             yield Outcome(
                 replace(finding, found=had),
                 Result.FAILED,
-                f"not known to be isolated altogether: some are, or may be, and had {had}; "
+                f"may be isolated only in part: what is isolated, or may be, had {had}; "
                 f"{refusal.detail}",
                 refusal.code or IN_PART,
             )

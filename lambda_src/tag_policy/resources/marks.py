@@ -100,5 +100,7 @@ class Marks:
 
 
 def _deferred(outcome: Outcome, refusal: Refusal) -> Outcome:
-    detail = f"people were told, but it could not be marked: {refusal.detail}; it is announced anew"
+    detail = (
+        f"people were told, but it could not be marked: {refusal.detail}; it is announced again"
+    )
     return replace(outcome, result=Result.DEFERRED, detail=detail, code=refusal.code)

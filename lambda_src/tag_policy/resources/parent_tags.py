@@ -73,8 +73,8 @@ class ParentTags:
             except AWS_ERRORS as error:
                 self._unreadable.add(service)
                 self._problem(
-                    f"the tags of {service} could not be read, so that what rules take from there "
-                    f"is not written: {error}"
+                    f"the tags of {service} could not be read, so values that rules take from "
+                    f"there are not written: {error}"
                 )
 
     def value(self, kind: str, parent_id: str, key: str) -> str | Unknown | None:

@@ -59,7 +59,7 @@ MOST_REMOVALS = 50_000
 """Tags that a run deletes at most: what is to be deleted is held until all else is done."""
 
 _TOO_MANY_REMOVALS = (
-    f"more than {MOST_REMOVALS:,} tags are to be deleted, and a run holds no more; the next run "
+    f"more than {MOST_REMOVALS:,} tags are to be deleted, and a run can hold no more; the next run "
     "goes on with the rest"
 )
 

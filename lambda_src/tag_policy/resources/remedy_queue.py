@@ -41,11 +41,11 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 NOT_ALONE = Refusal(
     Result.DEFERRED,
-    "it rests on a tag that could not be written along with it; the next run looks again",
+    "it depends on a tag that could not be written with it; the next run looks again",
 )
 NOT_YET = Refusal(
     Result.DEFERRED,
-    "the tag that takes its place is not to be seen yet; the next run looks again",
+    "the tag that replaces it cannot be seen yet; the next run looks again",
 )
 OUT_OF_TIME = Refusal(Result.DEFERRED, "the time of this run was up; the next run goes on here")
 CHANGED = Refusal(
@@ -203,7 +203,9 @@ class Queue:
             self._refusals[remedy, tag_key, refusal.code] += 1
             alike = self._refusals[remedy, tag_key, refusal.code] >= _PROBES
             if alike and (remedy, tag_key) not in self._worked:
-                detail = f"{refusal.detail} (refused to all who were tried; the others were not)"
+                detail = (
+                    f"{refusal.detail} (refused for all that were tried; the others were not tried)"
+                )
                 self._given_up[remedy, tag_key] = replace(refusal, detail=detail)
 
     def split(self, call: Call, error: Exception) -> None:

@@ -143,7 +143,9 @@ def _condition(fact: str, patterns: Sequence[str]) -> _Condition:
 def _of_text(value_of: Callable[[Context], Value], patterns: Sequence[str]) -> _Condition:
     said = [(pattern.startswith("!"), pattern.removeprefix("!")) for pattern in patterns]
     if any(is_blank(glob) for _, glob in said):
-        raise ConditionError("has a blank pattern, which no value is like; '!*' is for none at all")
+        raise ConditionError(
+            "has a blank pattern, which matches nothing; '!*' is for no value at all"
+        )
     parted = [(not_, glob.split("*")) for not_, glob in said]
 
     def condition(asked: Context) -> bool | None:
@@ -170,7 +172,7 @@ def _bound(pattern: str) -> tuple[bool, str, Length]:
     length = read_length(match[3]) if match else None
     if match is None or length is None:
         raise ConditionError(
-            f"has {quoted(pattern)} for an age; it must be such as '>30d', '<2w', '!>6m'"
+            f"has {quoted(pattern)} for an age, which must be such as '>30d', '<2w', '!>6m'"
         )
     return bool(match[1]), match[2], length
 

@@ -121,7 +121,7 @@ class Escalation:
             return kept
         left = self.marker.left_to_others(instance, "")
         if left is not None:
-            return f"nothing follows while its tag {left.tag_key} says what others wrote there"
+            return f"nothing follows while its tag {left.tag_key} holds what others wrote"
         return ""
 
     def _is_kept(self, instance: Instance) -> str:
@@ -130,12 +130,12 @@ class Escalation:
             # Not what it is part of there: thousands may have the same finding, and are counted.
             return f"nothing follows, because {next(iter(instance.ref.managers))} manages it"
         if self.marker.now - instance.ref.created_at < self.marker.settings.minimum_age:
-            return "nothing follows yet: younger than the minimum age"
+            return "nothing follows yet: it is younger than the minimum age"
         exempt = as_iam_compares(self.marker.settings.exempt_tag_key)
         for key in instance.tags:
             if as_iam_compares(key) == exempt:
                 # It has expired, or is no exemption for its case; IAM keeps it all the same.
-                return f"nothing follows while it has the tag {key}, for whose sake IAM keeps it"
+                return f"nothing follows: IAM guards it while it has the tag {key}"
         return ""
 
     def _says(self, ladder: Ladder, instance: Instance) -> str:
@@ -151,8 +151,8 @@ class Escalation:
         """Yield that people may put back what an instance had, which is not wrong any more."""
         if instance.is_isolated(self._isolation_groups):
             reason = (
-                "it has the security group of isolated instances, and no rule asks for that any "
-                "more; put back what it had"
+                "it is still in the isolation security group, but no rule asks for that any more; "
+                "restore its former groups"
             )
             code = Code.ISOLATED_ALREADY
             yield Finding(instance.ref, Remedy.REPORT, code, reason, violation=False)
@@ -324,7 +324,7 @@ class Escalation:
         end = finding.mark.action if finding.mark else ENDING_OF_REMEDY[finding.remedy].action
         (step,) = (step for step in ladder if step.end is end)
         mark = self.marker.to_write(end, cause, step.delay, lead=step.delay)
-        why = f"nobody remembers that people were told what its tag {finding.tag_key} says"
+        why = f"no record that people were told what its tag {finding.tag_key} says"
         return replace(finding, remedy=Remedy.MARK, reason=f"{finding.reason}; {why}", mark=mark)
 
 

@@ -26,7 +26,7 @@ from tag_policy.settings import Settings
 
 _ANYWHERE = Target("aws", "", "")
 
-_UNWANTED = "the tag is not to be used"
+_UNWANTED = "the tag must not be used"
 
 
 def _nothing_was_read(*_: str) -> Value:
@@ -215,7 +215,9 @@ class Evaluator:
             instance.ref,
             Remedy.REMOVE if others or written else Remedy.REPORT,
             Code.NOT_ALLOWED,
-            _UNWANTED if others or written else f"{_UNWANTED}; it stays, as the last of its tags",
+            _UNWANTED
+            if others or written
+            else f"{_UNWANTED}; it stays, because it is the last tag",
             tag_key=rule.tag_key,
             value=value if others or written else None,
             rule_id=rule.rule_id,

@@ -99,8 +99,8 @@ def unreadable_exemption(instance: InstanceRef, tag_key: str, value: str) -> Fin
         instance,
         Remedy.LEAVE,
         Code.EXEMPTION_UNREADABLE,
-        f"exempt without end, because {quoted(value)} in its tag {tag_key} is no date such as "
-        "2026-12-31; write the last day like that, or remove the tag to end the exemption",
+        f"exempt without end, because {quoted(value)} in its tag {tag_key} is not a date such as "
+        "2026-12-31; write the last day that way, or remove the tag to end the exemption",
         violation=False,
         tag_key=tag_key,
     )

@@ -73,7 +73,7 @@ def parse(call: str) -> Value:
     length = read_length(offset[1:])
     if offset[0] not in "+-" or length is None:
         raise ValueCallError(
-            f"{call!r} has an offset that is none; expected one such as '{match['name']}(+30d)', "
+            f"{call!r} has an invalid offset; expected one such as '{match['name']}(+30d)', "
             "'-1w' or '+6m', up to ten years"
         )
     return Value(match["name"], length if offset[0] == "+" else length.negative)

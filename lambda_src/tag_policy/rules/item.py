@@ -208,12 +208,12 @@ def _allowed_values(item: "Item") -> tuple[str, ...]:
         "AllowedValues must be a list (L) of strings (S), one at least, such as 'prod', 'dev'",
     )
     if len(values) > MAX_ALLOWED_VALUES:
-        raise ItemError(f"AllowedValues are more than {MAX_ALLOWED_VALUES}; use AllowedPattern")
+        raise ItemError(f"AllowedValues has more than {MAX_ALLOWED_VALUES}; use AllowedPattern")
     for value in values:
         if is_blank(value):
-            raise ItemError("AllowedValues has a blank one, which no tag's value would be; drop it")
+            raise ItemError("AllowedValues has a blank value, which matches no tag; drop it")
         if len(value) > MAX_TAG_VALUE_LENGTH:
-            raise ItemError(f"AllowedValues has one above {MAX_TAG_VALUE_LENGTH} characters")
+            raise ItemError(f"AllowedValues has one longer than {MAX_TAG_VALUE_LENGTH} characters")
         if values.count(value) > 1:
             raise ItemError(f"AllowedValues has {quoted(value)} twice; once will do")
     return values
@@ -271,12 +271,12 @@ def _check_resource_types(item: "Item") -> None:
     for one in types:
         if one in _RESOURCE_TYPES:
             raise ItemError(
-                f"ResourceTypes has {quoted(one)}, and this version treats instances only; leave "
+                f"ResourceTypes has {quoted(one)}, but this version handles only instances; leave "
                 "the attribute out"
             )
         if one != "instance":
             known = ", ".join(("instance", *_RESOURCE_TYPES))
-            raise ItemError(f"ResourceTypes has {quoted(one)}, which is none of {known}")
+            raise ItemError(f"ResourceTypes has {quoted(one)}, which is not one of {known}")
 
 
 def _sources(item: "Item", own_keys: Container[str]) -> tuple[str, ...]:
@@ -314,7 +314,7 @@ def _aliases(item: "Item", tag_key: str, own_keys: Container[str]) -> tuple[str,
             or not alias.isprintable()
             or alias.lower().startswith("aws:")
         ):
-            raise ItemError(f"Aliases has {quoted(alias)}, which can be no key of people's tags")
+            raise ItemError(f"Aliases has {quoted(alias)}, which people cannot use as a tag key")
         if alias == tag_key:
             raise ItemError(f"Aliases has {quoted(alias)}, which is the TagKey itself; drop it")
         if as_iam_compares(alias) in own_keys:
@@ -326,7 +326,7 @@ def _normalize(item: "Item") -> tuple[str, ...]:
     if "Normalize" not in item:
         return ()
     problem = (
-        "Normalize must be a list (L) of strings (S), each of them once, and one of "
+        "Normalize must be a list (L) of strings (S), each of them once, from "
         f"{', '.join(NORMALIZERS)}"
     )
     names = _list(item["Normalize"], problem)
@@ -348,11 +348,11 @@ def _synonyms(item: "Item") -> Conditions:
     rights = [right for right, _ in synonyms]
     patterns = [pattern for _, some in synonyms for pattern in some]
     if len(synonyms) + len(patterns) > MAX_ALLOWED_VALUES:
-        raise ItemError(f"Synonyms are more than {MAX_ALLOWED_VALUES}")
+        raise ItemError(f"Synonyms has more than {MAX_ALLOWED_VALUES}")
     for value in (*rights, *patterns):
         if is_blank(value) or len(value) > MAX_TAG_VALUE_LENGTH:
             raise ItemError(
-                f"Synonyms has a blank one, or one above {MAX_TAG_VALUE_LENGTH} characters"
+                f"Synonyms has a blank one, or one longer than {MAX_TAG_VALUE_LENGTH} characters"
             )
     for pattern in patterns:
         if patterns.count(pattern) > 1 or pattern in rights:
@@ -373,8 +373,8 @@ def _when(item: "Item", own_keys: Container[str]) -> Conditions:
     patterns = [pattern for _, some in when for pattern in some]
     if len(patterns) > MAX_PATTERNS or any(len(one) > MAX_TAG_VALUE_LENGTH + 1 for one in patterns):
         raise ItemError(
-            f"When has more than {MAX_PATTERNS} patterns, or one above {MAX_TAG_VALUE_LENGTH} "
-            "characters"
+            f"When has more than {MAX_PATTERNS} patterns, or one longer than "
+            f"{MAX_TAG_VALUE_LENGTH} characters"
         )
     try:
         When(when)
@@ -388,7 +388,8 @@ def _when(item: "Item", own_keys: Container[str]) -> Conditions:
             or as_iam_compares(key) in own_keys
         ):
             raise ItemError(
-                f"When asks for {quoted(fact)}, which is no tag of people's; 'tag:Stage' would do"
+                f"When asks for {quoted(fact)}, which is not a tag that people write; use one such "
+                "as 'tag:Stage'"
             )
     return when
 
@@ -397,22 +398,22 @@ def _escalate(item: "Item", max_escalation: MaxEscalation) -> Ladder:
     if "Escalate" not in item:
         return ()
     problem = (
-        f"Escalate must be a map (M) of {', '.join(End)} to how long after its announcement "
-        "each follows (S), such as 'stop' to '7d', 'terminate' to '14d'"
+        f"Escalate must be a map (M) of {', '.join(End)} to the time after its announcement (S), "
+        "such as 'stop' to '7d', 'terminate' to '14d'"
     )
     said = item["Escalate"].get("M")
     if not said or not all("S" in after for after in said.values()):
         raise ItemError(problem)
     for name in said:
         if name not in list(End):
-            raise ItemError(f"{problem}; {quoted(name)} is none of them")
+            raise ItemError(f"{problem}; {quoted(name)} is not one of them")
     ladder = tuple(Step(end, said[end]["S"]) for end in End if end in said)
     for step in ladder:
         _check_step(step, max_escalation, problem)
     for gentler, step in itertools.pairwise(ladder):
         if gentler.delay >= step.delay:
             raise ItemError(
-                f"Escalate has {gentler} and {step}; what is gentler has to come sooner"
+                f"Escalate has {gentler} and {step}; the gentler step has to come first"
             )
     return ladder
 
@@ -421,17 +422,17 @@ def _check_step(step: Step, max_escalation: MaxEscalation, problem: str) -> None
     try:
         delay = step.delay
     except ValueError:
-        raise ItemError(f"{problem}; {quoted(step.after)} is no such time") from None
+        raise ItemError(f"{problem}; {quoted(step.after)} is not such a time") from None
     if not LEAST[step.end] <= delay <= LONGEST:
         hours = LEAST[step.end] // timedelta(hours=1)
         raise ItemError(
-            f"Escalate has {step}; what has tags is ended {hours}h after its announcement at the "
-            f"earliest, and {LONGEST.days}d after it at the latest"
+            f"Escalate has {step}; an instance with tags is ended at least {hours}h and at most "
+            f"{LONGEST.days}d after its announcement"
         )
     if not max_escalation.allows(step.end):
         raise ItemError(
             f"Escalate has {step}, which goes beyond the engine's max_escalation, "
-            f"{max_escalation}; raise that in Terraform, or take the step out"
+            f"{max_escalation}; raise that in Terraform, or remove the step"
         )
 
 
@@ -449,13 +450,13 @@ def _note(item: "Item") -> str:
 def _refuse_what_does_not_go_together(rule: Rule) -> None:
     """Refuse what says how a value is found or judged, where none is."""
     if rule.rename and not rule.aliases:
-        raise ItemError("Rename is 'Y', and goes with Aliases, which say what is to be renamed")
+        raise ItemError("Rename is 'Y', which needs Aliases: they say what to rename")
     try:
         sources = sources_of(rule)
     except SourceError as error:
         raise ItemError(f"From {error}") from None
     if rule.action is Action.CHECK and sources:
-        raise ItemError("From says where a value comes from, and Check writes none; use Update")
+        raise ItemError("From says where a value comes from, but Check writes none; use Update")
     if rule.action is Action.UPDATE and not sources and not rule.default:
         raise ItemError(
             "Default is missing or blank; give the value to set, or From, which says where it "
@@ -465,8 +466,8 @@ def _refuse_what_does_not_go_together(rule: Rule) -> None:
         plain = Rule(rule.rule_id, rule.tag_key, rule.action, rule.required, "")
         if replace(rule, note="", when=()) != plain:
             raise ItemError(
-                "Action is Remove, which says that the tag is not to be used; beside When and Note "
-                "nothing goes with it"
+                "Action is Remove, which says that the tag must not be used; only When and Note "
+                "may go with it"
             )
 
 
@@ -476,8 +477,7 @@ def _refuse_unknown_facts(rule: Rule, facts: Container[str]) -> None:
         name = said.removeprefix(GIVEN_FACT)
         if said.startswith(GIVEN_FACT) and name not in facts:
             raise ItemError(
-                f"{attribute} names {quoted(said)}, which the input facts of this engine does not "
-                "give"
+                f"{attribute} names {quoted(said)}, which is not in the input facts of this engine"
             )
 
 
@@ -486,17 +486,17 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
     if rule.max_lifetime and not rule.expires:
         raise ItemError("MaxLifetime goes with Expires 'Y', which says that the value is a date")
     if rule.expires and rule.action is Action.USER_LOOKUP:
-        raise ItemError("Expires is 'Y', and a creator is no date; use Check or Update")
+        raise ItemError("Expires is 'Y', but a creator is not a date; use Check or Update")
     if rule.expires and rule.action is Action.FUNCTION:
         _refuse_what_expires_at_once(rule)
     if rule.allowed_values and rule.allowed_pattern:
         exact = [value for value in rule.allowed_values if "*" not in value]
         pattern = compile_pattern(rule.allowed_pattern)
         if len(exact) == len(rule.allowed_values) and not any(map(pattern.found_in, exact)):
-            raise ItemError("none of AllowedValues matches AllowedPattern, so that none is right")
+            raise ItemError("none of AllowedValues matches AllowedPattern, so no value is right")
     is_given = rule.action is not Action.UPDATE or rule.default
     if rule.expires and rule.action is Action.UPDATE and is_given and not read_date(rule.default):
-        raise ItemError(f"Default is {quoted(rule.default)}, and Expires wants a date: YYYY-MM-DD")
+        raise ItemError(f"Default is {quoted(rule.default)}, but Expires wants a date: YYYY-MM-DD")
     _refuse_replacing_nothing(rule)
     standard = Standard(replace(rule, expires=False))
     spelling = Spelling(rule, standard.is_allowed)
@@ -510,8 +510,8 @@ def _refuse_what_cannot_be_right(rule: Rule) -> None:
             raise ItemError(f"Default is a value that the rule forbids: {wrong.reason}")
         if spelling.of(rule.default) != rule.default:
             raise ItemError(
-                f"Default is {quoted(rule.default)}, and the rule spells it "
-                f"{quoted(spelling.of(rule.default))}; write it so"
+                f"Default is {quoted(rule.default)}, but the rule spells it "
+                f"{quoted(spelling.of(rule.default))}; write it that way"
             )
 
 
@@ -523,7 +523,7 @@ def _refuse_what_expires_at_once(rule: Rule) -> None:
     value = compute(day, day)
     if value <= day.date().isoformat() or compute(end, end) < end.date().isoformat():
         raise ItemError(
-            f"Default is {quoted(rule.default)}, which has expired at once; give it an offset, "
+            f"Default is {quoted(rule.default)}, which expires at once; give it an offset, "
             "such as 'today(+30d)'"
         )
     wrong = Standard(replace(rule, allowed_values=(), allowed_pattern="")).wrong(value, day.date())
@@ -537,9 +537,9 @@ def _refuse_replacing_nothing(rule: Rule) -> None:
     if not rule.replace_invalid:
         return
     if rule.action is Action.CHECK:
-        raise ItemError("ReplaceInvalid is 'Y', and Check has no value to write; use Update")
+        raise ItemError("ReplaceInvalid is 'Y', but Check has no value to write; use Update")
     if rule.expires:
-        raise ItemError("ReplaceInvalid is 'Y', and a date that has passed is for people to change")
+        raise ItemError("ReplaceInvalid is 'Y', but only people may change a date that has passed")
     if not rule.allowed_values and not rule.allowed_pattern:
         raise ItemError("ReplaceInvalid goes with AllowedValues or AllowedPattern")
 
@@ -553,8 +553,8 @@ def _refuse_another_spelling(rule: Rule, spelling: Spelling) -> None:
     for attribute, value in said:
         if spelling.normalized(value) != value:
             raise ItemError(
-                f"{attribute} has {quoted(value)}, which Normalize makes "
-                f"{quoted(spelling.normalized(value))}; write it so"
+                f"{attribute} has {quoted(value)}, which Normalize turns into "
+                f"{quoted(spelling.normalized(value))}; write it that way"
             )
 
 
@@ -563,7 +563,7 @@ def _default(item: "Item", action: Action) -> str:
     default = _text(item, "Default")
     if default is not None and not kind.writes:
         raise ItemError(
-            f"Default is given, and {action} writes no value; leave it out, or make the Action "
+            f"Default is given, but {action} writes no value; leave it out, or make the Action "
             "'Update'"
         )
     if default is None and kind.without is not None:

@@ -218,7 +218,7 @@ class Judge:
         for key, value in aliases:
             is_there = self._spelling.of(value) == spelt and self._wrong(spelt) is None
             if self._aliases.is_renamed(key) and is_there:
-                reason = f"its value stands in {self.rule.tag_key}"
+                reason = f"its value is in {self.rule.tag_key}"
                 yield self._finding(
                     instance,
                     Code.ALIAS,
@@ -304,7 +304,7 @@ class Judge:
         reason = _together(reason, taken.passed_over, taken.whence)
         more: dict[str, Any] = {"found": found}
         if taken.wrong is not None:
-            reason = f"{reason}; nor is the rule's own value written: {taken.wrong.reason}"
+            reason = f"{reason}; the rule's own value is not written either: {taken.wrong.reason}"
         elif taken.source:
             more |= {"remedy": Remedy.TAG, "value": taken.value, "source": taken.source}
             more |= {"fallback": self._fallback(taken), "unlocked": True}
@@ -354,7 +354,8 @@ class Judge:
         what = (
             "holds blanks, which IAM takes for a value and guards: empty it, or write the value"
             if guarded == self.rule.tag_key
-            else f"is there as {quoted(guarded)}, for IAM the same key, which it guards: rename it"
+            else f"is there as {quoted(guarded)}, which IAM takes for the same key and guards: "
+            "rename it"
         )
         return self._finding(
             instance,

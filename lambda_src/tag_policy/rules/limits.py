@@ -46,8 +46,8 @@ def within_limits(
 def _exceeded(number: int, instances: int, settings: Settings) -> str:
     """Return which limit a number of instances exceeds, for the report; empty when none."""
     if number > settings.max_destructive:
-        return f"{number:,} are due, and a run may end {settings.max_destructive:,} at most"
+        return f"{number:,} are due, but a run may end {settings.max_destructive:,} at most"
     percent = settings.max_destructive_percent
     if percent is not None and number * 100 > instances * percent:
-        return f"{number:,} of {instances:,} are due, and a run may end {percent:g} % at most"
+        return f"{number:,} of {instances:,} are due, but a run may end {percent:g} % at most"
     return ""

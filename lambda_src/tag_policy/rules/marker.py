@@ -67,7 +67,7 @@ class Marker:
         former = self.settings.former_marker_tag_keys
         if not former:
             return []
-        why = f"its mark belongs into the tag {self.key} now"
+        why = f"its mark belongs in the tag {self.key} now"
         return self.own_marks_to_remove(instance, former, why)
 
     def _is_own(self, value: str | None) -> bool:
@@ -82,15 +82,15 @@ class Marker:
         """
         if self.key in instance.tags and read_mark(instance.tags[self.key]) is None:
             reason = (
-                f"{about}; its tag {self.key} holds somebody's own words, so that nothing is done "
-                "about it: delete that tag, or give the instance the tags that it lacks"
+                f"{about}; nothing is done, because its tag {self.key} holds somebody's own words: "
+                "delete that tag, or give the instance the tags it lacks"
             )
             return Finding(instance.ref, Remedy.LEAVE, Code.MARKER_TAKEN, reason, tag_key=self.key)
         for key, said in self._said(instance).items():
             if said.engine not in (self.engine, ""):
                 reason = (
-                    f"{about}; the engine {said.engine} has marked it, and nothing is done "
-                    "about it: one engine at most may end the instances of a VPC"
+                    f"{about}; nothing is done, because the engine {said.engine} has marked it: "
+                    "only one engine may end the instances of a VPC"
                 )
                 return Finding(instance.ref, Remedy.LEAVE, Code.ANOTHER_ENGINE, reason, tag_key=key)
         return None
@@ -129,7 +129,7 @@ class Marker:
 def not_understood(said: Mark | Announcing | None, key: str) -> str:
     """Return why people are told, where a tag says something that does not count; or empty."""
     if isinstance(said, Mark):
-        return f"; what its tag {key} says does not hold any more"
+        return f"; the mark in its tag {key} does not count"
     if isinstance(said, Announcing):
         return "; it is not known whether people were told before"
     return ""

@@ -239,7 +239,7 @@ class _Parser:
     def _group(self) -> _Node:
         if self._takes("?") and not self._takes(":"):
             self._wrong(
-                "has a '(?' that is not '(?:'; flags, names and looking around are not known"
+                "has a '(?' that is not '(?:'; flags, named groups and lookaround are not supported"
             )
         self._depth += 1
         if self._depth > _MAX_DEPTH:
@@ -269,7 +269,7 @@ class _Parser:
         last = self._one_of_class(is_first=False, after_dash=True)
         ((low, as_low),), ((high, as_high),) = _single(first), _single(last)
         if low != as_low or high != as_high or high < low:
-            self._wrong("has a range in '[...]' that is none, such as 'z-a'; write '\\-' for a '-'")
+            self._wrong("has an invalid range in '[...]', such as 'z-a'; write '\\-' for a '-'")
         return ((low, high),)
 
     def _one_of_class(self, *, is_first: bool, after_dash: bool = False) -> Ranges:
@@ -279,13 +279,14 @@ class _Parser:
         if character == "\\":
             return self._escaped()
         if character == "[":
-            self._wrong("has a '[' in '[...]', which is not read alike everywhere; write '\\['")
+            self._wrong("has a '[' in '[...]', which is not read the same everywhere; write '\\['")
         is_at_edge = is_first or (self._next == "]" and not after_dash)
         if character == "-" and not is_at_edge:
             self._wrong("has a '-' in the middle of '[...]', which is no range; write '\\-'")
         if character in "&~|" and self._next == character:
             self._wrong(
-                f"has '{character}' twice in '[...]', which some read as a sign; once will do"
+                f"has '{character}' twice in '[...]', which some engines read as an operator; once "
+                "will do"
             )
         return _ranges(character)
 
@@ -303,7 +304,7 @@ class _Parser:
                 self._at += 2
                 return _ranges(chr(int(code, 16)))
         if not character.isascii() or character in ascii_letters + digits:
-            self._wrong(f"has '\\{character}', which is not known, or not everywhere")
+            self._wrong(f"has '\\{character}', which is not supported, or not everywhere")
         return _ranges(character)
 
 

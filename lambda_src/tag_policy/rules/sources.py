@@ -150,7 +150,8 @@ def _source(said: str, tag_key: str) -> Source:
         return Source(said, "", key)
     known = ", ".join((*PARENTS, PUBLIC_IP, f"{TAG_FACT}Key", f"{GIVEN_FACT}name"))
     raise SourceError(
-        f"names {quoted(said)}, which is not known; known are {known}, and such as 'vpc:CostCenter'"
+        f"names {quoted(said)}, which is not known; known are {known}, and those such as "
+        "'vpc:CostCenter'"
     )
 
 

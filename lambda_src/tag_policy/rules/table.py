@@ -34,10 +34,10 @@ MAX_PROBLEM_LENGTH = 300
 """Characters of what is wrong with an item; items are written by strangers."""
 
 _FOREIGN = (
-    "Terraform owns the rules, and has not made this item; it is not used. Put it into rules, or "
-    "delete it; where people keep rules in the table, set rules_table.owner to 'table'"
+    "Terraform owns the rules, but has not made this item, so it is not used. Put it into rules, "
+    "or delete it; where people keep rules in the table, set rules_table.owner to 'table'"
 )
-_GONE = "Terraform has made this item, and it is not in the table; 'terraform apply' makes it again"
+_GONE = "Terraform has made this item, but it is not in the table; 'terraform apply' makes it again"
 
 
 def scan(dynamodb: "DynamoDBClient", table: str, paced: PacedCalls) -> list["Item"]:
@@ -218,13 +218,12 @@ def _refuse_second(rule: Rule, earlier: Rule | None) -> None:
         if earlier.when:
             return
         raise ItemError(
-            f"TagKey {tag_key} is already the subject of rule {earlier.rule_id}, "
-            "which concerns every instance, so that this one never applies; give each tag key one "
-            "rule, or that one a When"
+            f"TagKey {tag_key} already has rule {earlier.rule_id}, which concerns every instance, "
+            "so this one never applies; give each tag key one rule, or the earlier one a When"
         )
     raise ItemError(
-        f"TagKey {tag_key} differs from that of rule {earlier.rule_id}, which counts, only in "
-        "case; the locks in IAM take the two for one, so give them one rule"
+        f"TagKey {tag_key} differs only in case from that of rule {earlier.rule_id}, which counts; "
+        "the locks in IAM take the two for one, so give them one rule"
     )
 
 
@@ -246,8 +245,8 @@ def _refuse_what_is_deleted(rule: Rule, deletes: Mapping[str, Rule]) -> None:
             which = "it" if other.rule_id == rule.rule_id else f"rule {other.rule_id}"
             raise ItemError(
                 f"{_where_asked(rule, tag_key)} asks for the tag {quoted(tag_key)}, which {which} "
-                "deletes, so that it would say another thing in the next run; ask for the tag that "
-                "takes its place"
+                "deletes, so the answer would change in the next run; ask for the tag that "
+                "replaces it"
             )
 
 
@@ -293,8 +292,8 @@ def _refuse_silenced(rule: Rule, tag_key: str, bad: "Item | None") -> None:
         names = "Aliases has" if is_alias else f"{_where_asked(rule, tag_key)} asks for"
         what = f"{names} {quoted(tag_key)}, which is"
     raise ItemError(
-        f"{what} that of {where} and cannot be used; this rule would now concern what that was "
-        "meant for, so mend that first"
+        f"{what} that of {where} and cannot be used; this rule would now apply to instances meant "
+        "for that one, so fix that one first"
     )
 
 

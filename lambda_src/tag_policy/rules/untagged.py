@@ -123,7 +123,7 @@ class Untagged:
         return replace(
             finding,
             remedy=Remedy.MARK,
-            reason=f"{_NO_TAGS}; nobody remembers that people were told what its tag "
+            reason=f"{_NO_TAGS}; no record that people were told what its tag "
             f"{finding.tag_key} says",
             mark=self.marker.to_write(ending.action, UNTAGGED, self.settings.grace_period),
         )
@@ -152,7 +152,7 @@ def protected_by_spot(finding: Finding) -> Finding:
     """Return that an instance is left alone, because its persistent Spot request replaces it."""
     request = finding.instance.spot_request_id
     what = finding.reason if finding.rule_id else _NO_TAGS
-    none_of_that = "nothing of that follows: " if finding.rule_id else ""
+    none_of_that = "none of that follows: " if finding.rule_id else ""
     return replace(
         finding,
         remedy=Remedy.REPORT if finding.rule_id else Remedy.NOTIFY,

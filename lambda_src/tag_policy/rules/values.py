@@ -70,13 +70,13 @@ class Standard:
             return None
         day = read_date(value)
         if day is None:
-            reason = f"{quoted(value)} is no date; {self.right}"
+            reason = f"{quoted(value)} is not a date; {self.right}"
             return Wrong(Code.NOT_ALLOWED, reason)
         if day < today:
             return Wrong(Code.EXPIRED, f"expired: {value} was the last day")
         latest = self._most.after(today) if self._most else date.max
         if day > latest:
-            reason = f"{value} is too far away; {latest} is the latest by now"
+            reason = f"{value} is too far ahead; {latest} is the latest for now"
             return Wrong(Code.NOT_ALLOWED, reason)
         return None
 
@@ -91,8 +91,8 @@ class Standard:
             one_of = "" if len(self._rule.allowed_values) == 1 else "one of "
             parts.append(f"{one_of}{named}{others}")
         if self._rule.allowed_pattern:
-            parts.append(f"what matches {self._rule.allowed_pattern}")
+            parts.append(f"a match for {self._rule.allowed_pattern}")
         if self._rule.expires:
             within = f", within {self._rule.max_lifetime}" if self._rule.max_lifetime else ""
             parts.append(f"a date such as 2026-12-31, which is the last good day{within}")
-        return cut(f"right is {', and '.join(parts)}", _MOST_CHARACTERS) if parts else ""
+        return cut(f"expected {', and '.join(parts)}", _MOST_CHARACTERS) if parts else ""

@@ -26,10 +26,10 @@ from tag_policy.runs.memory import MEMORY_ERRORS, Memory, Told
 log = logging.getLogger(__name__)
 
 _NO_ROOM = "a run announces 2,000 instances at most; the next run announces more"
-_UNTOLD = "no message about it was accepted; the next run announces it anew"
-_NOT_REMEMBERED = "people were told, but that cannot be remembered; it is announced anew"
+_UNTOLD = "no message about it was accepted; the next run announces it again"
+_NOT_REMEMBERED = "people were told, but that cannot be recorded; it is announced again"
 _NOT_KNOWN = (
-    "what people were told, and of what time, cannot be read from the state table; the next run "
+    "what people were told, and for what time, cannot be read from the state table; the next run "
     "looks again"
 )
 
@@ -155,7 +155,7 @@ class Announcements:
             }
             self._memory.remember_told(gone)
         except MEMORY_ERRORS as error:
-            self._problem(f"that marks were taken back could not be remembered: {error}")
+            self._problem(f"that marks were removed could not be recorded: {error}")
 
     def used(self, instance_ids: Collection[str]) -> None:
         """Remember that some instances are about to be ended by their marks.
@@ -194,7 +194,7 @@ class Announcements:
             # First, so that no mark counts of which it is not remembered that people were told.
             self._memory.remember_told(told_of)
         except MEMORY_ERRORS as error:
-            self._problem(f"what people were told could not be remembered: {error}")
+            self._problem(f"what people were told could not be recorded: {error}")
             for before in waiting:
                 del self._pending[before.finding.instance.instance_id]
                 yield before, replace(before, result=Result.DEFERRED, detail=_NOT_REMEMBERED)

@@ -20,7 +20,7 @@ from tag_policy.triggers.config_rule import (
 _NOT_OURS = "gone, or in no VPC that the rules are for"
 _OR_HIDDEN = (
     f"{_NOT_OURS}; or an AWS service manages it, and the account hides it from this function, "
-    "whose SDK cannot ask for such"
+    "whose SDK cannot ask for it"
 )
 _EXEMPT = "exempt"
 
@@ -39,7 +39,9 @@ def answer(engine: Engine, request: ConfigRequest) -> None:
         engine.problem(f"AWS Config could not be told: {error}", failed=True)
     else:
         if refused:
-            engine.problem(f"AWS Config did not take what {', '.join(refused)} are", failed=True)
+            engine.problem(
+                f"AWS Config did not accept the evaluation of {', '.join(refused)}", failed=True
+            )
     if not engine.context.assignment.acts:
         return
     if request.instance_id is None:

@@ -52,27 +52,26 @@ holds at a time: what fits into the 256 MB that the function has by default (doc
 
 _MORE_THAN_IT_HOLDS = (
     f"more than {MOST_HELD:,} instances wait for their creators, or are to be announced or ended, "
-    "and a run holds no more; the next run goes on with the rest"
+    "and a run can hold no more; the next run goes on with the rest"
 )
 
 TIME_WAS_UP = "the time of this run was up; the next run goes on with what is left"
 
 _A_PART = (
-    "this run was about a part of what the engine is responsible for, and limits hold against all "
-    "of it; a run about everything goes on here"
+    "this run looked at only a part of the instances, and limits apply to all of them; a run that "
+    "looks at all goes on here"
 )
 _INCOMPLETE = (
-    "this run has not seen all instances, and limits hold against all of them; the next run that "
-    "does goes on here"
+    "this run has not seen all instances, and limits apply to all of them; the next run that sees "
+    "all goes on here"
 )
 
 _UNREADABLE_RULE = (
-    "a rule's TagKey cannot be read, so that it is not known which tag it was meant for; mend that "
-    "rule"
+    "a rule's TagKey cannot be read, so nobody knows which tag it was meant for; fix that rule"
 )
 
 _SPOT_NOT_KNOWN = (
-    "whether its Spot request would launch another cannot be asked for; the next run looks again"
+    "EC2 does not say whether its Spot request would launch another; the next run looks again"
 )
 
 Judged = Callable[[Instance, Verdict], None]
@@ -253,7 +252,7 @@ class Engine:
         try:
             self._memory.remember_vpcs(self._new_to_remember)
         except MEMORY_ERRORS as error:
-            log.warning("which VPCs there are could not be remembered: %s", error)
+            log.warning("which VPCs there are could not be recorded: %s", error)
 
     def _read_rules(self) -> bool:
         """Read the rules, and tell whether there are any to judge by."""
@@ -305,10 +304,10 @@ class Engine:
             which = ", ".join(f"{rule.tag_key} (rule {rule.rule_id})" for rule in unknown[:5])
             more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
             problem = (
-                f"nothing is ended, because the role does not know {which}{more}, so that IAM "
-                "would not keep what has such a tag from being ended; put the tag keys into "
-                "rules_table.writable_tag_keys, or into its removable_tag_keys where the rule is "
-                "to delete it"
+                f"nothing is ended, because the role does not know {which}{more}, so IAM would "
+                "not protect instances that have such a tag; put the tag keys into "
+                "rules_table.writable_tag_keys, or into its removable_tag_keys if the rule "
+                "deletes the tag"
             )
             self.end_nothing(problem)
             if self.report.is_sweep or self.report.trigger is Trigger.MANUAL:
@@ -501,7 +500,7 @@ class Engine:
             paced = self.context.ec2_calls(self.context.until_margin())
             persistent = persistent_spot_requests(self.context.clients.ec2, concerned, paced)
         except AWS_ERRORS as error:
-            self.problem(f"Spot requests could not be asked for: {error}")
+            self.problem(f"Spot requests could not be read: {error}")
         ready: list[Finding] = []
         not_known: list[Outcome] = []
         for finding in findings:
@@ -553,7 +552,7 @@ class Engine:
             )
             self._announcements.used([instance_id])
         except MEMORY_ERRORS as error:
-            self.problem(f"which security groups {instance_id} has could not be kept: {error}")
+            self.problem(f"the security groups of {instance_id} could not be recorded: {error}")
             return None
         return kept
 

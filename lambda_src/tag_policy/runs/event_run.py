@@ -171,11 +171,11 @@ def act(
 
 def _tell_of_what_is_left_out(engine: Engine, launch: LaunchEvent) -> None:
     """Tell of a launch whose record leaves out what was launched."""
-    what = f"the launch of event {launch.event_id} is too large for its record to name an instance"
+    what = f"the launch in event {launch.event_id} is so large that its record names no instance"
     if engine.context.settings.looks_again:
         log.warning("left to the sweep: %s", what)
     else:
-        engine.problem(f"{what}, and no schedule looks for them; run the function")
+        engine.problem(f"{what}, and no schedule looks for its instances; run the function")
 
 
 def _is_left(outcome: Outcome) -> bool:

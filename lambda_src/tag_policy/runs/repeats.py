@@ -123,7 +123,7 @@ class Repeats:
         try:
             self._memory.remember_listed(self._kind, Listed(known, at))
         except MEMORY_ERRORS as error:
-            log.warning("what people were told could not be remembered: %s", error)
+            log.warning("what people were told could not be recorded: %s", error)
 
 
 def _digest(outcome: Outcome) -> int:

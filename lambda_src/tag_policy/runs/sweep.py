@@ -16,8 +16,8 @@ from tag_policy.resources.vpc import missing_vpcs
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
 
 _OVERRIDE_OF_NONE = (
-    "vpc_overrides names a VPC that this engine does not look after, so that what was meant for "
-    "another VPC may not be in force; mend that override"
+    "vpc_overrides names a VPC that this engine does not look after, so the VPC that was meant "
+    "may have no override; fix that override"
 )
 
 _MOST_NAMED = 20
@@ -63,8 +63,8 @@ def judge_all(engine: Engine, judged: Judged | None = None) -> Generator[list[Fi
     _check_overrides(engine)
     if not asks_for_managed(ec2):
         engine.note(
-            "instances that AWS services manage may be hidden from this run, where the account "
-            "hides them: the SDK of this runtime cannot ask for them"
+            "if the account hides instances that AWS services manage, this run does not see them: "
+            "the SDK of this runtime cannot ask for them"
         )
     parts = _drawn(ID_DIGITS, context.request_id)
     instances = instances_of_vpcs(ec2, vpc_ids, context.ec2_calls(listing), is_late, listing, parts)
@@ -98,7 +98,7 @@ def _find_missing(engine: Engine) -> None:
         for vpc_id in paced(lambda: list(missing_vpcs(ec2, vpc_ids))):
             engine.problem(f"{vpc_id} does not exist in this account and region")
     except AWS_ERRORS as error:
-        engine.problem(f"whether the VPCs exist could not be asked: {error}")
+        engine.problem(f"it could not be checked whether the VPCs exist: {error}")
 
 
 def _note_empty(engine: Engine) -> None:
@@ -108,8 +108,8 @@ def _note_empty(engine: Engine) -> None:
         named = ", ".join(empty[:_MOST_NAMED])
         more = f" and {len(empty) - _MOST_NAMED:,} more" if len(empty) > _MOST_NAMED else ""
         engine.note(
-            f"no instance is to be seen in {named}{more}: nothing runs there, or the VPC is shared "
-            "and the instances are of other accounts, which only an engine there sees"
+            f"no instance can be seen in {named}{more}: nothing runs there, or the VPC is shared "
+            "and the instances belong to other accounts, and only an engine there sees them"
         )
 
 

@@ -99,14 +99,16 @@ def test_a_finding_of_which_the_owner_is_known_already_is_the_same() -> None:
 
 
 def test_where_nobody_is_found_the_fallback_is_written_and_told_why() -> None:
-    ready, deferred = answered(waiting(), filled(), answer=Nobody("as it was launched long ago"))
+    ready, deferred = answered(
+        waiting(), filled(), answer=Nobody("because it was launched long ago")
+    )
 
     assert deferred == []
     assert ready == [
         replace(
             waiting(),
             value="Undefined",
-            reason="required tag missing; creator not to be found, as it was launched long ago",
+            reason="required tag missing; creator not found, because it was launched long ago",
             source="default",
         ),
         filled(),

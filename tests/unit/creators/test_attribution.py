@@ -59,7 +59,7 @@ def test_where_cloudtrail_denies_everything_nobody_is_taken_for_nobody() -> None
 
     not_asked = NotKnownYet("CloudTrail was not asked any further", "AccessDeniedException")
     assert found.answers == {
-        OLD.instance_id: Nobody("as it was launched more than 90 days ago"),
+        OLD.instance_id: Nobody("because it was launched more than 90 days ago"),
         KNOWN.instance_id: not_asked,
         NEW.instance_id: not_asked,
     }

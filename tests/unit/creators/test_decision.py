@@ -121,7 +121,6 @@ def test_a_launch_is_told_with_all_that_proves_it() -> None:
 
 def test_a_launch_that_names_nobody_is_told_with_its_event() -> None:
     assert what_it_says(launch("e-1", user_identity=None), INSTANCE) == NotKnownYet(
-        "who acted in its launch event e-1 cannot be read, which will not change; set the tag by "
-        "hand",
+        "who acted in its launch event e-1 can never be read; set the tag by hand",
         by_hand=True,
     )

@@ -23,7 +23,7 @@ SECOND, MINUTE, HOUR, DAY = (
     timedelta(days=1),
 )
 DELAY = 30 * MINUTE
-NOT_THERE = Nobody("as CloudTrail has no launch event that names it")
+NOT_THERE = Nobody("because CloudTrail has no launch event that names it")
 
 
 class Asked:
@@ -100,7 +100,7 @@ def test_an_instance_that_is_older_than_the_history_is_not_asked_for() -> None:
     asked = Asked(old, older, events=[])
 
     assert asked.answers() == {
-        older.instance_id: Nobody("as it was launched more than 90 days ago"),
+        older.instance_id: Nobody("because it was launched more than 90 days ago"),
         old.instance_id: NOT_THERE,
     }
     assert asked.search.asked == 2
@@ -272,8 +272,8 @@ def test_what_a_late_launch_may_repeat_and_leaves_out_whom_it_launched_cannot_be
 
     assert Asked(one, events=[late, incomplete]).answers() == {
         one.instance_id: NotKnownYet(
-            "event e-large, which may be its launch and leaves out what was launched, cannot be "
-            "read, which will not change; set the tag by hand",
+            "event e-large, which may be its launch and leaves out what was launched, can never "
+            "be read; set the tag by hand",
             by_hand=True,
         )
     }
@@ -284,7 +284,7 @@ def test_a_late_launch_at_the_end_of_the_history_may_repeat_what_is_not_in_it_an
     late = launch_of("jane", [one.instance_id], one.created_at + 30 * SECOND)
 
     assert Asked(one, events=[late]).answers() == {
-        one.instance_id: Nobody("as it was launched more than 90 days ago")
+        one.instance_id: Nobody("because it was launched more than 90 days ago")
     }
 
 
@@ -307,8 +307,8 @@ def test_where_only_repetitions_are_left_nobody_would_be_untrue() -> None:
 
     assert Asked(one, events=[repeated]).answers() == {
         one.instance_id: NotKnownYet(
-            "its launch, which event e-2 repeats after its creation, cannot be read, which will "
-            "not change; set the tag by hand",
+            "its launch, which event e-2 repeats after its creation, can never be read; set the "
+            "tag by hand",
             by_hand=True,
         )
     }

@@ -42,12 +42,12 @@ def test_an_instance_is_isolated_when_all_of_its_interfaces_have_the_group_of_th
     [
         ((interface("sg-9"),), GROUPS, ""),
         ((), GROUPS, "its network interfaces are not known"),
-        ((interface("sg-9"),), {}, f"isolation_security_groups names none for {VPC}"),
-        ((), {OTHER: "sg-2"}, f"isolation_security_groups names none for {VPC}"),
+        ((interface("sg-9"),), {}, f"isolation_security_groups has no group for {VPC}"),
+        ((), {OTHER: "sg-2"}, f"isolation_security_groups has no group for {VPC}"),
         (
             (interface("sg-9"), interface("sg-9", number=2, vpc_id="vpc-3")),
             GROUPS,
-            "isolation_security_groups names none for vpc-3",
+            "isolation_security_groups has no group for vpc-3",
         ),
     ],
 )

@@ -68,7 +68,7 @@ def test_of_a_history_that_is_too_large_no_more_is_read_than_it_may_have(
     assert raw.asked == read
     assert raw.closed
     (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert "(it is too large for one); the history begins anew" in warning
+    assert "(it is too large for one); the history starts again" in warning
 
 
 def test_a_history_whose_answer_breaks_off_is_not_begun_anew() -> None:

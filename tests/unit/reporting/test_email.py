@@ -27,9 +27,9 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "STOPPED (1)",
         "ISOLATED (1)",
         "FAILED (1)",
-        "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED BEFORE (1)",
+        "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED FIRST (1)",
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
-        "NOT AS THE RULES SAY, AND FOR PEOPLE TO MEND (1)",
+        "NOT AS THE RULES SAY, LEFT FOR PEOPLE TO FIX (1)",
         "LEFT FOR THE NEXT RUN (1)",
         "UNTAGGED, NOT TOUCHED (1)",
         "NOT DONE, BECAUSE THE VPC IS ONLY AUDITED (1)",
@@ -104,7 +104,7 @@ def test_each_instance_that_a_limit_held_back_is_listed() -> None:
             tag_key="",
             value=None,
             code=LIMIT,
-            detail="20 are due, and a run may end 10 at most",
+            detail="20 are due, but a run may end 10 at most",
         )
         for number in range(20)
     ]
@@ -125,7 +125,7 @@ def test_the_first_line_is_the_verdict() -> None:
     assert first_line(outcomes=[terminated, *tagged[:1]]) == (
         "PLEASE CHECK: 1 instance terminated, 1 tag written."
     )
-    assert first_line(outcomes=[failed, failed]) == "NEEDS ACTION: 2 remedies failed."
+    assert first_line(outcomes=[failed, failed]) == "NEEDS ACTION: 2 changes failed."
     assert first_line(problems=["p"], rule_errors=[RuleError("7", "bad")]) == (
         "NEEDS ACTION: the run is incomplete, 1 rule cannot be used."
     )
@@ -362,6 +362,6 @@ def test_of_a_kind_with_too_many_to_list_their_number_is_told_and_others_are_lis
         "  i-0, i-1, i-2 and 4,997 other instances  ProjectCode  required tag missing - ask ops\n"
     ) in text
     assert "i-9  Owner  tag empty" in text
-    assert "AND FOR PEOPLE TO MEND (5,001)" in text
+    assert "LEFT FOR PEOPLE TO FIX (5,001)" in text
     assert "left out" not in text, "all of them are told of"
     assert machine["findings_left_out"] == 4_800, "machines have the log for these"

@@ -489,7 +489,7 @@ def test_what_cannot_be_kept_is_not_isolated() -> None:
     (outcome,) = made.ending.end(made.call(A))
 
     assert outcome.result is Result.DEFERRED
-    assert outcome.detail.startswith("which security groups it has could not be kept")
+    assert outcome.detail.startswith("its security groups could not be recorded")
     assert groups_of(made, A) == [["sg-1"]]
 
 
@@ -555,7 +555,7 @@ def test_what_is_isolated_in_part_is_told_so_with_what_that_part_had() -> None:
     (outcome,) = outcomes
     assert (outcome.result, outcome.code) == (Result.FAILED, IN_PART)
     assert outcome.finding.found == "eni-010: sg-1"
-    assert outcome.detail.startswith("not known to be isolated altogether: ")
+    assert outcome.detail.startswith("may be isolated only in part: ")
     assert CHANGED.detail in outcome.detail
     assert groups_of(made, A) == [["sg-150"], ["sg-2"]]
 

@@ -20,7 +20,7 @@ ANNOUNCED = NOW + timedelta(seconds=30)
 NO_ANSWER = ReadTimeoutError(endpoint_url="https://ec2")
 AS_ANNOUNCED = mark(NOW + DAY, NOW + DAY)
 FINAL = mark(NOW + DAY, ANNOUNCED)
-NOT_MARKED = "people were told, but it could not be marked: {}; it is announced anew"
+NOT_MARKED = "people were told, but it could not be marked: {}; it is announced again"
 
 
 def announcing(instance_id: str) -> Description:

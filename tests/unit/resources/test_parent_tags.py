@@ -154,8 +154,8 @@ def test_what_cannot_be_read_is_not_known_and_told_once_and_asked_for_once(
     assert made.tags.value("auto_scaling_group", "web", "Cost") == "2", "the others are read"
     (problem,) = made.problems
     assert problem.startswith(
-        "the tags of VPCs, subnets, images and launch templates could not be read, so that what "
-        "rules take from there is not written: "
+        "the tags of VPCs, subnets, images and launch templates could not be read, so values that "
+        "rules take from there are not written: "
     )
     assert len(made.ec2.asked) == 1
 

@@ -724,7 +724,7 @@ def test_a_tag_that_could_not_be_written_keeps_the_other_spelling_where_it_is() 
 
     assert [result for _, _, result, _ in outcomes] == [Result.FAILED, Result.DEFERRED]
     assert outcomes[-1][-1] == (
-        "the tag that takes its place is not to be seen yet; the next run looks again"
+        "the tag that replaces it cannot be seen yet; the next run looks again"
     )
     assert made.fleet.tags(A) == {"project": "P1"}
 

@@ -209,7 +209,7 @@ def test_what_is_refused_to_three_and_granted_to_nobody_is_asked_for_no_more() -
         Outcome(
             tag(4),
             Result.FAILED,
-            "you may not (refused to all who were tried; the others were not)",
+            "you may not (refused for all that were tried; the others were not tried)",
             "UnauthorizedOperation",
         )
     ]

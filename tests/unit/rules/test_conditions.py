@@ -214,7 +214,7 @@ def test_without_conditions_a_rule_concerns_everything() -> None:
         ),
         ("attached", "true", "is about volumes, snapshots, network interfaces and addresses"),
         ("Tag:Stage", "prod", "asks for 'Tag:Stage'"),
-        ("age", "30d", "'30d' for an age; it must be such as '>30d'"),
+        ("age", "30d", "'30d' for an age, which must be such as '>30d'"),
         ("age", ">0d", "'>0d' for an age"),
         ("age", ">=30d", "'>=30d' for an age"),
         ("tag:Stage", "", "a blank pattern"),

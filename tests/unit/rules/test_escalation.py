@@ -315,7 +315,7 @@ def test_a_rule_that_says_something_else_now_is_announced_anew(changed: Rule) ->
     assert marked.remedy is Remedy.MARK
     assert marked.mark is not None
     assert marked.mark.time >= NOW + 7 * DAY
-    assert "what its tag tag-policy:due says does not hold any more" in marked.reason
+    assert "the mark in its tag tag-policy:due does not count" in marked.reason
 
 
 def test_a_note_changes_nothing_and_neither_does_the_order_of_a_map() -> None:
@@ -365,8 +365,7 @@ def test_what_iam_keeps_for_a_tag_that_exempts_no_more_is_reported_and_its_mark_
     reported, unmark = judge(old({key: value, DUE: mark}))
 
     assert reported.reason == (
-        f"required tag missing; nothing follows while it has the tag {key}, for whose sake IAM "
-        "keeps it"
+        f"required tag missing; nothing follows: IAM guards it while it has the tag {key}"
     )
     assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, mark)
 
@@ -388,7 +387,7 @@ def test_a_young_instance_is_reported_and_nothing_is_announced() -> None:
     (reported,) = judge(old({}, created_at=NOW - timedelta(minutes=14)))
 
     assert reported.reason == (
-        "required tag missing; nothing follows yet: younger than the minimum age"
+        "required tag missing; nothing follows yet: it is younger than the minimum age"
     )
 
 
@@ -402,9 +401,7 @@ def test_a_young_instance_is_reported_and_nothing_is_announced() -> None:
 def test_what_others_say_in_the_marker_is_left_to_them(value: str, code: Code) -> None:
     reported, left = judge(old({DUE: value}))
 
-    assert reported.reason.endswith(
-        f"nothing follows while its tag {DUE} says what others wrote there"
-    )
+    assert reported.reason.endswith(f"nothing follows while its tag {DUE} holds what others wrote")
     assert (left.remedy, left.code, left.rule_id) == (Remedy.LEAVE, code, 10)
     assert left.reason.startswith("Owner: required tag missing; ")
     assert not left.violation
@@ -480,7 +477,7 @@ def test_an_end_that_nobody_remembers_to_have_announced_becomes_an_announcement(
     assert (anew.remedy, anew.value) == (Remedy.MARK, value)
     assert anew.mark is not None
     assert (anew.mark.action, anew.mark.time) == (End.TERMINATE, NOW + 14 * DAY), "all of it"
-    assert "nobody remembers that people were told" in anew.reason
+    assert "no record that people were told" in anew.reason
 
 
 def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() -> None:
@@ -541,7 +538,7 @@ def test_what_is_right_again_and_still_isolated_is_told_until_somebody_puts_it_b
         Code.ISOLATED_ALREADY,
         False,
     )
-    assert finding.reason.endswith("put back what it had")
+    assert finding.reason.endswith("restore its former groups")
     assert judge(reachable({"Owner": "ann"}), [EXPOSED], **GROUPS) == []
 
 
@@ -551,7 +548,7 @@ def test_a_rule_that_only_reports_any_more_loses_its_mark() -> None:
 
     reported, unmark = judge(reachable({DUE: value}, "sg-150"), [EXPOSED])
 
-    assert "isolation_security_groups names none" in reported.reason
+    assert "isolation_security_groups has no group" in reported.reason
     assert (unmark.remedy, unmark.value) == (Remedy.UNMARK, value)
 
 
@@ -578,7 +575,7 @@ def test_without_a_group_for_its_vpc_a_rule_that_isolates_only_reports_and_other
     reported, stage, marked = judge(reachable({}), [EXPOSED, STAGE])
 
     assert reported.reason == (
-        "required tag missing; nothing follows, because isolation_security_groups names none for "
+        "required tag missing; nothing follows, because isolation_security_groups has no group for "
         "vpc-abc123c1"
     )
     assert (stage.rule_id, marked.rule_id) == (20, 20)

@@ -266,8 +266,8 @@ def test_a_tag_of_another_case_is_told_with_its_spelling_and_nothing_is_written_
             subject.ref,
             Remedy.LEAVE,
             Code.REFUSED_BY_LOCK,
-            "required tag missing; it is there as 'projectcode', for IAM the same key, which it "
-            "guards: rename it",
+            "required tag missing; it is there as 'projectcode', which IAM takes for the same "
+            "key and guards: rename it",
             tag_key="ProjectCode",
             rule_id=PROJECT_CODE.rule_id,
         )
@@ -356,12 +356,12 @@ UNTIL = Rule(60, "Until", Action.CHECK, required=False, default="", expires=True
             "required tag missing; it is there as 'owner'",
             "",
         ),
-        (STAGE, {}, Code.MISSING, "required tag missing; right is one of 'prod', 'dev'", ""),
+        (STAGE, {}, Code.MISSING, "required tag missing; expected one of 'prod', 'dev'", ""),
         (
             STAGE,
             {"Stage": "Prod"},
             Code.NOT_ALLOWED,
-            "'Prod' is not allowed; right is one of 'prod', 'dev'",
+            "'Prod' is not allowed; expected one of 'prod', 'dev'",
             "Prod",
         ),
         (
@@ -371,7 +371,7 @@ UNTIL = Rule(60, "Until", Action.CHECK, required=False, default="", expires=True
             "expired: 2026-11-22 was the last day",
             "2026-11-22",
         ),
-        (UNTIL, {"Until": ""}, Code.EMPTY, "tag empty; right is a date such as 2026-12-31, ", ""),
+        (UNTIL, {"Until": ""}, Code.EMPTY, "tag empty; expected a date such as 2026-12-31, ", ""),
     ],
 )
 def test_a_check_reports_what_is_wrong_and_writes_nothing(
@@ -425,7 +425,7 @@ def test_a_rules_own_value_that_it_forbids_is_not_written_and_the_tag_stays_miss
     late = replace(EXPIRES, required=True, allowed_values=("2027-*",))
     past = replace(PROJECT_CODE, default="2026-11-22", expires=True)
 
-    for rule, why in ((late, "'2026-11-23' is not allowed; right is '2027-*'"), (past, "expired")):
+    for rule, why in ((late, "'2026-11-23' is not allowed; expected '2027-*'"), (past, "expired")):
         (finding,) = evaluate(instance({"Name": "web"}), [rule], SETTINGS, NOW)
         assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.MISSING)
         assert finding.reason.startswith(
@@ -464,8 +464,8 @@ def test_a_creator_that_is_not_allowed_gives_way_to_the_default_which_is() -> No
     assert (written.value, written.owner, written.remedy) == ("platform", "Jane Doe", Remedy.TAG)
     assert (written.launch, written.detail_tag) == (None, None)
     assert written.reason == (
-        "required tag missing; who launched it is not written: 'Jane Doe' is not allowed; right is "
-        "what matches ^[a-z]+$"
+        "required tag missing; who launched it is not written: 'Jane Doe' is not allowed; "
+        "expected a match for ^[a-z]+$"
     )
 
 
@@ -522,7 +522,7 @@ def test_what_is_not_allowed_in_any_spelling_is_left_byte_for_byte() -> None:
     (finding,) = evaluate(instance({"Stage": " Test "}), [SPELT], SETTINGS, NOW)
 
     assert (finding.remedy, finding.code, finding.value) == (Remedy.REPORT, Code.NOT_ALLOWED, None)
-    assert finding.reason == "' Test ' is not allowed; right is one of 'prod', 'dev'"
+    assert finding.reason == "' Test ' is not allowed; expected one of 'prod', 'dev'"
 
 
 def test_what_grows_too_long_when_it_is_spelt_is_left() -> None:
@@ -571,7 +571,9 @@ def test_a_rules_own_value_that_it_forbids_replaces_nothing() -> None:
     (finding,) = evaluate(instance({"Expires": "x"}), [late], SETTINGS, NOW)
 
     assert (finding.remedy, finding.code) == (Remedy.REPORT, Code.NOT_ALLOWED)
-    assert "nor is the rule's own value written: '2026-11-23' is not allowed" in finding.reason
+    assert (
+        "the rule's own value is not written either: '2026-11-23' is not allowed" in finding.reason
+    )
 
 
 def test_where_a_value_may_be_written_over_iam_guards_no_blanks_and_each_write_says_so() -> None:
@@ -844,7 +846,7 @@ def test_a_tag_that_is_not_to_be_used_is_deleted_whatever_it_holds(value: str) -
     assert (finding.remedy, finding.code) == (Remedy.REMOVE, Code.NOT_ALLOWED)
     assert (finding.tag_key, finding.value, finding.rule_id) == ("Old", value, 90)
     assert (finding.violation, finding.after_writing) == (True, False)
-    assert finding.reason == "the tag is not to be used"
+    assert finding.reason == "the tag must not be used"
     assert evaluate(instance({"Name": "web"}), [UNWANTED], SETTINGS) == []
 
 
@@ -855,7 +857,7 @@ def test_the_last_tag_of_an_instance_is_never_deleted_and_a_mark_is_none() -> No
         found = evaluate(instance(tags), [UNWANTED], SETTINGS)
         (finding,) = [f for f in found if f.rule_id]
         assert (finding.remedy, finding.value) == (Remedy.REPORT, None)
-        assert finding.reason == "the tag is not to be used; it stays, as the last of its tags"
+        assert finding.reason == "the tag must not be used; it stays, because it is the last tag"
 
 
 def test_of_two_tags_that_are_not_to_be_used_and_are_all_there_is_one_stays() -> None:

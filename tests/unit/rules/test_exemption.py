@@ -151,8 +151,8 @@ def test_people_are_told_what_stands_there_and_what_would_be_right() -> None:
         ref(),
         Remedy.LEAVE,
         Code.EXEMPTION_UNREADABLE,
-        "exempt without end, because '2020/01/01' in its tag tag-policy:exempt is no date such as "
-        "2026-12-31; write the last day like that, or remove the tag to end the exemption",
+        "exempt without end, because '2020/01/01' in its tag tag-policy:exempt is not a date "
+        "such as 2026-12-31; write the last day that way, or remove the tag to end the exemption",
         violation=False,
         tag_key="tag-policy:exempt",
     )

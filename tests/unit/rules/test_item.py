@@ -64,7 +64,7 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
     [
         ({"Action": {"S": "Update"}}, "give the value to set, or From, which says where it comes"),
         ({"Action": {"S": "Update"}, "Default": {"S": " "}}, "Default is missing or blank"),
-        ({"From": listed("vpc")}, "From says where a value comes from, and Check writes none"),
+        ({"From": listed("vpc")}, "From says where a value comes from, but Check writes none"),
         (UPDATE | {"From": {"S": "vpc"}}, "From must be a list (L) of strings (S)"),
         (UPDATE | {"From": listed()}, "From must be a list (L) of strings (S), one at least"),
         (UPDATE | {"From": listed("vpc", "vpc")}, "From names a source twice"),
@@ -78,11 +78,11 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
         (UPDATE | {"From": listed("tag:Tag-Policy:Due")}, "which is the engine's own tag"),
         (
             UPDATE | {"From": listed("fact:tem")},
-            "From names 'fact:tem', which the input facts of this engine does not give",
+            "From names 'fact:tem', which is not in the input facts of this engine",
         ),
         (
             {"When": {"M": {"fact:stage": listed("prod")}}},
-            "When names 'fact:stage', which the input facts of this engine does not give",
+            "When names 'fact:stage', which is not in the input facts of this engine",
         ),
         ({"When": {"M": {"attached": listed("true")}}}, "is about volumes, snapshots"),
         ({"Aliases": listed()}, "Aliases must be a list (L) of strings (S), one at least"),
@@ -91,23 +91,23 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
         ({"Aliases": listed("CostCenter")}, "which is the TagKey itself"),
         ({"Aliases": listed("tag-policy:DUE")}, "the engine's own mark or exemption"),
         *(
-            ({"Aliases": listed(bad)}, "which can be no key of people's tags")
+            ({"Aliases": listed(bad)}, "which people cannot use as a tag key")
             for bad in ("", " ", "a\nb", "k" * 128, "aws:x", "AWS:x")
         ),
-        ({"Rename": {"S": "Y"}}, "Rename is 'Y', and goes with Aliases"),
+        ({"Rename": {"S": "Y"}}, "Rename is 'Y', which needs Aliases"),
         ({"Rename": {"S": "yes"}, "Aliases": listed("cc")}, "Rename is 'yes'; it must be 'Y' or"),
         (
             {"ResourceTypes": listed("instance", "volume")},
-            "ResourceTypes has 'volume', and this version treats instances only",
+            "ResourceTypes has 'volume', but this version handles only instances",
         ),
         (
             {"ResourceTypes": listed("Instance")},
-            "ResourceTypes has 'Instance', which is none of instance, volume, network-interface",
+            "ResourceTypes has 'Instance', which is not one of instance, volume, network-interface",
         ),
         ({"ResourceTypes": listed()}, "ResourceTypes must be a list (L) of strings (S)"),
         ({"Action": {"S": "Remove"}, "Default": {"S": "x"}}, "Remove writes no value"),
         *(
-            ({"Action": {"S": "Remove"}} | attribute, "beside When and Note nothing goes with it")
+            ({"Action": {"S": "Remove"}} | attribute, "only When and Note may go with it")
             for attribute in (
                 {"Aliases": listed("cc")},
                 {"Required": {"S": "N"}, "AllowedValues": listed("x")},

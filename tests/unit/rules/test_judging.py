@@ -101,7 +101,7 @@ def test_where_no_source_gives_a_value_and_there_is_no_default_the_tag_is_report
 
     assert (missing.remedy, missing.code) == (Remedy.REPORT, Code.MISSING)
     assert missing.reason == (
-        "required tag missing; not taken, because not allowed: vpc has '9'; right is '4*'"
+        "required tag missing; not taken, because not allowed: vpc has '9'; expected '4*'"
     )
     assert (empty.remedy, empty.code, empty.violation) == (Remedy.REPORT, Code.EMPTY, True)
 
@@ -221,7 +221,7 @@ def test_the_value_of_another_spelling_is_taken_and_what_is_listed_deleted_after
     assert written.absent_keys is None
     assert removed.after_writing
     assert not removed.violation
-    assert removed.reason == "its value stands in CostCenter"
+    assert removed.reason == "its value is in CostCenter"
 
 
 @pytest.mark.parametrize("key", ["cc", "COST_CENTER", "costcenter", "cost-centre", "Cost Centre"])
@@ -309,7 +309,7 @@ def test_what_another_spelling_has_and_is_not_allowed_is_neither_taken_nor_delet
 
     assert (missing.remedy, missing.code) == (Remedy.REPORT, Code.MISSING)
     assert missing.reason == (
-        "required tag missing; not taken, because not allowed: 'cc' has '9'; right is '4*'"
+        "required tag missing; not taken, because not allowed: 'cc' has '9'; expected '4*'"
     )
     assert (taken.value, taken.source) == ("42", "vpc")
     assert told(both) == [

@@ -67,7 +67,7 @@ def test_what_is_left_for_the_next_run_counts_as_it_would_be_ended_then() -> Non
 
     assert allowed == []
     assert [one.finding for one in outcomes] == due(10)
-    assert {one.detail for one in outcomes} == {"11 are due, and a run may end 10 at most"}
+    assert {one.detail for one in outcomes} == {"11 are due, but a run may end 10 at most"}
 
 
 def test_what_is_left_for_the_next_run_and_ends_nothing_does_not_count() -> None:
@@ -80,5 +80,5 @@ def test_a_share_that_is_exceeded_is_told_with_the_numbers_that_it_is_held_again
     (_, outcomes) = within_limits(due(2), 1_000, settings(max_destructive_percent="0.1"))
 
     assert {one.detail for one in outcomes} == {
-        "2 of 1,000 are due, and a run may end 0.1 % at most"
+        "2 of 1,000 are due, but a run may end 0.1 % at most"
     }

@@ -44,7 +44,7 @@ def test_a_mark_in_a_former_tag_goes_and_the_other_stays() -> None:
 
     assert (finding.tag_key, finding.reason) == (
         FORMER,
-        "its mark belongs into the tag tag-policy:due now",
+        "its mark belongs in the tag tag-policy:due now",
     )
     assert Marker(settings(), ENGINE, NOW).former_marks_to_remove(instance({DUE: OURS})) == []
 
@@ -82,5 +82,5 @@ def test_nothing_is_written_for_an_earlier_time_than_people_were_told_of() -> No
 
 def test_people_read_why_they_are_told_again() -> None:
     assert not_understood(None, DUE) == ""
-    assert "does not hold any more" in not_understood(mark(NOW, NOW), DUE)
+    assert "does not count" in not_understood(mark(NOW, NOW), DUE)
     assert "not known whether" in not_understood(Announcing(ENGINE, NOW), DUE)

@@ -48,7 +48,7 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item(7, TagKey="aws:x", Action="Update", Default="x"), "starts with 'aws:'"),
         (
             item(7, TagKey="K", Default="x"),
-            "Default is given, and Check writes no value; leave it out, or make the Action",
+            "Default is given, but Check writes no value; leave it out, or make the Action",
         ),
         (item(7, TagKey="K", Action="Delete", Default="x"), "Action is 'Delete'; it must be one"),
         (item(7, TagKey="K", Action="update", Default="x"), "Action is 'update'; it must be one"),
@@ -67,7 +67,7 @@ def test_the_three_default_items_are_the_three_default_rules() -> None:
         (item("1.5", TagKey="K", Action="Update", Default="x"), "positive whole number"),
         (item(-1, TagKey="K", Action="Update", Default="x"), "positive whole number"),
         (item("9" * 39, TagKey="K", Action="Update", Default="x"), "positive whole number"),
-        (item(7, TagKey="ProjectCode", Action="UserLookup"), "already the subject of rule 1"),
+        (item(7, TagKey="ProjectCode", Action="UserLookup"), "already has rule 1"),
         ({"RuleId": {"N": "7"}, "TagKey": {"N": "5"}}, "TagKey is of type N; it must be a string"),
     ],
 )
@@ -145,7 +145,7 @@ def test_conditions_on_what_is_no_tag_of_peoples_are_refused(key: str) -> None:
 
     parsed = rules.parse([asking], ("tag-policy:due", "tag-policy:exempt"))
 
-    assert "which is no tag of people's" in errors(parsed)["7"]
+    assert "which is not a tag that people write" in errors(parsed)["7"]
 
 
 def test_rules_of_a_key_with_conditions_are_all_rules_in_whatever_order_they_stand() -> None:
@@ -269,7 +269,7 @@ def test_the_second_of_two_rules_for_a_tag_is_silenced_when_the_first_is_bad() -
     assert ids(parsed) == [3]
     assert errors(parsed).keys() == {"1", "2"}
     assert "is that of rule 1, which comes before this one" in errors(parsed)["2"]
-    assert "concern what that was meant for" in errors(parsed)["2"]
+    assert "apply to instances meant for that one" in errors(parsed)["2"]
     assert parsed.may_end
 
 
@@ -374,7 +374,7 @@ def test_of_two_keys_that_differ_only_in_case_the_later_is_an_error_because_of_t
     parsed = rules.parse([update(2, "owner"), update(1, "Owner"), update(3, "Owners")])
 
     assert ids(parsed) == [1, 3]
-    assert "TagKey 'owner' differs from that of rule 1" in errors(parsed)["2"]
+    assert "TagKey 'owner' differs only in case from that of rule 1" in errors(parsed)["2"]
     assert "the locks in IAM take the two for one" in errors(parsed)["2"]
 
 
@@ -605,27 +605,27 @@ def test_a_table_of_too_large_items_cannot_be_read() -> None:
         (
             [GOOD, update(2, "ProjectCode")],
             "2",
-            "TagKey 'ProjectCode' is already the subject of rule 1, which concerns every instance, "
-            "so that this one never applies; give each tag key one rule, or that one a When",
+            "TagKey 'ProjectCode' already has rule 1, which concerns every instance, "
+            "so this one never applies; give each tag key one rule, or the earlier one a When",
         ),
         (
             [GOOD, update(2, "projectcode")],
             "2",
-            "TagKey 'projectcode' differs from that of rule 1, which counts, only in case; the "
+            "TagKey 'projectcode' differs only in case from that of rule 1, which counts; the "
             "locks in IAM take the two for one, so give them one rule",
         ),
         (
             [item("x", TagKey="Owner", Action="Update"), update(2, "Owner")],
             "2",
             "TagKey 'Owner' is that of an item without a readable RuleId, which may come before "
-            "this rule and cannot be used; this rule would now concern what that was meant for, so "
-            "mend that first",
+            "this rule and cannot be used; this rule would now apply to instances meant for that "
+            "one, so fix that one first",
         ),
         (
             [item(1, TagKey="Owner", Action="Update"), update(2, "Owner")],
             "2",
             "TagKey 'Owner' is that of rule 1, which comes before this one and cannot be used; "
-            "this rule would now concern what that was meant for, so mend that first",
+            "this rule would now apply to instances meant for that one, so fix that one first",
         ),
         ([update("x", "Owner")], "x", "RuleId must be a positive whole number, such as 10"),
         (
@@ -843,4 +843,4 @@ def test_facts_are_those_that_terraform_gives() -> None:
     asking = taking(10, "Team", "fact:team")
 
     assert ids(rules.parse([asking], facts={"team"})) == [10]
-    assert "'fact:team', which the input facts" in errors(rules.parse([asking]))["10"]
+    assert "'fact:team', which is not in the input facts" in errors(rules.parse([asking]))["10"]

@@ -218,7 +218,7 @@ def test_marks_under_a_former_key_are_no_tags_and_go() -> None:
     findings = judge(instance({"old:due": old}), **GRACE, **former)
     assert [one.remedy for one in findings] == [Remedy.MARK, Remedy.UNMARK]
     assert (findings[1].tag_key, findings[1].value) == ("old:due", old)
-    assert "belongs into the tag tag-policy:due now" in findings[1].reason
+    assert "belongs in the tag tag-policy:due now" in findings[1].reason
 
     tagged = judge(instance(COMPLIANT | {"old:due": old}), **former)
     assert [(one.remedy, one.tag_key) for one in tagged] == [(Remedy.UNMARK, "old:due")]
@@ -397,7 +397,7 @@ def test_without_a_grace_period_nobody_has_to_remember_what_a_mark_says() -> Non
         ({}, ""),
         (
             {DUE: announced(NOW - 26 * HOUR)},
-            "; what its tag tag-policy:due says does not hold any more",
+            "; the mark in its tag tag-policy:due does not count",
         ),
         (
             {DUE: mark(NOW, NOW).announcing},
@@ -431,8 +431,8 @@ def test_somebodys_own_words_are_reported_with_what_to_do_about_them() -> None:
             found.ref,
             Remedy.LEAVE,
             Code.MARKER_TAKEN,
-            f"{WITHOUT}; its tag tag-policy:due holds somebody's own words, so that nothing is "
-            "done about it: delete that tag, or give the instance the tags that it lacks",
+            f"{WITHOUT}; nothing is done, because its tag tag-policy:due holds somebody's own "
+            "words: delete that tag, or give the instance the tags it lacks",
             tag_key=DUE,
         )
     ]
@@ -446,8 +446,8 @@ def test_the_mark_of_another_engine_is_reported_with_its_name_and_the_tag_that_i
             found.ref,
             Remedy.LEAVE,
             Code.ANOTHER_ENGINE,
-            f"{WITHOUT}; the engine other has marked it, and nothing is done about it: one engine "
-            "at most may end the instances of a VPC",
+            f"{WITHOUT}; nothing is done, because the engine other has marked it: only one engine "
+            "may end the instances of a VPC",
             tag_key=FORMER,
         )
     ]
@@ -518,7 +518,7 @@ def test_an_end_that_nobody_remembers_to_have_announced_becomes_an_announcement(
         found.ref,
         Remedy.MARK,
         Code.UNTAGGED,
-        f"{WITHOUT}; nobody remembers that people were told what its tag tag-policy:due says",
+        f"{WITHOUT}; no record that people were told what its tag tag-policy:due says",
         tag_key=DUE,
         value="what it says",
         mark=mark(NOW + DAY, NOW + DAY, action),
@@ -588,7 +588,7 @@ def test_without_a_group_for_its_vpc_an_instance_is_only_reported() -> None:
 
     assert (finding.remedy, finding.code) == (Remedy.NOTIFY, Code.UNTAGGED)
     assert finding.reason == (
-        "no tags at all; it cannot be isolated, because isolation_security_groups names none for "
+        "no tags at all; it cannot be isolated, because isolation_security_groups has no group for "
         "vpc-0def"
     )
 

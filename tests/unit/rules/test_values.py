@@ -43,7 +43,7 @@ def test_any_other_is_not_and_case_and_blanks_matter(value: str) -> None:
 
     assert found == Wrong(
         Code.NOT_ALLOWED,
-        f"{value!r} is not allowed; right is one of 'prod', 'dev', 'test-*'",
+        f"{value!r} is not allowed; expected one of 'prod', 'dev', 'test-*'",
     )
 
 
@@ -52,7 +52,7 @@ def test_a_value_has_to_match_the_pattern() -> None:
 
     assert wrong("ops@example.org", allowed_pattern=pattern) is None
     assert reason("ops", allowed_pattern=pattern) == (
-        r"'ops' is not allowed; right is what matches ^[^@ ]+@example\.org$"
+        r"'ops' is not allowed; expected a match for ^[^@ ]+@example\.org$"
     )
 
 
@@ -62,7 +62,7 @@ def test_where_both_are_given_both_must_hold(value: str, right: bool) -> None:
 
     assert (said is None) is right
     if said is not None:
-        assert said.reason.endswith("right is 'tf*', and what matches -[0-9]$")
+        assert said.reason.endswith("expected 'tf*', and a match for -[0-9]$")
 
 
 @pytest.mark.parametrize("value", ["2026-11-25", "2026-11-26", "9999-12-31"])
@@ -82,7 +82,7 @@ def test_a_date_that_is_past_has_expired() -> None:
 def test_what_is_no_date_is_not_allowed_where_one_is_asked_for(value: str) -> None:
     assert wrong(value, expires=True) == Wrong(
         Code.NOT_ALLOWED,
-        f"{value!r} is no date; right is a date such as 2026-12-31, which is the last good day",
+        f"{value!r} is not a date; expected a date such as 2026-12-31, which is the last good day",
     )
 
 
@@ -99,7 +99,7 @@ def test_a_date_may_not_be_further_away_than_the_lifetime(
 ) -> None:
     assert wrong(latest, expires=True, max_lifetime=lifetime) is None
     assert wrong(too_late, expires=True, max_lifetime=lifetime) == Wrong(
-        Code.NOT_ALLOWED, f"{too_late} is too far away; {latest} is the latest by now"
+        Code.NOT_ALLOWED, f"{too_late} is too far ahead; {latest} is the latest for now"
     )
 
 

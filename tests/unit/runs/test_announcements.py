@@ -441,7 +441,7 @@ def test_that_a_mark_is_gone_and_cannot_be_remembered_is_said(operation: str) ->
     run.announcements.taken_back({ONE: LATER})
 
     (problem,) = run.problems
-    assert "could not be remembered" in problem
+    assert "could not be recorded" in problem
 
 
 # A step that comes sooner, because the one before it was made by the instance's mark

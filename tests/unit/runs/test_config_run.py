@@ -147,7 +147,7 @@ def test_what_config_does_not_take_fails_the_run_and_is_named() -> None:
 
     assert told(aws) == {ONE: "COMPLIANT"}
     assert this.report.failed
-    assert this.report.problems == [f"AWS Config did not take what {TWO} are"]
+    assert this.report.problems == [f"AWS Config did not accept the evaluation of {TWO}"]
 
 
 def test_where_one_is_asked_about_an_instance_without_tags_is_left_to_the_run_about_all() -> None:

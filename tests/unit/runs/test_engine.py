@@ -321,7 +321,7 @@ def test_a_bad_rule_of_which_the_tag_cannot_be_read_ends_nothing() -> None:
     (outcome,) = ends(this)
 
     assert outcome.code == PART
-    assert "mend that rule" in outcome.detail
+    assert "fix that rule" in outcome.detail
 
 
 def test_why_a_run_may_end_nothing_is_told_as_it_was_known_first() -> None:
@@ -330,7 +330,7 @@ def test_why_a_run_may_end_nothing_is_told_as_it_was_known_first() -> None:
 
     (outcome,) = ends(this)
 
-    assert "a part of what the engine is responsible for" in outcome.detail
+    assert "only a part of the instances" in outcome.detail
 
 
 def test_over_the_limit_all_are_held_back_and_not_only_those_that_are_too_many() -> None:

@@ -319,9 +319,11 @@ def test_a_launch_too_large_to_name_anybody_is_a_problem_only_where_no_sweep_com
     for this in (told, left):
         put_right(this, [message(launch=launch())])
 
-    assert ["no schedule looks for them" in problem for problem in told.report.problems] == [True]
+    assert [
+        "no schedule looks for its instances" in problem for problem in told.report.problems
+    ] == [True]
     assert left.report.complete
-    assert "left to the sweep: the launch of event event-1" in caplog.text
+    assert "left to the sweep: the launch in event event-1" in caplog.text
 
 
 # One instance, for AWS Config

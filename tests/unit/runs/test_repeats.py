@@ -271,7 +271,7 @@ def test_what_cannot_be_remembered_is_told_again_and_fails_nothing(
 
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
-    assert "could not be remembered" in warning.getMessage()
+    assert "could not be recorded" in warning.getMessage()
     assert run(aws, [FAILED]) == [False]
 
 

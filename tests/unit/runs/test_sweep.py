@@ -67,7 +67,7 @@ def test_where_vpcs_cannot_be_asked_for_their_instances_are_judged_all_the_same(
 
     assert len(list(judge_all(this))) == 1
 
-    assert "whether the VPCs exist could not be asked" in this.report.problems[0]
+    assert "it could not be checked whether the VPCs exist" in this.report.problems[0]
     assert not this.report.failed
 
 
@@ -85,7 +85,7 @@ def test_that_an_sdk_cannot_ask_for_hidden_instances_is_a_note_and_no_problem() 
 
     list(judge_all(this))
 
-    assert "may be hidden from this run" in this.report.notes[0]
+    assert "this run does not see them" in this.report.notes[0]
     assert this.report.complete
 
 
