@@ -34,7 +34,7 @@ locals {
     EOT
 
     # Told by every run, until somebody has mended it: each is listed once.
-    "What people have to mend" = <<-EOT
+    "What people have to fix" = <<-EOT
       fields @timestamp, resource_id, resource_name, vpc_id, owner, code, tag_key, old_value, reason, note
       | filter result = "reported"
       | sort @timestamp desc
