@@ -100,15 +100,15 @@ resource "aws_cloudwatch_metric_alarm" "of_metric" {
 }
 
 # An engine that was made this minute has finished no sweep either. So people are told by an alarm on
-# two: nothing was seen of the engine, and something had been. The alarm on broken rules knows that,
-# because it looks at what each sweep says, keeps its state in between, and begins without data.
+# two: no sweep was seen, and one had been. The alarm on limits knows that, because it looks at what
+# sweeps say and nothing else does, keeps its state in between, and begins without data.
 resource "aws_cloudwatch_composite_alarm" "silence" {
   count = local.has_silence_alarm ? 1 : 0
 
   alarm_name        = "${var.name}-silence"
   alarm_description = "The Tag Policy Engine ${var.name} has finished no sweep for ${floor(local.silence_seconds / 60)} minutes: nobody looks after the instances. See whether the schedule ${local.schedule_name} is enabled, and what the log group ${local.log_group_name} says last. ${local.what_to_do}"
 
-  alarm_rule = "ALARM(\"${aws_cloudwatch_metric_alarm.silence[0].alarm_name}\") AND NOT INSUFFICIENT_DATA(\"${aws_cloudwatch_metric_alarm.of_metric["rule-errors"].alarm_name}\")"
+  alarm_rule = "ALARM(\"${aws_cloudwatch_metric_alarm.silence[0].alarm_name}\") AND NOT INSUFFICIENT_DATA(\"${aws_cloudwatch_metric_alarm.of_metric["limits"].alarm_name}\")"
 
   alarm_actions = local.alarm_actions
   ok_actions    = local.alarm_actions

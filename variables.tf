@@ -667,7 +667,7 @@ variable "rules_table" {
 
   validation {
     condition     = !can(var.rules_table.name) || can(regex("^[A-Za-z0-9_.-]{3,255}$", var.rules_table.name))
-    error_message = "rules_table.name must be the name of a DynamoDB table, not its ARN, such as \"tag-policy-rules\"; leave it out where the module is to make the table, as in var.table == null ? {} : { name = var.table }."
+    error_message = "rules_table.name must be the name of a DynamoDB table, not its ARN, such as \"tag-policy-rules\"; leave it out where the module is to make the table, as in merge(var.table == null ? {} : { name = var.table }, { owner = \"table\" })."
   }
 
   validation {
@@ -1081,7 +1081,7 @@ variable "schedule" {
     When every instance is looked at. Null for no schedule; instances without any tags are then left alone. An object:
 
     - `expression` (string, `"rate(1 hour)"`): in EventBridge syntax, `rate(…)` or `cron(…)`, such as `cron(0 6 * * ? *)`.
-    - `time_zone` (string): the time zone of a cron's hours, such as `Europe/Berlin`. It also applies to days: those that rules compute, and the last days of `expires` and of exemptions. The default is UTC. With a time zone, EventBridge Scheduler starts the function, through a role made for this only, `<role>-schedule`.
+    - `time_zone` (string): the time zone of a cron's hours, such as `Europe/Berlin`. It also applies to days: those that rules compute, and the last days of `expires` and of exemptions. The default is UTC, also without a schedule; another zone moves all those last days. With a time zone, EventBridge Scheduler starts the function, through a role made for this only, `<role>-schedule`; a permissions boundary has to allow it `lambda:InvokeFunction`.
     - `role_arn` (string), with `time_zone`: an existing role instead of that one, which trusts `scheduler.amazonaws.com` and may `lambda:InvokeFunction` the function. Required with `role.arn`.
   EOT
   type        = any
@@ -1107,7 +1107,7 @@ variable "schedule" {
 
   validation {
     condition     = try(!contains(keys(var.schedule), "role_arn"), true) || (try(var.schedule.time_zone, null) != null && can(regex("^arn:[^:]+:iam::[0-9]{12}:role/.+$", var.schedule.role_arn)))
-    error_message = "schedule.role_arn goes with schedule.time_zone, and must be the ARN of a role, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\"; without a time zone no role is needed."
+    error_message = "schedule.role_arn goes with schedule.time_zone, and must be the ARN of a role, such as \"arn:aws:iam::123456789012:role/tag-policy-schedule\". Leave it out, null included, where the module is to make the role, and without a time zone."
   }
 }
 
@@ -1248,7 +1248,7 @@ variable "function" {
 
   validation {
     condition = try(var.function.package, null) == null || try(contains(
-      ["filename", "s3_bucket s3_key source_code_hash"],
+      ["", "filename", "s3_bucket s3_key source_code_hash"],
       join(" ", sort([for name in keys(var.function.package) : name if var.function.package[name] != null]))
     ), false)
     error_message = "function.package must be either { filename = \"build/tag_policy.zip\" } or { s3_bucket = \"my-packages\", s3_key = \"tag_policy.zip\", source_code_hash = \"<base64 of the SHA-256>\" }, and has no other name."
@@ -1285,9 +1285,9 @@ variable "role" {
   description = <<-EOT
     The function's role. An object:
 
-    - `name` (string, `<name>-<region>`): the name of the role, and the prefix of its policies' names.
-    - `path` (string, `"/"`): the IAM path of the role and of its policies.
-    - `permissions_boundary_arn` (string): the role's permissions boundary, if your organisation requires one.
+    - `name` (string, `<name>-<region>`): the name of the role, and the prefix of its policies' names and of the role for `schedule.time_zone`.
+    - `path` (string, `"/"`): the IAM path of these roles and policies.
+    - `permissions_boundary_arn` (string): the permissions boundary of these roles, if your organisation requires one.
     - `arn` (string): an existing role instead of the other three, if your organisation makes all roles. Then no role and no policy is made: that role has to trust `lambda.amazonaws.com`, and to hold the outputs `role_policy_json` and `value_lock_policy_jsons` in full. With less, runs fail; with more, the locks in IAM are gone, and only the code protects instances.
   EOT
   type        = any

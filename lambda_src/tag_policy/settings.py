@@ -279,7 +279,7 @@ class _Reader:
         return self._environment.get(name, "").strip()
 
     def time_zone(self, name: str) -> tzinfo:
-        """Read a time zone of the IANA's database, which runtimes of Lambda have, or UTC."""
+        """Read a time zone of the IANA's database, which the runtime has to have, or UTC."""
         value = self.text_or_none(name)
         if not value:
             return UTC

@@ -190,7 +190,7 @@ def test_a_launch_that_cannot_be_read_is_left_and_not_written_as_nobody(
 
     assert "CreatedBy" not in engine.tags(instance)
     assert summary["outcomes"]["deferred"] == 1
-    assert "cannot be read" in engine.emails()[0].text
+    assert "can never be read" in engine.emails()[0].text
 
 
 def backdated(engine: Engine, count: int, age: timedelta) -> list[str]:

@@ -401,6 +401,19 @@ run "refuses_a_cron_of_five_fields" {
   expect_failures = [var.schedule]
 }
 
+run "takes_an_empty_package_for_the_one_that_is_shipped" {
+  command = plan
+
+  variables {
+    function = { package = {} }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.filename == local.shipped_package
+    error_message = "Another package than the shipped one."
+  }
+}
+
 run "refuses_an_abbreviation_for_a_time_zone" {
   command = plan
 

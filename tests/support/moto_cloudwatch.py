@@ -23,6 +23,7 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from tests.support.calls import AwsError, refusal
 from tests.support.extensions import add, replace
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -44,7 +45,14 @@ def extend() -> None:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
     """
     replace(Alarm, "__init__", _make_init)
-    add(CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm)
+    add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)
+
+
+def _put_composite_alarm(self: CloudWatchResponse) -> Any:
+    taken = self.cloudwatch_backend.alarms.get(self._get_param("AlarmName"))
+    if taken is not None and taken.rule is None:
+        return refusal(self, AwsError("ValidationError", "a metric alarm has that name"))
+    return self.put_metric_alarm()
 
 
 def _make_init(original: Callable[..., None]) -> Callable[..., None]:

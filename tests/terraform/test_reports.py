@@ -72,15 +72,27 @@ def test_a_second_plan_is_empty(reports: Any) -> None:
 
 
 def test_an_engine_that_was_made_this_minute_does_not_ring(
-    embedded_aws: EmbeddedAws, engine: dict[str, Any], queues: dict[str, str]
+    embedded_aws: EmbeddedAws,
+    engine: dict[str, Any],
+    queues: dict[str, str],
+    vpcs: dict[str, fleet.Vpc],
 ) -> None:
-    states = embedded_aws.alarms(datetime.now(UTC))
-    told = [delivery.subject for delivery in embedded_aws.deliveries(queues["needs-action"])]
+    aws = embedded_aws
+    states = aws.alarms(datetime.now(UTC))
 
     assert states["tag-policy-reports-no-sweep"] == "ALARM"
-    assert states["tag-policy-reports-rule-errors"] == "INSUFFICIENT_DATA"
-    assert state(embedded_aws, engine, "silence") == "OK"
-    assert told == ['OK: "tag-policy-reports-silence" in eu-west-1']
+    assert states["tag-policy-reports-limits"] == "INSUFFICIENT_DATA"
+    assert states["tag-policy-reports-silence"] == "OK"
+
+    # Nor for a run that is no sweep, as those for events are none.
+    assert not aws.invoke(
+        engine["function_name"], {"vpc_ids": [vpcs["reported_too"].vpc_id]}
+    ).failed
+    assert state(aws, engine, "rule-errors") == "OK"
+    assert state(aws, engine, "limits") == "INSUFFICIENT_DATA"
+    assert state(aws, engine, "silence") == "OK"
+    told = {delivery.subject for delivery in aws.deliveries(queues["needs-action"])}
+    assert {subject.split(":")[0] for subject in told} == {"OK"}
 
 
 def test_the_bucket_is_private_encrypted_versioned_and_forgets(
@@ -182,8 +194,9 @@ def test_every_metric_filter_matches_lines_that_the_function_logs(
         assert {namespace for namespace, _ in data} == {NAMESPACE}
         assert all(OF_ENGINE in datum["Dimensions"] for _, datum in data)
     of = {found["filterName"]: [d["Value"] for _, d in data_of(found, events)] for found in filters}
-    assert of["tag-policy-reports-Terminated"] == [1.0]
-    assert of["tag-policy-reports-Tagged"] == [3.0]
+    # The first run was about a VPC alone, without instances.
+    assert of["tag-policy-reports-Terminated"] == [0.0, 1.0]
+    assert of["tag-policy-reports-Tagged"] == [0.0, 3.0]
     assert of["tag-policy-reports-Instances"] == [2.0]
     assert sorted(of["tag-policy-reports-Instances-by-vpc"]) == [0.0, 2.0]
 
@@ -335,7 +348,7 @@ def test_the_alarm_on_silence_rings_after_two_periods_without_a_sweep(
     )["CompositeAlarms"][0]["AlarmRule"]
     assert rule == (
         'ALARM("tag-policy-reports-no-sweep") '
-        'AND NOT INSUFFICIENT_DATA("tag-policy-reports-rule-errors")'
+        'AND NOT INSUFFICIENT_DATA("tag-policy-reports-limits")'
     )
     forget()
     sweep(embedded_aws, engine)

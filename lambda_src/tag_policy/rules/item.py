@@ -523,7 +523,7 @@ def _refuse_what_expires_at_once(rule: Rule) -> None:
     value = compute(day, day)
     if value <= day.date().isoformat() or compute(end, end) < end.date().isoformat():
         raise ItemError(
-            f"Default is {quoted(rule.default)}, which expires at once; give it an offset, "
+            f"Default is {quoted(rule.default)}, which expires at once; give it an offset ahead, "
             "such as 'today(+30d)'"
         )
     wrong = Standard(replace(rule, allowed_values=(), allowed_pattern="")).wrong(value, day.date())
