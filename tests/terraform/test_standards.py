@@ -259,7 +259,7 @@ def test_what_a_standard_says_of_other_resources_is_refused_with_that_reason(
         HEAD + text, vpcs={name: "vpc-0a1b2c3d4e5f67890"}, groups=group
     )
 
-    with pytest.raises(TerraformError, match="this version does not handle volumes"):
+    with pytest.raises(TerraformError, match=r"this\s+version\s+does\s+not\s+handle\s+volumes"):
         module.apply()
 
 
