@@ -74,7 +74,7 @@ def test_a_run_that_found_nothing_says_so(open_page: OpenPage) -> None:
     ("changes", "words"),
     [
         ({"problems": ["the table has no valid rule"]}, "Nothing was done. What went wrong"),
-        ({"instances": 10, "compliant": 6, "exempt": 1, "violations": 3}, "3 instances are too"),
+        ({"instances": 10, "compliant": 6, "exempt": 1, "violations": 3}, "time has not come: 3."),
         ({"instances": 10, "compliant": 9, "exempt": 1}, "every instance is tagged"),
         ({}, "There are no instances."),
     ],
