@@ -56,11 +56,11 @@ def _put_composite_alarm(self: CloudWatchResponse) -> Any:
 
 
 def _make_init(original: Callable[..., None]) -> Callable[..., None]:
-    def __init__(self: Alarm, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - takes its place
+    def begin(self: Alarm, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         self.state_value = "INSUFFICIENT_DATA"
 
-    return __init__
+    return begin
 
 
 def tell_of_invocation(account_id: str, region: str, function_name: str, *, failed: bool) -> None:

@@ -12,24 +12,16 @@ from tests.support.extensions import replace
 
 def extend() -> None:
     """Refuse time zones that there are not."""
-    replace(Schedule, "__init__", _make_init)
-    replace(Schedule, "update", _make_update)
+    replace(Schedule, "__init__", _make_checked)
+    replace(Schedule, "update", _make_checked)
 
 
-def _make_init(original: Callable[..., None]) -> Callable[..., None]:
-    def __init__(self: Schedule, **given: Any) -> None:  # noqa: N807 - takes the place of one
+def _make_checked(original: Callable[..., None]) -> Callable[..., None]:
+    def checked(self: Schedule, **given: Any) -> None:
         _check(given["schedule_expression_timezone"])
         original(self, **given)
 
-    return __init__
-
-
-def _make_update(original: Callable[..., None]) -> Callable[..., None]:
-    def update(self: Schedule, **given: Any) -> None:
-        _check(given["schedule_expression_timezone"])
-        original(self, **given)
-
-    return update
+    return checked
 
 
 def _check(time_zone: str | None) -> None:
