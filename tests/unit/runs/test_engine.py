@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -609,3 +610,10 @@ def test_who_protects_nothing_that_is_managed_asks_for_no_request() -> None:
 
     assert outcome.result is Result.MARKED
     assert "DescribeSpotInstanceRequests" not in aws.calls
+
+
+def test_the_report_knows_the_schedule_and_its_time_zone() -> None:
+    this = engine(small_aws(), SWEEP, schedule="cron(0 6 * * ? *)", time_zone="Europe/Berlin")
+
+    assert this.report.schedule == "cron(0 6 * * ? *)"
+    assert this.report.time_zone == ZoneInfo("Europe/Berlin")
