@@ -19,7 +19,7 @@ from tag_policy.aws.clock import Clock
 from tests.support.calls import Answer, Call, answering
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 
-_HEADING = "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED FIRST"
+_HEADING = "ANNOUNCED: THIS WILL HAPPEN UNLESS THEIR TAGS ARE FIXED FIRST"
 _ANNOUNCEMENT = re.compile(
     r"^ +(i-[0-9a-f]+)(?: \(.*?\))?  (?:isolate|stop|terminate) at "
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"

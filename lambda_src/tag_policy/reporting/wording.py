@@ -81,10 +81,10 @@ WORDING: Mapping[Result, Wording] = {
         is_filtered=True,
     ),
     Result.MARKED: Wording(
-        heading="ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED FIRST",
+        heading="ANNOUNCED: THIS WILL HAPPEN UNLESS THEIR TAGS ARE FIXED FIRST",
         audit_heading="WOULD BE ANNOUNCED",
-        one="instance to be ended unless tagged",
-        many="instances to be ended unless tagged",
+        one="instance to be ended unless its tags are fixed",
+        many="instances to be ended unless their tags are fixed",
         label="Will be ended",
         tone=Tone.WARN,
         worth_a_look=True,

@@ -75,7 +75,7 @@ class Evaluator:
         """Now, in the time zone in which days are counted."""
         return self.now.astimezone(self.settings.time_zone)
 
-    @property
+    @cached_property
     def today(self) -> date:
         """The day of the run, in the time zone of the settings."""
         return self._now_here.date()

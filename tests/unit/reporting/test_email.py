@@ -1,6 +1,7 @@
 """The report as people read it."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ def test_the_findings_are_grouped_by_outcome_worst_first() -> None:
         "STOPPED (1)",
         "ISOLATED (1)",
         "FAILED (1)",
-        "ANNOUNCED: THIS WILL HAPPEN UNLESS THEY ARE TAGGED FIRST (1)",
+        "ANNOUNCED: THIS WILL HAPPEN UNLESS THEIR TAGS ARE FIXED FIRST (1)",
         "NOT TOUCHED, BECAUSE SOMEBODY HAS TO DECIDE (1)",
         "NOT AS THE RULES SAY, LEFT FOR PEOPLE TO FIX (1)",
         "LEFT FOR THE NEXT RUN (1)",
@@ -206,6 +207,17 @@ def test_what_is_deferred_says_when_it_is_looked_at_again() -> None:
 
     assert "LEFT FOR THE NEXT RUN (1)\n  Looked at again by 2026-11-23 09:00 UTC.\n" in text
     assert machine["next_run"] == "by 2026-11-23 09:00 UTC"
+
+
+def test_the_next_time_of_a_cron_is_told_in_its_time_zone() -> None:
+    deferred = [outcome(Result.DEFERRED, value=None, detail="throttled")]
+    berlin = {"schedule": "cron(0 6 * * ? *)", "time_zone": ZoneInfo("Europe/Berlin")}
+
+    text, machine = parts(report(outcomes=deferred, **berlin))
+
+    when = "at the next time of cron(0 6 * * ? *), Europe/Berlin"
+    assert f"  Looked at again {when}.\n" in text
+    assert machine["next_run"] == when
 
 
 def test_several_vpcs_have_a_line_each() -> None:

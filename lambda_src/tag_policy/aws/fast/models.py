@@ -27,7 +27,7 @@ def register(session: "Session") -> None:
 class _Loader(Loader):
     """Finds the files of our services; says of any other that there is none."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's signature)
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (named by botocore)
         """Return the services that there are, whatever the type of the file.
 
         Where one has no file of a type, as SNS has no waiters, botocore finds that out by itself,
