@@ -154,7 +154,8 @@ def test_a_run_whose_time_is_up_with_a_page_that_shows_nothing_new_ends_nothing(
     ids = [engine.launch() for _ in range(6)]
     ends = {instance_id[-1] for instance_id in ids}
     numbers = map(str, itertools.count())
-    request_id = next(n for n in numbers if _drawn(listing.ID_DIGITS, n)[0] not in ends)
+    first = listing.DIGITS_A_PART  # of the part that is listed first
+    request_id = next(n for n in numbers if ends.isdisjoint(_drawn(listing.ID_DIGITS, n)[:first]))
     context = FakeContext(request_id, engine.arn)
 
     def run_down(call: Call) -> None:

@@ -340,3 +340,12 @@ def test_the_histories_have_had_in_them_what_matters(capsys: pytest.CaptureFixtu
         Path(os.environ["COUNTS"]).write_text(json.dumps(counted))
     else:
         assert lacking(counted) == []
+
+
+def test_another_engines_mark_in_a_former_markers_tag_keeps_a_rule_from_anything() -> None:
+    """Found among 1,500 histories: the end of a history wanted it ended, and the engine did not."""
+    state = EscalatingHistories()
+    state.begin(grace=0, limit=4, untagged=1)
+    state.forge(by_a_rule="isolate", forged="past", key="tag-policy:due", who=0)
+    state.forge(by_a_rule="", forged="another engine's", key="tag-policy:later", who=0)
+    state.teardown()

@@ -481,6 +481,11 @@ class World:
             and said.startswith(f"{self.variant}: ")
             and ": rule " in said
             and tags.get(EXEMPT, "2020-01-01") == "2020-01-01"
+            # In a former marker's tag, too, another engine's mark keeps this one from anything.
+            and not any(
+                tags.get(key, "").removeprefix("announcing ").startswith(("somebody: ", SECOND))
+                for key in MARKERS
+            )
             and self.witness.state(instance_id) == "running"
             and self.witness.vpc_of(instance_id) != self.elsewhere.vpc_id
             and instance_id not in self.managed
