@@ -87,6 +87,25 @@ locals {
     local.table_knows_more || length(setintersection(local.sources, ["subnet", "vpc", "image", "launch_template"])) > 0 ? "ec2:DescribeTags" : "",
   ])
 
+  # What rules are about beside instances, and how it is listed: snapshots by their volumes.
+  hanging_types = sort(setsubtract(local.resource_types, ["instance"]))
+  listed_types  = sort(setunion(local.hanging_types, contains(local.hanging_types, "snapshot") ? ["volume"] : []))
+  describe = {
+    volume            = "ec2:DescribeVolumes"
+    network-interface = "ec2:DescribeNetworkInterfaces"
+    snapshot          = "ec2:DescribeSnapshots"
+    image             = "ec2:DescribeImages"
+    elastic-ip        = "ec2:DescribeAddresses"
+  }
+
+  # The ARNs of snapshots and images have no account in them.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+  tagged_arns = [
+    for type in concat(["instance"], local.hanging_types) :
+    "${contains(["snapshot", "image"], type) ? replace(local.arns.ec2, local.account_id, "") : local.arns.ec2}${type}/*"
+  ]
+  marks_apart = local.ends_anything && length(local.hanging_types) > 0
+
   looks_users_up = local.table_knows_more || length(local.creator_tag_keys) > 0
 }
 
@@ -194,11 +213,11 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid = "ListInstancesAndVpcs"
-    actions = compact([
+    actions = compact(concat([
       "ec2:DescribeInstances",
       local.judges_what_to_end ? "ec2:DescribeSpotInstanceRequests" : "", # a persistent one launches anew what was ended
       "ec2:DescribeVpcs",
-    ])
+    ], [for type in local.listed_types : local.describe[type]]))
     resources = ["*"] # Describe actions of EC2 have no resource level.
   }
 
@@ -223,20 +242,43 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = local.enforces && length(local.writable_tag_keys) > 0 ? ["this"] : []
+    for_each = local.enforces && length(local.marks_apart ? local.filled_tag_keys : local.writable_tag_keys) > 0 ? ["this"] : []
 
     content {
       sid       = "WriteTheTagsOfTheRules"
+      actions   = ["ec2:CreateTags"]
+      resources = local.tagged_arns
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "aws:TagKeys"
+        values   = local.marks_apart ? local.filled_tag_keys : local.writable_tag_keys
+      }
+
+      # ForAllValues is true of no keys at all, too.
+      condition {
+        test     = "Null"
+        variable = "aws:TagKeys"
+        values   = ["false"]
+      }
+    }
+  }
+
+  # Nothing is marked but instances.
+  dynamic "statement" {
+    for_each = local.marks_apart ? ["this"] : []
+
+    content {
+      sid       = "MarkInstances"
       actions   = ["ec2:CreateTags"]
       resources = [local.arns.instances]
 
       condition {
         test     = "ForAllValues:StringEquals"
         variable = "aws:TagKeys"
-        values   = local.writable_tag_keys
+        values   = [var.marker_tag_key]
       }
 
-      # ForAllValues is true of no keys at all, too.
       condition {
         test     = "Null"
         variable = "aws:TagKeys"
@@ -304,7 +346,7 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "DeleteTagsThatAreNotToBeUsed"
       actions   = ["ec2:DeleteTags"]
-      resources = [local.arns.instances]
+      resources = local.tagged_arns
 
       condition {
         test     = "ForAllValues:StringEquals"

@@ -78,6 +78,9 @@ locals {
     local.creates_table && local.rules_owner == "terraform" && length(local.rules) > 0 ? {
       TAG_POLICY_SEEDED_RULES = length(local.seeded_rules_json) <= 512 ? local.seeded_rules_json : "gzip:${base64gzip(local.seeded_rules_json)}"
     } : {},
+    length(local.hanging_types) == 0 ? {} : {
+      TAG_POLICY_RESOURCE_TYPES = jsonencode(sort(local.resource_types))
+    },
     length(var.facts) == 0 ? {} : {
       TAG_POLICY_FACTS = length(local.facts_json) <= 512 ? local.facts_json : "gzip:${base64gzip(local.facts_json)}"
     },

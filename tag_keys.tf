@@ -1,8 +1,15 @@
-# Which tag keys there are: those of the rules, those that follow from the inputs, the engine's own.
+# Which tag keys there are: those of the rules, those that follow from the inputs, the engine's own;
+# and of which types of resources.
 
 locals {
   # Rules that only the table knows may look users up too, and so may those of rules_table.writable_tag_keys.
   table_knows_more = !local.creates_table || local.rules_owner == "table"
+
+  resource_types = setunion(
+    ["instance"],
+    flatten([for rule in values(local.rules) : rule.resource_types if rule.resource_types != null]),
+    try(tolist(var.rules_table.resource_types), []),
+  )
 
   rule_tag_keys = setunion([for rule in values(local.rules) : rule.tag_key], local.table_tag_keys.writable, local.table_tag_keys.changeable)
 

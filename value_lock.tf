@@ -5,7 +5,7 @@
 # They are too many for the role's own policy, and stand in up to three policies beside it.
 
 locals {
-  # No sid, and "*" for the role can write on instances alone: each character is one less for keys.
+  # No sid, and "*", which is every type of resource: each character is one less for keys.
   # Nothing here depends on a data source or a resource, so that a plan always knows the number of
   # policies, behind a depends_on as well.
   # White space is a value here: IAM cannot tell. The engine reports what is refused for it.
@@ -36,6 +36,7 @@ locals {
     local.isolates ? 700 + 160 * length(local.isolation_groups) : 0,
     length(local.deleted_tag_keys) > 0 ? 420 : 0,
     length(local.reads_tags_of_parents) > 0 ? 20 : 0,
+    length(local.hanging_types) > 0 ? 330 + 150 * length(local.hanging_types) : 0,
   ])
 
   # How many characters the first locks take, commas included: of none, of one, of two …

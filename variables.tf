@@ -123,13 +123,13 @@ variable "rules" {
 
     - `tag_key` (string, required): the tag that the rule is about. Tag keys are case-sensitive.
     - `action` (string, `Check`): `Check` (write nothing: report what is missing or not allowed), `Update` (set `default`), `UserLookup` (set the user who launched the instance), `Function` (set what `default` computes: `today()`, `launched()` or `end_of_month()`, each with an optional offset such as `+30d`, `-1w` or `+6m`) or `Remove` (the tag must not be used: it is deleted, unless it is the last one).
-    - `resource_types` (list of strings): what the rule is about: so far only `["instance"]`.
+    - `resource_types` (list of strings, `["instance"]`): what the rule is about: `instance`, and what hangs off the instances of the VPCs: `volume`, `network-interface`, `elastic-ip`, `image`, and `snapshot` of such a volume. `escalate` and `untagged_action` are about instances only.
     - `required` (bool, `true`): whether a missing tag is a violation. An `Update` or `Check` that is not required leaves a missing tag alone.
     - `default` (string): for `Update` the value, for `Function` the call, for `UserLookup` the value to set when nobody is found (when absent: `Undefined`). An `Update` with `from` needs none; `Check` and `Remove` have none.
-    - `from` (list of strings): where a missing value comes from, before `default`; the first source with an allowed value is used: the tag with the same key on the `auto_scaling_group`, `subnet`, `vpc`, `image` or `launch_template`, or with another key (`vpc:CostCenter`), `tag:Key` (another tag of the instance), `fact:name` (of `facts`), `public_ip` (`true` or `false`).
+    - `from` (list of strings): where a missing value comes from, before `default`; the first source with an allowed value is used: the tag with the same key on the `auto_scaling_group`, `subnet`, `vpc`, `image` or `launch_template`, or with another key (`vpc:CostCenter`), `tag:Key` (another tag of the resource), `fact:name` (of `facts`), `public_ip` (`true` or `false`); for what hangs off an instance also `instance`, and for a snapshot `volume`. A source that a type does not have is passed over.
     - `aliases` (list of strings): other spellings of the key, whose value is taken over. If any are listed, keys that differ only in case, blanks, `_` and `-` count, too.
     - `rename` (bool, `false`): deletes the listed `aliases` once the right tag has their value.
-    - `when` (map of lists of strings): which instances the rule concerns: facts, and the patterns that each must match, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `subnet`, `availability_zone`, `instance_type`, `image`, `lifecycle` (`spot`), `platform` (`Linux/UNIX`), `public_ip` (`true` or `false`), `instance_profile`, `auto_scaling_group`, `managed_by` and `fact:name`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the instance counts.
+    - `when` (map of lists of strings): which resources the rule concerns: facts, and the patterns that each must match, such as `{ "tag:Stage" = ["prod*"] }`. Facts are `tag:Key`, `vpc`, `region`, `account`, `state`, `age` (`>30d`), `subnet`, `availability_zone`, `instance_type`, `image`, `lifecycle` (`spot`), `platform` (`Linux/UNIX`), `public_ip` (`true` or `false`), `instance_profile`, `auto_scaling_group`, `managed_by`, `attached` (`true` or `false`; not of instances) and `fact:name`; `!x` is not x, `*` any value, `!*` none. A key may have several rules; the first that concerns the resource counts.
     - `allowed_values` (list of strings): the values that are right, matched exactly, including case and blanks; `*` stands for anything. Any other value is reported, and left as it is.
     - `allowed_pattern` (string): a regular expression that the value must match, as in Terraform's `regex`: write `^` and `$`. With `allowed_values`, both must hold. docs/rules.md says what a pattern may contain.
     - `normalize` (list of strings): how a value is written: `trim`, `lower`, `upper`, `spaces-to-hyphens`, `spaces-to-underscores`. A value that is written differently is overwritten.
@@ -186,10 +186,15 @@ variable "rules" {
 
   validation {
     condition = alltrue([
-      for ids in values({ for id in try(keys(var.rules), []) : try(tostring(var.rules[id].tag_key), id) => id... }) :
-      alltrue([for id in ids : try(var.rules[id].when, null) != null || try(tonumber(id), 0) == max([for other in ids : try(tonumber(other), 0)]...)])
+      for id in try(keys(var.rules), []) : length(setsubtract(
+        try([for type in var.rules[id].resource_types : tostring(type)], ["instance"]),
+        flatten([
+          for other in try(keys(var.rules), []) : try([for type in var.rules[other].resource_types : tostring(type)], ["instance"])
+          if try(tonumber(other) < tonumber(id) && tostring(var.rules[other].tag_key) == tostring(var.rules[id].tag_key), false) && try(var.rules[other].when, null) == null
+        ]),
+      )) > 0 || try(length(var.rules[id].resource_types) == 0, false)
     ])
-    error_message = "After a rule that concerns every instance, a rule with the same tag_key would never apply. Give every rule its own tag_key, such as \"ProjectCode\", or a when to all but the last of a key."
+    error_message = "After a rule that concerns every instance, or all of its resource_types, a rule with the same tag_key would never apply. Give every rule its own tag_key, such as \"ProjectCode\", or a when to all but the last of a key."
   }
 
   # Characters are counted as EC2 counts them: length() takes a letter and its accents for one.
@@ -260,10 +265,10 @@ variable "rules" {
   validation {
     condition = alltrue(flatten([
       for rule in try(values(var.rules), []) : [
-        for fact in try(keys(rule.when), []) : can(regex("^(tag:[^\\pC]{1,127}|fact:[A-Za-z0-9_.:/-]{1,127}|vpc|region|account|state|age|auto_scaling_group|managed_by|subnet|availability_zone|instance_type|image|lifecycle|platform|public_ip|instance_profile)$", fact))
+        for fact in try(keys(rule.when), []) : can(regex("^(tag:[^\\pC]{1,127}|fact:[A-Za-z0-9_.:/-]{1,127}|vpc|region|account|state|age|auto_scaling_group|managed_by|subnet|availability_zone|instance_type|image|lifecycle|platform|public_ip|instance_profile|attached)$", fact))
       ]
     ]))
-    error_message = "A rule's when asks for a fact that is not known of instances. Known are tag:Key, fact:name, vpc, subnet, availability_zone, region, account, state, age, instance_type, image, auto_scaling_group, managed_by, lifecycle, platform, public_ip and instance_profile, such as { \"tag:Stage\" = [\"prod\"] }."
+    error_message = "A rule's when asks for a fact that is not known. Known are tag:Key, fact:name, vpc, subnet, availability_zone, region, account, state, age, instance_type, image, auto_scaling_group, managed_by, lifecycle, platform, public_ip, instance_profile and attached, such as { \"tag:Stage\" = [\"prod\"] }."
   }
 
   validation {
@@ -313,13 +318,13 @@ variable "rules" {
       for rule in try(values(var.rules), []) : try(rule.from, null) == null || try(
         can(rule.from[0]) && length(rule.from) >= 1 && length(rule.from) <= 20 && length(distinct(rule.from)) == length(rule.from) && alltrue([
           for source in rule.from :
-          can(regex("^(public_ip|(auto_scaling_group|subnet|vpc|image|launch_template)(:(?s:.){1,127})?|tag:(?s:.){1,127}|fact:[A-Za-z0-9_.:/-]{1,127})$", source)) &&
+          can(regex("^(public_ip|(auto_scaling_group|subnet|vpc|image|launch_template|instance|volume)(:(?s:.){1,127})?|tag:(?s:.){1,127}|fact:[A-Za-z0-9_.:/-]{1,127})$", source)) &&
           !can(regex("[\\pC\\pZ]", replace(source, " ", ""))) && (!strcontains(source, ":") || can(regex("[^\\s\\pZ\\p{Cc}\\p{Cf}\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{e0100}-\\x{e01ef}]", replace(source, "/^[^:]*:/", "")))) && source != "tag:${rule.tag_key}"
         ]),
         false
       )
     ])
-    error_message = "A rule's from must be a list of 1 to 20 different sources: auto_scaling_group, subnet, vpc, image, launch_template, each for its tag of the same key, or of another one such as \"vpc:CostCenter\"; \"tag:Key\" for another tag of the instance; \"fact:name\"; or public_ip. (instance and volume are sources for volumes and snapshots, which are not handled yet.)"
+    error_message = "A rule's from must be a list of 1 to 20 different sources: auto_scaling_group, subnet, vpc, image, launch_template, instance, volume, each for its tag of the same key, or of another one such as \"vpc:CostCenter\"; \"tag:Key\" for another tag of the resource; \"fact:name\"; or public_ip."
   }
 
   validation {
@@ -382,12 +387,63 @@ variable "rules" {
         ["tag_key", "action", "required", "when", "note", "resource_types"],
       )) == 0
     ])
-    error_message = "A rule with action \"Remove\" says that a tag must not be used; only when and note may go with it, such as { tag_key = \"Old\", action = \"Remove\" }."
+    error_message = "A rule with action \"Remove\" says that a tag must not be used; only resource_types, when and note may go with it, such as { tag_key = \"Old\", action = \"Remove\" }."
   }
 
   validation {
-    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.resource_types, null) == null || try(length(rule.resource_types) >= 1 && length(setsubtract(rule.resource_types, ["instance"])) == 0, false)])
-    error_message = "A rule's resource_types may be [\"instance\"], which is also the default: this version does not handle volumes, network interfaces, snapshots, images and addresses."
+    condition = alltrue([
+      for rule in try(values(var.rules), []) : try(rule.resource_types, null) == null || try(
+        length(rule.resource_types) >= 1 && length(distinct(rule.resource_types)) == length(rule.resource_types) && length(setsubtract(rule.resource_types, ["instance", "volume", "network-interface", "snapshot", "image", "elastic-ip"])) == 0,
+        false
+      )
+    ])
+    error_message = "A rule's resource_types must be a list of different types, from instance, volume, network-interface, snapshot, image and elastic-ip, such as [\"instance\", \"volume\"]."
+  }
+
+  # What a fact or a source is known of; all others are known of every type.
+  validation {
+    condition = alltrue(flatten([
+      for rule in try(values(var.rules), []) : [
+        for asked in concat(try([for fact in keys(rule.when) : "when ${fact}"], []), try([for source in rule.from : "from ${split(":", source)[0]}"], [])) :
+        length(setintersection(try([for type in rule.resource_types : tostring(type)], ["instance"]), lookup({
+          "when state"              = ["instance", "volume", "network-interface", "snapshot", "image"]
+          "when age"                = ["instance", "volume", "snapshot", "image"]
+          "when subnet"             = ["instance", "network-interface"]
+          "when availability_zone"  = ["instance", "volume", "network-interface"]
+          "when public_ip"          = ["instance", "network-interface"]
+          "when auto_scaling_group" = ["instance"]
+          "when instance_type"      = ["instance"]
+          "when image"              = ["instance"]
+          "when lifecycle"          = ["instance"]
+          "when platform"           = ["instance"]
+          "when instance_profile"   = ["instance"]
+          "when attached"           = ["volume", "network-interface", "snapshot", "elastic-ip"]
+          "from auto_scaling_group" = ["instance"]
+          "from subnet"             = ["instance", "network-interface"]
+          "from image"              = ["instance"]
+          "from launch_template"    = ["instance"]
+          "from public_ip"          = ["instance", "network-interface"]
+          "from instance"           = ["volume", "network-interface", "snapshot", "image", "elastic-ip"]
+          "from volume"             = ["snapshot"]
+        }, asked, ["instance", "volume", "network-interface", "snapshot", "image", "elastic-ip"]))) > 0
+      ]
+    ]))
+    error_message = "A rule's when or from asks for something that none of its resource_types has, such as the platform of a volume, or from = [\"instance\"] in a rule about instances; name the types that have it, such as resource_types = [\"volume\"]."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.escalate, null) == null || contains(try([for type in rule.resource_types : tostring(type)], ["instance"]), "instance")])
+    error_message = "A rule's escalate says what becomes of instances, and none of its resource_types is \"instance\"; leave escalate out."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action, "") != "UserLookup" || length(setsubtract(try([for type in rule.resource_types : tostring(type)], ["instance"]), ["instance"])) == 0])
+    error_message = "A rule with action \"UserLookup\" finds who launched an instance; for what hangs off instances, give the key a second rule, such as { tag_key = \"Owner\", resource_types = [\"volume\"], action = \"Update\", from = [\"instance\"] }."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(values(var.rules), []) : try(rule.action != "Function" || !startswith(rule.default, "launched") || length(setintersection(try([for type in rule.resource_types : tostring(type)], ["instance"]), ["network-interface", "elastic-ip"])) == 0, true)])
+    error_message = "A rule's default is launched(), but EC2 does not say when a network interface or an address came to be; use \"today()\", or leave them out of its resource_types."
   }
 
   validation {
@@ -650,14 +706,15 @@ variable "rules_table" {
     - `writable_tag_keys` (list of strings): tag keys that the role may write, in addition to those of `rules`. Needed for keys that only the table knows: with `name` or `arn`, or `owner = "table"`.
     - `changeable_tag_keys` (list of strings): tag keys whose values the role may overwrite, in addition to those of `rules` with `normalize`, `synonyms`, `replace_invalid` or `aliases`. Needed for such rules that only the table knows.
     - `removable_tag_keys` (list of strings): tag keys that the role may delete from instances, in addition to those of `rules` with the action `Remove`, and of `aliases` with `rename`. Needed for such rules that only the table knows. A blank at an edge counts.
+    - `resource_types` (list of strings): types of resources that rules may be about, in addition to those of `rules`. Needed for types that only the table knows.
   EOT
   type        = any
   default     = {}
   nullable    = false
 
   validation {
-    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"])) == 0
-    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys"]))}. It takes owner, name, arn, kms_key_arn, deletion_protection, writable_tag_keys, changeable_tag_keys, removable_tag_keys; such as rules_table = { owner = \"table\" }."
+    condition     = can(keys(var.rules_table)) && length(setsubtract(try(keys(var.rules_table), []), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys", "resource_types"])) == 0
+    error_message = "rules_table has no ${join(", ", setsubtract(try(keys(var.rules_table), ["such form"]), ["owner", "name", "arn", "kms_key_arn", "deletion_protection", "writable_tag_keys", "changeable_tag_keys", "removable_tag_keys", "resource_types"]))}. It takes owner, name, arn, kms_key_arn, deletion_protection, writable_tag_keys, changeable_tag_keys, removable_tag_keys, resource_types; such as rules_table = { owner = \"table\" }."
   }
 
   validation {
@@ -696,6 +753,11 @@ variable "rules_table" {
       try(var.rules_table[name], null) == null || can([for key in var.rules_table[name] : length(key)])
     ])
     error_message = "rules_table.writable_tag_keys, changeable_tag_keys and removable_tag_keys must be lists of tag keys, such as [\"CostCenter\"]."
+  }
+
+  validation {
+    condition     = try(var.rules_table.resource_types, null) == null || try(length(setsubtract(var.rules_table.resource_types, ["instance", "volume", "network-interface", "snapshot", "image", "elastic-ip"])) == 0, false)
+    error_message = "rules_table.resource_types must be a list from instance, volume, network-interface, snapshot, image and elastic-ip, such as [\"instance\", \"volume\"]."
   }
 
   validation {

@@ -59,7 +59,7 @@ def one_by_one(ours: Sequence[Launched], history: EventHistory) -> Found:
     """Ask for each instance by its name."""
     found: Found = {}
     for one in ours:
-        page = history.page("ResourceName", one.instance.instance_id, NOW)
+        page = history.page("ResourceName", one.instance.resource_id, NOW)
         found |= _launches(page.events)
     return found
 
@@ -72,7 +72,7 @@ def everything(ours: Sequence[Launched], history: EventHistory) -> Found:
     while page.token:
         page = history.page("EventName", "RunInstances", NOW, page.token)
         found |= _launches(page.events)
-    wanted = {one.instance.instance_id for one in ours}
+    wanted = {one.instance.resource_id for one in ours}
     return {instance_id: found[instance_id] for instance_id in wanted & found.keys()}
 
 
@@ -136,7 +136,7 @@ def _measure(
         events.events += scenario.others
         history = questions(client, clock)
         found = ask(scenario.ours, history)
-    right = {one.instance.instance_id: one.event["EventId"] for one in scenario.ours}
+    right = {one.instance.resource_id: one.event["EventId"] for one in scenario.ours}
     if found != right:
         raise SystemExit(f"{scenario.title}: {len(right) - len(found)} instances without answer")
     return history.calls.total(), clock.slept

@@ -149,7 +149,7 @@ def _show_audit(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> None
 def _show_runs(aws: EmbeddedAws, module: RootModule, cases: list[Case]) -> bool:
     """Show three runs that act; returns whether they did what they should."""
     engine = module.outputs["tag_policy"]
-    claimed, forgotten, *_ = (case.instance_id for case in cases)
+    claimed, forgotten, *_ = (case.resource_id for case in cases)
     begin = _look(aws, cases)
 
     _title("The first run that acts: tags are written, and what has none is announced")
@@ -208,9 +208,9 @@ def _let_a_day_pass(
     """Make everything a day older: instances, and what was announced of them."""
     for case in cases:
         if case.is_ours:
-            backdate(case.instance_id, timedelta(days=1, hours=1))
-        if "announced" in told[case.instance_id].tags.get(MARKER, ""):
-            make_due(aws, case.instance_id, state_table, MARKER)
+            backdate(case.resource_id, timedelta(days=1, hours=1))
+        if "announced" in told[case.resource_id].tags.get(MARKER, ""):
+            make_due(aws, case.resource_id, state_table, MARKER)
 
 
 def _title(title: str) -> None:
@@ -219,8 +219,8 @@ def _title(title: str) -> None:
 
 def _look(aws: EmbeddedAws, cases: list[Case]) -> dict[str, Look]:
     return {
-        case.instance_id: Look(
-            fleet.state_of(aws, case.instance_id), fleet.tags_of(aws, case.instance_id)
+        case.resource_id: Look(
+            fleet.state_of(aws, case.resource_id), fleet.tags_of(aws, case.resource_id)
         )
         for case in cases
     }
@@ -240,12 +240,12 @@ def _table(
     table.add_column("State", no_wrap=True)
     table.add_column("Tags", min_width=34)
     for case in cases:
-        was, is_now = before[case.instance_id], now[case.instance_id]
+        was, is_now = before[case.resource_id], now[case.resource_id]
         if only_changed and was == is_now:
             continue
         state = Text(is_now.state, style="bold red" if is_now.state != was.state else "")
         shows = Text.assemble(case.shows, "\n", (f"launched by {case.launched_by}", "dim"))
-        table.add_row(case.instance_id, shows, state, _tags(was.tags, is_now.tags))
+        table.add_row(case.resource_id, shows, state, _tags(was.tags, is_now.tags))
     return table
 
 

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from tag_policy.model.assignment import Mode
 from tag_policy.model.error import TagPolicyError
 from tag_policy.model.remedy import MaxEscalation, UntaggedAction
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import quoted, trimmed
 
@@ -85,7 +86,8 @@ class Settings:
     ``unlocked_tag_keys`` are those whose values IAM lets the role write over.
     ``named_tag_keys`` are those that the role's lock knows, where it may end something and people
     keep the rules; None elsewhere, because Terraform knows all of them there.
-    ``facts`` are what Terraform gives rules to know, by name.
+    ``facts`` are what Terraform gives rules to know, by name. ``resource_types`` are what rules may
+    be about, and what the role knows.
     ``vpc_ids`` are the VPCs that it looks after. Where these are found anew in each run, they are
     empty here until ``with_vpcs`` says which there are: those that have all of ``vpc_tags``, or,
     with ``all_vpcs``, all of the account and region.
@@ -113,6 +115,7 @@ class Settings:
     unlocked_tag_keys: tuple[str, ...]
     named_tag_keys: tuple[str, ...] | None
     facts: Mapping[str, str]
+    resource_types: frozenset[ResourceType]
     state_table: str
     topic_arn: str
     vpc_ids: tuple[str, ...]
@@ -187,11 +190,11 @@ class Settings:
     def from_env(cls, environment: Mapping[str, str]) -> Self:
         """Read the ``TAG_POLICY_*`` variables.
 
-        Terraform writes all of them, and knows the defaults; what is left out here are the
-        overrides, the queue, the schedule and its time zone, AWS Config, the share of
-        ``max_destructive_percent`` and the bucket, where an engine has none. Raises SettingsError
-        when any is missing or malformed, naming every such variable and, for each, a value that
-        would be right.
+        Terraform writes all of them, and knows the defaults; what is left out here are types of
+        resources other than instances, the overrides, the queue, the schedule and its time zone,
+        AWS Config, the share of ``max_destructive_percent`` and the bucket, where an engine has
+        none. Raises SettingsError when any is missing or malformed, naming every such variable and,
+        for each, a value that would be right.
         """
         reader = _Reader(environment)
         vpcs = reader.vpcs("TAG_POLICY_VPCS")
@@ -201,6 +204,7 @@ class Settings:
             unlocked_tag_keys=reader.texts_or_none("TAG_POLICY_UNLOCKED_TAG_KEYS") or (),
             named_tag_keys=reader.texts_or_none("TAG_POLICY_NAMED_TAG_KEYS"),
             facts=reader.facts("TAG_POLICY_FACTS"),
+            resource_types=reader.resource_types("TAG_POLICY_RESOURCE_TYPES"),
             state_table=reader.text("TAG_POLICY_STATE_TABLE", "tag-policy-state"),
             topic_arn=reader.topic_arn("TAG_POLICY_TOPIC_ARN"),
             vpc_ids=tuple(vpcs.get("ids", ())),
@@ -314,6 +318,18 @@ class _Reader:
             )
             return ()
         return tuple(texts)
+
+    def resource_types(self, name: str) -> frozenset[ResourceType]:
+        """Read what rules may be about; instances alone where the variable is not there."""
+        said = self.texts(name) if self.text_or_none(name) else (ResourceType.INSTANCE,)
+        known = list(ResourceType)
+        if not set(said) <= set(known):
+            self.problems.append(
+                f"{name} is {quoted(str(list(said)), 200)}; expected types in JSON, from "
+                f'{", ".join(known)}, such as \'["instance", "volume"]\''
+            )
+            return frozenset({ResourceType.INSTANCE})
+        return frozenset(map(ResourceType, said)) | {ResourceType.INSTANCE}
 
     def seeded_rules(self, name: str) -> Mapping[int, str] | None:
         """Read ids and tag keys of the rules that Terraform owns; None where it owns none."""

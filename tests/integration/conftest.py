@@ -42,6 +42,7 @@ from tests.support.policies import (
     Policies,
     Rendered,
     render,
+    types_of,
 )
 from tests.support.workers import InTurn
 
@@ -170,6 +171,7 @@ class Engine:
                 "TAG_POLICY_MAX_ESCALATION": VARIANTS.get(self.variant, {}).get(
                     "max_escalation", "none"
                 ),
+                "TAG_POLICY_RESOURCE_TYPES": json.dumps(types_of(self.variant)),
                 "TAG_POLICY_MINIMUM_AGE": "0s",  # what a test launches is moments old
                 "TAG_POLICY_ISOLATION_SECURITY_GROUPS": self.isolation_group
                 and json.dumps({self.vpc.vpc_id: self.isolation_group}),

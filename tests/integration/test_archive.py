@@ -427,4 +427,4 @@ def found(engine: Engine, ids: list[str]) -> Iterator[list[Finding]]:
     """Yield what is found of so many instances, as a sweep does."""
     for instance_id in ids:
         instance = replace(ref(instance_id, name="web"), vpc_id=engine.vpc.vpc_id)
-        yield [outcome(instance=instance, owner=f"user{instance_id[-1]}").finding]
+        yield [outcome(resource=instance, owner=f"user{instance_id[-1]}").finding]

@@ -64,7 +64,7 @@ def ask(
 
 
 def assert_right(ours: Iterable[Launched], answers: Iterable[tuple[str, Answer]]) -> None:
-    event_ids = {one.instance.instance_id: one.event["EventId"] for one in ours}
+    event_ids = {one.instance.resource_id: one.event["EventId"] for one in ours}
     for instance_id, answer in answers:
         if isinstance(answer, Known):
             assert answer.launch.event_id == event_ids[instance_id]
@@ -148,12 +148,12 @@ def test_what_does_not_fit_into_the_budget_is_left_and_the_oldest_are_answered()
     first = ask(ours, others, budget=20 * timedelta(seconds=1))
 
     left = [i for i, answer in first.answers.items() if isinstance(answer, NotKnownYet)]
-    oldest_first = [one.instance.instance_id for one in ours]
+    oldest_first = [one.instance.resource_id for one in ours]
     assert len(left) == 200 - first.known()
     assert first.known() >= 38  # of 41 calls
     assert not set(left) & set(oldest_first[:30]), "some newer ones are asked for to find the way"
 
-    rest = [one for one in ours if one.instance.instance_id in left]
+    rest = [one for one in ours if one.instance.resource_id in left]
     assert ask(rest, others).known() == len(rest)
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tag_policy.creators.attribution import Attribution, attribute
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Known, Nobody, NotKnownYet
+from tag_policy.model.resource import ResourceRef
 from tests.support.calls import AwsError, Call, listening
 from tests.support.clock import SimulatedClock
 from tests.support.event_history import HORIZON, Event, EventHistory, make_event
@@ -37,7 +37,7 @@ class World:
     nobody can tell from the first where events come late or in another order.
     """
 
-    instances: list[InstanceRef]
+    instances: list[ResourceRef]
     launches: Mapping[str, Event]
     events: list[Event]
     unindexed: set[str]
@@ -72,7 +72,7 @@ def _launch(world: World, number: int, around: float, random: Random) -> None:
     exact = random.random() < 0.9
     for instance_id in ids:
         created_at = at + _until_created(random, age, exact=exact)
-        world.instances.append(InstanceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {}))
+        world.instances.append(ResourceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {}))
     shapes = ["none", "no record", "no index", "no answer", "omitted"]
     shape = random.choice(["whole"] * 6 + shapes)
     if shape == "none":
@@ -214,7 +214,7 @@ def _share(event: Event, seed: int) -> float:
 
 
 def assert_true(world: World, found: Attribution, trouble: Trouble) -> None:
-    assert found.answers.keys() == {instance.instance_id for instance in world.instances}
+    assert found.answers.keys() == {instance.resource_id for instance in world.instances}
     for instance_id, answer in found.answers.items():
         launch = world.launches.get(instance_id)
         match answer:
@@ -244,7 +244,7 @@ def test_a_creator_is_the_one_in_the_event_and_nobody_means_that_there_is_no_eve
 
 def may_repeat_one_that_cannot_be_read(world: World, instance_id: str, launch: Event) -> bool:
     """Tell whether a launch is so late that it may repeat another, whose record names nobody."""
-    created_at = next(i.created_at for i in world.instances if i.instance_id == instance_id)
+    created_at = next(i.created_at for i in world.instances if i.resource_id == instance_id)
     return launch["EventTime"] > created_at + timedelta(seconds=15) and any(
         created_at - timedelta(minutes=10) <= other["EventTime"] < launch["EventTime"]
         for other in world.events

@@ -693,7 +693,7 @@ def test_an_instance_of_another_vpc_is_never_listed_even_when_named(engine: Engi
     paced = PacedCalls(engine.clock, lambda: False)
     found = instances_by_id(engine.client("ec2"), [mine, foreign], [engine.vpc.vpc_id], paced)
 
-    assert [instance.ref.instance_id for instance in found] == [mine]
+    assert [instance.ref.resource_id for instance in found] == [mine]
 
 
 def test_what_ec2_tells_of_others_than_were_asked_for_is_nobodys_concern(
@@ -711,8 +711,8 @@ def test_what_ec2_tells_of_others_than_were_asked_for_is_nobodys_concern(
     found = instances_by_id(ec2, [mine, foreign], [engine.vpc.vpc_id], paced)
     listed = instances_of_vpcs(ec2, [engine.vpc.vpc_id], paced, lambda: False, lambda: False)
 
-    assert [instance.ref.instance_id for instance in found] == [mine]
-    assert {instance.ref.instance_id for instance in listed} == {mine, other}
+    assert [instance.ref.resource_id for instance in found] == [mine]
+    assert {instance.ref.resource_id for instance in listed} == {mine, other}
 
 
 def test_a_page_that_names_itself_as_the_next_one_is_not_asked_for_as_long_as_there_is_time(

@@ -10,8 +10,8 @@ import pytest
 from tag_policy.creators.attribution import attribute
 from tag_policy.creators.decision import launch_among
 from tag_policy.creators.run_instances import read_launch
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
+from tag_policy.model.resource import ResourceRef
 from tests.integration.conftest import Engine
 from tests.support import fleet
 from tests.support.clock import SimulatedClock
@@ -26,11 +26,11 @@ MALLORY = {"type": "IAMUser", "userName": "mallory"}
 ONE, OTHER = "i-0123456789abcdef0", "i-0123456789abcdef1"
 
 
-def ref(instance_id: str, created_at: datetime) -> InstanceRef:
-    return InstanceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {})
+def ref(instance_id: str, created_at: datetime) -> ResourceRef:
+    return ResourceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {})
 
 
-def ask(instances: Iterable[InstanceRef], events: Iterable[Event]) -> Answer:
+def ask(instances: Iterable[ResourceRef], events: Iterable[Event]) -> Answer:
     """Return the answer about ONE."""
     clock = SimulatedClock(NOW)
     with embedded_cloudtrail(clock) as (history, client):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tag_policy.model.resource import ResourceType
 from tests.integration.conftest import Engine
 from tests.support import fleet, moto_config
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
@@ -54,12 +55,19 @@ RULES = {
         "Escalate": {"isolate": "1d", "stop": "7d", "terminate": "14d"},
     },
     "stopping": {"TagKey": "Owner", "Escalate": {"stop": "7d"}},
+    "hanging": {
+        "TagKey": "Center",
+        "ResourceTypes": [str(one) for one in ResourceType],
+        "Action": "Update",
+        "From": ["instance", "vpc"],
+    },
 }
 OTHER_RULES = {
+    "hanging": {2: {"TagKey": "Owner", "Action": "UserLookup"}},
     "taking": {
         2: {"TagKey": "Center", "Action": "Check", "Aliases": ["cc"], "Rename": "Y"},
         3: {"TagKey": "Old", "Action": "Remove"},
-    }
+    },
 }
 
 

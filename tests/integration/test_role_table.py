@@ -17,6 +17,7 @@ from tests.support.role_cases import (
     DELETING,
     ENDING,
     EXEMPTION,
+    HANGING,
     ISOLATING,
     MARK,
     NEVER_ENDING,
@@ -90,6 +91,13 @@ def test_only_what_a_rule_renames_or_forbids_can_be_deleted_and_nothing_of_an_ex
     check(policies, case)
 
 
+@pytest.mark.parametrize("case", HANGING, ids=str)
+def test_of_what_hangs_off_instances_only_the_tags_of_rules_are_touched(
+    policies: dict[str, Policies], case: Case
+) -> None:
+    check(policies, case)
+
+
 @pytest.mark.parametrize("case", OTHERS, ids=str)
 def test_what_nobody_needs_is_not_allowed(policies: dict[str, Policies], case: Case) -> None:
     check(policies, case)
@@ -150,12 +158,14 @@ def test_every_tag_key_of_the_rules_that_can_be_written_is_locked(
         ("n" * 40, 6, 5_800 + 2 * 300 + 20),
         ("e" * 40, 7, 5_800 + 2 * 300 + 20 + 900 + 800),
         ("d" * 40, 6, 5_800 + 2 * 300 + 20 + 420),
+        ("h" * 40, 7, 5_800 + 2 * 300 + 20 + 420 + 330 + 150 * 5),
         ("i" * 40, 11, 5_800 + 2 * 300 + 20 + 900 + 2 * 800 + 3 * 500 + 700 + 2 * 160),
     ],
     ids=[
         "one end",
         "two ends, in a VPC",
         "one end, and tags are deleted",
+        "the same, of every type",
         "all ends, by rules too",
     ],
 )
@@ -172,7 +182,7 @@ def test_the_room_that_is_kept_for_the_rest_of_the_roles_policy_is_enough(
     arns = json.dumps(own).count("arn:aws:")
 
     own_keys = uses_of_the_mark * len(f'"{MARK}",') + len(f'"{EXEMPTION}",')
-    if name.startswith("d"):
+    if name.startswith(("d", "h")):
         own_keys += len(f'"{EXEMPTION}",') + len('"cc",')
 
     assert characters(own) + arns * longer - own_keys <= kept  # two keys are given

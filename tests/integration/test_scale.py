@@ -90,7 +90,7 @@ def test_each_instance_is_listed_once_wherever_a_listing_becomes_late(engine: En
                 "f0e1d2c3b4a59687",
             )
 
-            assert Counter(i.ref.instance_id for i in listed) == Counter(instances)
+            assert Counter(i.ref.resource_id for i in listed) == Counter(instances)
 
 
 def test_a_vpc_that_fits_a_page_is_one_call(engine: Engine) -> None:

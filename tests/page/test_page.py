@@ -33,7 +33,7 @@ def findings(number: int) -> list[Outcome]:
         outcome(
             Result.TERMINATED if at % 10 == 0 else Result.TAGGED,
             remedy=Remedy.TERMINATE if at % 10 == 0 else Remedy.TAG,
-            instance=ref(f"i-{at:017x}", name=f"web-{at}"),
+            resource=ref(f"i-{at:017x}", name=f"web-{at}"),
             owner=OWNERS[at % 3],
             tag_key="" if at % 10 == 0 else "ProjectCode",
             value=None if at % 10 == 0 else f"value {at}",
@@ -162,7 +162,7 @@ def test_what_is_not_on_the_page_is_counted(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("text", NASTY)
 def test_what_strangers_write_is_shown_and_does_nothing(open_page: OpenPage, text: str) -> None:
-    strange = outcome(instance=ref(name=text), owner=text, value=text, detail=text, code="x")
+    strange = outcome(resource=ref(name=text), owner=text, value=text, detail=text, code="x")
 
     seen = open_page([strange], problems=[text], rule_errors=[RuleError("7", text)])
 

@@ -13,6 +13,7 @@ from tag_policy.model.instance import Interface
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.rule import Rule
 from tag_policy.resources.ending import Ending
+from tag_policy.resources.hanging import Hanging
 from tag_policy.resources.instance import to_instance
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
@@ -21,7 +22,7 @@ from tag_policy.resources.second_look import SecondLook
 from tag_policy.resources.writing import Writing
 from tag_policy.rules.evaluation import Evaluator
 from tag_policy.settings import Settings
-from tests.support.builders import ENGINE, NOW, PROJECT_CODE, settings
+from tests.support.builders import ENGINE, HOME, NOW, PROJECT_CODE, settings
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import VPC, Asked, Description, Fleet
 from tests.support.workers import InTurn
@@ -48,8 +49,10 @@ class World:
         self.clock = SimulatedClock(NOW)
         self.paced = PacedCalls(self.clock, lambda: self.time_is_up())
         self.evaluate = Evaluator(self.rules, self.settings, ENGINE, NOW)
+        look = self.fleet.client("look")
+        hanging = Hanging(look, HOME.account_id, self.paced)
         self.second_look = SecondLook(
-            self.fleet.client("look"), lambda: [VPC], self.evaluate, "tag-policy:exempt", self.paced
+            look, lambda: [VPC], self.evaluate, "tag-policy:exempt", self.paced, hanging
         )
         once = self.once = self.fleet.client("once")
         self.queue = Queue()
@@ -111,7 +114,7 @@ def world(*descriptions: Description, page_size: int = 1000, **changes: Any) -> 
 
 def told(outcomes: Iterable[Outcome]) -> list[tuple[str, Result, str]]:
     """Return of each outcome the instance, the result and the code."""
-    return [(one.finding.instance.instance_id, one.result, one.code) for one in outcomes]
+    return [(one.finding.resource.resource_id, one.result, one.code) for one in outcomes]
 
 
 def failing(operation: str, *errors: Exception | None) -> Callable[[Asked], None]:

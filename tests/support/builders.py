@@ -7,10 +7,11 @@ from typing import Any
 
 from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.finding import Code, Finding, Verdict
-from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.instance import Instance
 from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import End, Remedy
+from tag_policy.model.resource import ResourceRef
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report
@@ -59,16 +60,16 @@ def settings(**changes: str) -> Settings:
 
 def ref(
     instance_id: str = "i-0123456789abcdef0", name: str = "", created_at: datetime = NOW
-) -> InstanceRef:
+) -> ResourceRef:
     """Make a reference to an instance."""
-    return InstanceRef(instance_id, "vpc-abc123c1", name, created_at, {})
+    return ResourceRef(instance_id, "vpc-abc123c1", name, created_at, {})
 
 
 def instance(tags: Mapping[str, str], state: str = "running", **changes: Any) -> Instance:
     """Make an instance with some tags, a day old where nothing else is said."""
     yesterday = NOW - timedelta(days=1)
     reference = replace(ref(created_at=yesterday), **changes)
-    return Instance(reference, state, yesterday, dict(tags))
+    return Instance(reference, state, dict(tags), started_at=yesterday)
 
 
 ENGINE = "tag-policy"
@@ -102,7 +103,7 @@ def outcome(result: Result = Result.TAGGED, **changes: Any) -> Outcome:
     ``code`` is that of the outcome, ``finding_code`` that of its finding.
     """
     values: dict[str, Any] = {
-        "instance": ref(),
+        "resource": ref(),
         "remedy": Remedy.TAG,
         "reason": "required tag missing",
         "tag_key": "ProjectCode",

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tag_policy.aws.clock import Clock
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 from tests.support.calls import AwsError
 from tests.support.event_history import Event, EventHistory, make_event
 from tests.support.fake_ec2 import VPC, number, refusal
@@ -15,9 +15,9 @@ from tests.support.fake_ec2 import VPC, number, refusal
 __all__ = ["FakeTrail", "launch_of", "named", "number"]
 
 
-def named(at: int, created_at: datetime) -> InstanceRef:
+def named(at: int, created_at: datetime) -> ResourceRef:
     """Return an instance by its number."""
-    return InstanceRef(number(at), VPC, "", created_at, {})
+    return ResourceRef(number(at), VPC, "", created_at, {})
 
 
 def launch_of(

@@ -128,9 +128,20 @@ def launch_group(aws: Aws, vpc: Vpc, name: str, count: int = 1) -> list[str]:
     return [member["InstanceId"] for member in members]
 
 
-def tags_of(aws: Aws, instance_id: str) -> dict[str, str]:
-    """Return the tags of an instance, whatever its state."""
-    return {tag["Key"]: tag["Value"] for tag in _describe(aws, instance_id).get("Tags", [])}
+def tag(aws: Aws, resource_id: str, **tags: str) -> None:
+    """Write tags as somebody else does."""
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    aws.client("ec2").create_tags(Resources=[resource_id], Tags=listed)
+
+
+def tags_of(aws: Aws, resource_id: str) -> dict[str, str]:
+    """Return the tags of an instance, whatever its state, or of what hangs off one."""
+    if resource_id.startswith("i-"):
+        tags = _describe(aws, resource_id).get("Tags", [])
+    else:
+        of_it = [{"Name": "resource-id", "Values": [resource_id]}]
+        tags = aws.client("ec2").describe_tags(Filters=of_it)["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def state_of(aws: Aws, instance_id: str) -> str:

@@ -61,10 +61,8 @@ def requests_of(call: Call) -> Iterator[Request]:
                 f"aws:RequestTag/{tag['Key']}": [tag.get("Value", "")] for tag in parameters["Tags"]
             }
             for resource in parameters["Resources"]:
-                # Instances are all that the function tags; another id would be another resource.
-                kind = "instance" if resource.startswith("i-") else "other"
                 context = asked | {"aws:TagKeys": keys} | _tags(call, resource)
-                yield Request(action, f"arn:aws:ec2:{arn}:{kind}/{resource}", context)
+                yield Request(action, _arn_of(resource, call), context)
         case "ec2:TerminateInstances" | "ec2:StopInstances":
             for instance_id in parameters["InstanceIds"]:
                 resource = f"arn:aws:ec2:{arn}:instance/{instance_id}"
@@ -94,14 +92,37 @@ def requests_of(call: Call) -> Iterator[Request]:
             "autoscaling:DescribeTags"
             | "cloudtrail:LookupEvents"
             | "config:PutEvaluations"
+            | "ec2:DescribeAddresses"
+            | "ec2:DescribeImages"
             | "ec2:DescribeInstances"
+            | "ec2:DescribeNetworkInterfaces"
+            | "ec2:DescribeSnapshots"
             | "ec2:DescribeSpotInstanceRequests"
             | "ec2:DescribeTags"
+            | "ec2:DescribeVolumes"
             | "ec2:DescribeVpcs"
         ):
             yield Request(action, "*")
         case _:
             raise KeyError(f"{action} is new; say in {__name__} how IAM sees it")
+
+
+_TYPES = {
+    "i": "instance",
+    "vol": "volume",
+    "eni": "network-interface",
+    "snap": "snapshot",
+    "ami": "image",
+    "eipalloc": "elastic-ip",
+}
+"""Types of resources, by what their ids begin with; another id would be another resource."""
+
+
+def _arn_of(resource_id: str, call: Call) -> str:
+    """Return the ARN of a resource; those of snapshots and images have no account."""
+    kind = _TYPES.get(resource_id.partition("-")[0], "other")
+    account_id = "" if kind in ("snapshot", "image") else call.account_id
+    return f"arn:aws:ec2:{call.region}:{account_id}:{kind}/{resource_id}"
 
 
 def _tags(call: Call, resource_id: str) -> dict[str, list[str]]:

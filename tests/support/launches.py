@@ -14,7 +14,7 @@ from moto.cloudtrail.models import cloudtrail_backends
 
 from tag_policy.aws.clock import Clock
 from tag_policy.creators.cloudtrail import EventHistory as Questions
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 from tests.support import extensions
 from tests.support.embedded_aws import ACCOUNT_ID, REGION
 from tests.support.event_history import Event, EventHistory, make_event
@@ -30,7 +30,7 @@ _UNTIL_ATTACHED = timedelta(seconds=1)
 class Launched:
     """An instance and the event of its launch."""
 
-    instance: InstanceRef
+    instance: ResourceRef
     event: Event
 
 
@@ -66,7 +66,7 @@ def launched(number: int, at: datetime) -> Launched:
     instance_id = f"i-{number:017x}"
     event = make_event("RunInstances", user(number), [instance_id], at)
     created_at = event["EventTime"] + _UNTIL_ATTACHED
-    return Launched(InstanceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {}), event)
+    return Launched(ResourceRef(instance_id, "vpc-0a1b2c3d", "", created_at, {}), event)
 
 
 def user(number: int) -> dict[str, Any]:

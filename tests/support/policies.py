@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tag_policy.model.resource import ResourceType
 from tests.support.embedded_aws import EmbeddedAws
 
 Policies = list[dict[str, Any]]
@@ -104,6 +105,29 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "40": {"tag_key": "Stage", "action": "Update", "from": ["vpc", "auto_scaling_group"]},
         },
     },
+    # Rules are about what hangs off instances, too.
+    "hanging": {
+        "untagged_action": "stop",
+        "rules": {
+            "10": {
+                "tag_key": "Center",
+                "resource_types": [
+                    *("instance", "volume", "network-interface"),
+                    *("snapshot", "image", "elastic-ip"),
+                ],
+                "action": "Update",
+                "from": ["volume", "instance", "vpc"],
+            },
+            "20": {"tag_key": "Owner", "action": "UserLookup"},
+            "30": {
+                "tag_key": "Owner",
+                "resource_types": ["volume", "snapshot"],
+                "action": "Update",
+                "from": ["instance"],
+            },
+            "40": {"tag_key": "Old", "resource_types": ["volume"], "action": "Remove"},
+        },
+    },
     # Rules end instances that have tags; those without are stopped, by another statement.
     "escalating": {
         "untagged_action": "stop",
@@ -134,6 +158,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456",
     },
 }
+
+
+def types_of(variant: str) -> list[str]:
+    """Return what the rules of a variant are about, as Terraform tells the function."""
+    rules = VARIANTS.get(variant, {}).get("rules", {}).values()
+    return sorted({"instance"}.union(*(rule.get("resource_types", ()) for rule in rules)))
+
 
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _EVERYTHING: dict[str, Any] = {
@@ -216,6 +247,15 @@ SHAPES: dict[str, dict[str, Any]] = VARIANTS | {
     },
     "d" * 40: _EVERYTHING
     | {"rules": {}, "rules_table": {"writable_tag_keys": ["Owner"], "removable_tag_keys": ["cc"]}},
+    "h" * 40: _EVERYTHING
+    | {
+        "rules": {},
+        "rules_table": {
+            "writable_tag_keys": ["Owner"],
+            "removable_tag_keys": ["cc"],
+            "resource_types": [str(one) for one in ResourceType],
+        },
+    },
     "e" * 40: _EVERYTHING
     | _BOTH_ENDS_IN_A_VPC
     | {

@@ -436,6 +436,58 @@ def _deleting() -> Iterator[Case]:
 DELETING = list(_deleting())
 
 
+# What hangs off instances: its tags are written where rules are about it, and nothing is marked.
+
+OF_TYPES = {
+    "volume": f"arn:aws:ec2:{_OURS}:volume/vol-0123456789abcdef0",
+    "network-interface": f"arn:aws:ec2:{_OURS}:network-interface/eni-0123456789abcdef0",
+    "elastic-ip": f"arn:aws:ec2:{_OURS}:elastic-ip/eipalloc-0123456789abcdef0",
+    "snapshot": "arn:aws:ec2:eu-west-1::snapshot/snap-0123456789abcdef0",
+    "image": "arn:aws:ec2:eu-west-1::image/ami-0123456789abcdef0",
+}
+_LISTED_BY = {
+    "volume": "DescribeVolumes",
+    "network-interface": "DescribeNetworkInterfaces",
+    "elastic-ip": "DescribeAddresses",
+    "snapshot": "DescribeSnapshots",
+    "image": "DescribeImages",
+}
+
+
+def _hanging() -> Iterator[Case]:
+    for of_type, arn in OF_TYPES.items():
+        for variant, may in (("hanging", True), ("taking", False), ("terminate", False)):
+            yield Case(f"Center of a {of_type}", variant, write(["Center"], {}, arn), may)
+            yield _case(variant, f"ec2:{_LISTED_BY[of_type]}", "*", may)
+        yield Case(f"over a value of a {of_type}", "hanging", _over_a_value(arn), False)
+        yield Case(f"blank in a {of_type}", "hanging", write(["Center"], {"Center": ""}, arn), True)
+        for keys in ([MARK], ["Center", MARK], [EXEMPTION], ["Name"], []):
+            yield Case(f"{keys} of a {of_type}", "hanging", write(keys, {}, arn), False)
+        old = {"Old": "x"}
+        yield Case(f"Old of a {of_type}", "hanging", delete(["Old"], old, arn), True)
+        exempt = delete(["Old"], old | {EXEMPTION: ""}, arn)
+        yield Case(f"Old of an exempt {of_type}", "hanging", exempt, False)
+        for keys in (["Center"], [MARK], ["Old", "Name"], []):
+            yield Case(f"{keys} of a {of_type}", "hanging", delete(keys, old, arn), False)
+        for action in ("DeleteVolume", "DeleteSnapshot", "DeregisterImage", "ReleaseAddress"):
+            yield _case("hanging", f"ec2:{action}", arn, False)
+    for arn in (
+        f"arn:aws:ec2:{_OURS}:security-group/sg-0123456789abcdef0",
+        f"arn:aws:ec2:{_OURS}:vpc/vpc-0123456789abcdef0",
+        "arn:aws:ec2:eu-west-1:999999999999:volume/vol-0123456789abcdef0",
+        "arn:aws:ec2:us-east-1::snapshot/snap-0123456789abcdef0",
+        f"arn:aws:ec2:{_OURS}:snapshot/snap-0123456789abcdef0",
+    ):
+        yield Case(f"Center of {arn}", "hanging", write(["Center"], {}, arn), False)
+    for key in ("Center", "Owner", MARK):
+        yield Case(f"{key} of an instance", "hanging", write([key], {}), True)
+    yield Case("a tag and the mark of an instance", "hanging", write(["Center", MARK], {}), False)
+
+
+def _over_a_value(arn: str) -> Request:
+    return write(["Center"], {"Center": "4711"}, arn)
+
+
 BY_LAMBDA_IN_A_VPC = (
     "AssignPrivateIpAddresses",
     "CreateNetworkInterface",
@@ -569,6 +621,8 @@ def _case(variant: str, action: str, resource: str, allowed: bool) -> Case:
     return Case(f"{action} on {name}", variant, Request(action, resource), allowed)
 
 
+HANGING = list(_hanging())
+
 OTHERS = list(_others())
 
 CASES: list[Case] = [
@@ -580,5 +634,6 @@ CASES: list[Case] = [
     *OVERWRITING,
     *TAKING_BACK,
     *DELETING,
+    *HANGING,
     *OTHERS,
 ]

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome
 from tag_policy.model.outcome import Result as Res
 from tag_policy.model.remedy import End, Remedy
+from tag_policy.model.resource import ResourceRef
 from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.reporting.report import Outcomes, Report, Tally
@@ -39,7 +39,7 @@ def a_report(text: Callable[[], str]) -> Report:
     outcomes = [
         Outcome(
             Finding(
-                InstanceRef(text(), text(), text(), NOW, {text(): text()}),
+                ResourceRef(text(), text(), text(), NOW, {text(): text()}),
                 remedy,
                 Code.MISSING,
                 text(),

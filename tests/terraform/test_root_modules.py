@@ -68,6 +68,89 @@ def test_one_engine_looks_after_the_vpcs_of_an_account_each_as_is_said_of_it(
         assert answer.payload["outcomes"]["audited"] > 0
 
 
+# Cost centres on all that is billed
+
+
+def test_a_member_of_a_group_and_all_that_hangs_off_it_get_what_seven_rules_ask_for(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    aws = embedded_aws
+    vpc = fleet.create_vpc(aws)
+    ec2 = aws.client("ec2")
+    ec2.create_tags(Resources=[vpc.vpc_id], Tags=[{"Key": "CostCenter", "Value": "AB-4711"}])
+    module = aws.root_module(
+        ROOT / "examples" / "cost-allocation",
+        vpc_id=vpc.vpc_id,
+        mode="enforce",
+        email_subscriptions=["ops@example.com"],
+    )
+    with applied(module):
+        assert module.plan() == [], "a second plan is empty"
+        (member,) = fleet.launch_group(aws, vpc, "billed")
+        fleet.tag(aws, member, Environment="Production")
+        (shown,) = ec2.describe_instances(InstanceIds=[member])["Reservations"][0]["Instances"]
+        root = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        interface = shown["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        zone = shown["Placement"]["AvailabilityZone"]
+        data = ec2.create_volume(AvailabilityZone=zone, Size=8)["VolumeId"]
+        ec2.attach_volume(VolumeId=data, InstanceId=member, Device="/dev/sdf")
+        fleet.tag(aws, data, CostCenter="CD-1234", Environment=" live", Backup="none")
+        address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+        ec2.associate_address(AllocationId=address, InstanceId=member)
+        image = ec2.create_image(InstanceId=member, Name="of it")["ImageId"]
+        of_root, of_data, other = (
+            ec2.create_snapshot(VolumeId=volume)["SnapshotId"] for volume in (root, data, data)
+        )
+        fleet.tag(aws, other, CostCenter="EF-1", CreatedBy="bob")
+
+        answers = [aws.invoke(module.outputs["function_name"]).payload for _ in range(2)]
+
+        tags = {
+            one: fleet.tags_of(aws, one)
+            for one in (member, root, data, interface, address, image, of_root, of_data, other)
+        }
+        (email,) = [one for one in aws.emails() if root in one.text]
+    of_the_group = {k: v for k, v in tags[member].items() if k.startswith("aws:")}
+    by = tags[member]["CreatedBy"]
+    handed_on = {"CostCenter": "AB-4711", "CreatedBy": by}
+    assert by != "Undefined"
+    assert tags == {
+        member: handed_on | {"Environment": "prod"} | of_the_group,
+        root: handed_on | {"Backup": "daily"},
+        data: {
+            "CostCenter": "CD-1234",
+            "CreatedBy": by,
+            "Environment": "prod",
+            "Backup": "none",
+        },
+        interface: handed_on,
+        address: handed_on,
+        image: handed_on,
+        of_root: handed_on,
+        of_data: {"CostCenter": "CD-1234", "CreatedBy": by},
+        other: {"CostCenter": "EF-1", "CreatedBy": "bob"},
+    }
+    assert answers[0]["rule_errors"] == 0
+    assert [answer["outcomes"]["tagged"] for answer in answers] == [18, 0]
+    assert [answer["outcomes"]["reported"] for answer in answers] == [2, 2]
+    assert {kind: one["looked_at"] for kind, one in answers[1]["resources"].items()} == {
+        "instance": 1,
+        "volume": 2,
+        "network-interface": 1,
+        "elastic-ip": 1,
+        "image": 1,
+        "snapshot": 3,
+    }
+    for line in (
+        "2 volumes that hang off them: 0 needed nothing, 6 violations.",
+        f'{root}  CostCenter = "AB-4711"  required tag missing; taken from instance',
+        f'{of_data}  CostCenter = "CD-1234"  required tag missing; taken from volume',
+        f"{root}  Environment  required tag missing",
+        f"{other}  CostCenter  'EF-1' is not allowed",
+    ):
+        assert line in email.text
+
+
 # A whole tagging standard
 
 

@@ -23,8 +23,8 @@ from tests.support.terraform import ROOT, RootModule, TerraformError
 DUE = "tag-policy:due"
 STANDARDS = ROOT / "tests" / "standards"
 NAMES = ("18f", "aws-whitepaper", "cabinet-office", "hackney", "moj", "nhs", "uci", "ukho")
-WITH_OTHER_TYPES = ("compute-blog-post", "hackney")
-"""Standards that also say something of volumes and snapshots, which is refused for now."""
+DELETES = "compute-blog-post"
+"""The standard that has snapshots deleted, too, which is refused for now."""
 
 HEAD = """
 provider "aws" {
@@ -57,7 +57,7 @@ module "{label}" {{
   minimum_age     = "0s" # what a test launches is moments old
   rules = {{
     for id, rule in local.of_{label}.rules : id => rule
-    if try(contains(rule.resource_types, "instance"), true)
+    if !can(rule.escalate.delete)
   }}
   facts           = try(local.of_{label}.facts, {{}})
 
@@ -245,21 +245,37 @@ def test_a_standard_leads_to_what_it_says_and_to_nothing_else(
     ec2.terminate_instances(InstanceIds=[instance])
 
 
-@pytest.mark.parametrize("name", WITH_OTHER_TYPES)
-def test_what_a_standard_says_of_other_resources_is_refused_with_that_reason(
-    embedded_aws: EmbeddedAws, name: str
+def test_what_hackney_says_of_a_volume(
+    embedded_aws: EmbeddedAws, standards: tuple[RootModule, Mapping[str, fleet.Vpc]]
 ) -> None:
-    rules = (STANDARDS / f"{name}.tfvars").read_text()
-    text = MODULE.format(name=name, label=f"_{name}", rules=rules)
+    module, vpcs = standards
+    ec2 = embedded_aws.client("ec2")
+    (instance,) = fleet.launch(embedded_aws, vpcs["hackney"], {"Confidentiality": "Internal"})
+
+    first, second = (embedded_aws.invoke(module.outputs["_hackney"]).payload for _ in range(2))
+
+    (shown,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    volume = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    assert fleet.tags_of(embedded_aws, volume) == {"Confidentiality": "Internal"}
+    assert first["resources"]["volume"]["looked_at"] == 1
+    assert second["resources"]["volume"]["compliant"] == 1
+    ec2.terminate_instances(InstanceIds=[instance])
+
+
+def test_that_snapshots_are_deleted_is_refused_with_that_reason(
+    embedded_aws: EmbeddedAws,
+) -> None:
+    rules = (STANDARDS / f"{DELETES}.tfvars").read_text()
+    text = MODULE.format(name=DELETES, label=f"_{DELETES}", rules=rules)
     text = re.sub(
-        r"rules = \{\n +for.*?\n  \}", f"rules = local.of__{name}.rules", text, flags=re.DOTALL
+        r"rules = \{\n +for.*?\n  \}", f"rules = local.of__{DELETES}.rules", text, flags=re.DOTALL
     )
-    group = {name: "sg-0a1b2c3d4e5f67890"}
+    group = {DELETES: "sg-0a1b2c3d4e5f67890"}
     module = embedded_aws.root_module(
-        HEAD + text, vpcs={name: "vpc-0a1b2c3d4e5f67890"}, groups=group
+        HEAD + text, vpcs={DELETES: "vpc-0a1b2c3d4e5f67890"}, groups=group
     )
 
-    with pytest.raises(TerraformError, match=r"this\s+version\s+does\s+not\s+handle\s+volumes"):
+    with pytest.raises(TerraformError, match=r"none\s+of\s+its\s+resource_types\s+is\s+\"instance"):
         module.apply()
 
 
@@ -300,6 +316,14 @@ def test_what_the_blog_post_says_of_an_instance_of_an_unwanted_region(
         alice = fleet.iam_user(there, "alice")
         (instance,) = fleet.launch(there, vpc, given, by=alice)
         backdate(instance, timedelta(days=3), ABROAD)
+        (shown,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+        volume = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        data = ec2.create_volume(AvailabilityZone=shown["Placement"]["AvailabilityZone"], Size=8)[
+            "VolumeId"
+        ]
+        ec2.attach_volume(VolumeId=data, InstanceId=instance, Device="/dev/sdf")
+        ec2.create_tags(Resources=[data], Tags=[{"Key": "CostCenter", "Value": "7"}])
+        snapshot = ec2.create_snapshot(VolumeId=data)["SnapshotId"]
         function = module.outputs[f"_{name}"]
         first, second = (
             json.loads(there.client("lambda").invoke(FunctionName=function)["Payload"].read())
@@ -323,6 +347,8 @@ def test_what_the_blog_post_says_of_an_instance_of_an_unwanted_region(
         "Schedule": "office-hours",
         "PatchGroup": "patch-early",
     }
+    assert fleet.tags_of(there, volume) == {"CostCenter": "42"}, "of the instance"
+    assert fleet.tags_of(there, snapshot) == {"CostCenter": "7"}, "of its volume"
     lines = [json.loads(event["message"]) for event in logs["events"]]
     told = {
         (line["tag_key"], line["code"], line["reason"].rpartition("; ")[2])

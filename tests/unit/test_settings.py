@@ -8,6 +8,7 @@ import pytest
 
 from tag_policy.model.assignment import Mode
 from tag_policy.model.remedy import MaxEscalation, UntaggedAction
+from tag_policy.model.resource import ResourceType
 from tag_policy.settings import (
     AttributionDetails,
     CreatorFormat,
@@ -29,6 +30,7 @@ def test_a_whole_environment_is_read() -> None:
         topic_arn="arn:aws:sns:eu-west-1:123456789012:tag-policy-reports",
         vpc_ids=("vpc-abc123c1", "vpc-0def"),
         seeded_rules=None,
+        resource_types=frozenset({ResourceType.INSTANCE}),
         unlocked_tag_keys=(),
         named_tag_keys=None,
         facts={},
@@ -327,3 +329,17 @@ def test_days_are_counted_in_the_time_zone_that_is_given() -> None:
 def test_what_is_no_time_zone_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match=r"TAG_POLICY_TIME_ZONE is .*'Europe/Berlin'"):
         Settings.from_env({**ENVIRONMENT, "TAG_POLICY_TIME_ZONE": value})
+
+
+def test_what_rules_may_be_about_is_read_and_instances_are_always_among_it() -> None:
+    name = "TAG_POLICY_RESOURCE_TYPES"
+    read = Settings.from_env({**ENVIRONMENT, name: '["volume", "snapshot"]'})
+
+    assert read.resource_types == {
+        ResourceType.INSTANCE,
+        ResourceType.VOLUME,
+        ResourceType.SNAPSHOT,
+    }
+    for wrong in ('["volumes"]', '{"volume": 1}', "volume"):
+        with pytest.raises(SettingsError, match=name):
+            Settings.from_env({**ENVIRONMENT, name: wrong})

@@ -26,13 +26,22 @@ _PASSING = frozenset(
 _ABOUT_ONE = frozenset(
     {
         "IncorrectInstanceState",
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
+        "InvalidAllocationID.NotFound",
         "InvalidInstanceID.NotFound",
+        "InvalidNetworkInterfaceID.NotFound",
+        "InvalidSnapshot.NotFound",
+        "InvalidVolume.NotFound",
         "OperationNotPermitted",
         "TagLimitExceeded",
         "UnsupportedOperation",
     }
 )
-"""Codes of errors that say something of a single instance, and nothing of the others."""
+"""Codes of errors that say something of a single resource, and nothing of the others.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+"""
 
 
 @dataclass(frozen=True, slots=True)

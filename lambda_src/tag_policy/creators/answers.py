@@ -6,10 +6,10 @@ from typing import assert_never
 
 from tag_policy.creators.tag_value import creator_tag, detail_tag
 from tag_policy.model.finding import DEFAULT, Finding
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
 from tag_policy.model.outcome import CREATOR_UNREADABLE, Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceRef
 from tag_policy.settings import Settings
 
 
@@ -18,9 +18,9 @@ def waits_for_creator(finding: Finding) -> bool:
     return finding.remedy is Remedy.TAG and finding.value is None
 
 
-def instances_to_look_up(findings: Iterable[Finding]) -> list[InstanceRef]:
+def instances_to_look_up(findings: Iterable[Finding]) -> list[ResourceRef]:
     """Return the instances that wait for a creator, each once, whatever its number of tags."""
-    waiting = {f.instance.instance_id: f.instance for f in findings if waits_for_creator(f)}
+    waiting = {f.resource.resource_id: f.resource for f in findings if waits_for_creator(f)}
     return list(waiting.values())
 
 
@@ -42,11 +42,11 @@ def with_creators(
         if isinstance(answer, Known)
     }
     for finding in findings:
-        owner = owners.get(finding.instance.instance_id, finding.owner)
+        owner = owners.get(finding.resource.resource_id, finding.owner)
         if not waits_for_creator(finding):
             ready.append(replace(finding, owner=owner) if owner != finding.owner else finding)
             continue
-        match answers[finding.instance.instance_id]:
+        match answers[finding.resource.resource_id]:
             case Known(launch):
                 ready.append(
                     replace(

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.cloudtrail import EventHistory, NoMoreAnswersError
 from tag_policy.creators.search import LaunchSearch
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Answer, Known, Nobody, NotKnownYet
+from tag_policy.model.resource import ResourceRef
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Attribution:
 
 
 def attribute(
-    instances: Iterable[InstanceRef], history: EventHistory, now: datetime, delay: timedelta
+    instances: Iterable[ResourceRef], history: EventHistory, now: datetime, delay: timedelta
 ) -> Attribution:
     """Return an answer for each of the instances.
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.principal import principal_of
 from tag_policy.creators.run_instances import LaunchEvent
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Known, Launch, NotKnownYet
 from tag_policy.model.outcome import CREATOR_NOT_LOOKED_UP
+from tag_policy.model.resource import ResourceRef
 
 LATER = timedelta(minutes=2)
 """How much later than the creation of an instance the event of its launch may be.
@@ -44,7 +44,7 @@ NOBODY_WILL_ASK = NotKnownYet(
 
 
 def launch_among(
-    launches: Iterable[LaunchEvent], instance: InstanceRef, *, whole_history: bool = False
+    launches: Iterable[LaunchEvent], instance: ResourceRef, *, whole_history: bool = False
 ) -> LaunchEvent | None:
     """Return the launch of an instance: the earliest that names it; None where none is that.
 
@@ -55,14 +55,14 @@ def launch_among(
     named = [
         launch
         for launch in launches
-        if instance.instance_id in launch.instance_ids
+        if instance.resource_id in launch.instance_ids
         and launch.event_time <= instance.created_at + LATER
         and (whole_history or launch.event_time >= instance.created_at - LATER)
     ]
     return min(named, key=lambda launch: (launch.event_time, launch.event_id), default=None)
 
 
-def may_repeat_another(launch: LaunchEvent, instance: InstanceRef) -> bool:
+def may_repeat_another(launch: LaunchEvent, instance: ResourceRef) -> bool:
     """Tell whether a launch may be the repetition of an earlier one, as it is rather late.
 
     That one may name nobody, because it is too large for a record.
@@ -77,12 +77,12 @@ class IncompleteLaunch:
     event_id: str
     event_time: datetime
 
-    def may_be_of(self, instance: InstanceRef) -> bool:
+    def may_be_of(self, instance: ResourceRef) -> bool:
         """Tell whether an instance may be among those that are left out."""
         return -EARLIER <= self.event_time - instance.created_at <= LATER
 
 
-def what_it_says(launch: LaunchEvent, instance: InstanceRef) -> Known | NotKnownYet:
+def what_it_says(launch: LaunchEvent, instance: ResourceRef) -> Known | NotKnownYet:
     """Return what the event of an instance's launch says of its creator.
 
     One that cannot be read, or whose element names nobody in a way that we know, is *not known

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from tag_policy.creators.cloudtrail import PAGE_SIZE
 from tag_policy.creators.decision import LATER
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 
 _BATCH_CALLS = 20
 """Calls that a batch is expected to need: 10 seconds' worth."""
@@ -40,7 +40,7 @@ class Density:
         """Trust it less, because a call was made that told nothing of it."""
         self._per_second /= 2
 
-    def one_page_for(self, older: InstanceRef, newer: InstanceRef) -> bool:
+    def one_page_for(self, older: ResourceRef, newer: ResourceRef) -> bool:
         """Tell whether a page that begins with the newer is expected to have the older, too."""
         return self.expected(newer.created_at - older.created_at + LATER) + 2 <= PAGE_SIZE
 
@@ -52,20 +52,20 @@ class Batch:
     Those of a window are asked for together, the rest by name.
     """
 
-    instances: Sequence[InstanceRef]
+    instances: Sequence[ResourceRef]
     windows: int
     by_name: int
     calls: float
 
 
-def next_batch(waiting: Iterable[InstanceRef], density: Density) -> Batch:
+def next_batch(waiting: Iterable[ResourceRef], density: Density) -> Batch:
     """Return the oldest of the waiting, who are given oldest first, as a batch of some 20 calls.
 
     The oldest come first, because their events are the first to leave the history; but the history
     is read newest first. So it is read batch by batch, and a run that has to end early has answered
     for the oldest.
     """
-    groups: list[list[InstanceRef]] = []
+    groups: list[list[ResourceRef]] = []
     calls = 0.0
     for instance in waiting:
         older = groups[-1][-1] if groups else None

@@ -62,7 +62,7 @@ def principal_of(user_identity: Mapping[str, Any], managers: Mapping[str, str]) 
     """Return who acted, or None when the element names nobody.
 
     ``managers`` says which services the launched instance belongs to, by its own tags, as in
-    ``InstanceRef``; it names the Auto Scaling group, the fleet, the cluster or the stack
+    ``ResourceRef``; it names the Auto Scaling group, the fleet, the cluster or the stack
     where the principal is such a service. ``invokedBy`` alone is no proof of a service: a person's
     console session can carry ``signin.amazonaws.com``.
     """

@@ -24,8 +24,8 @@ from tag_policy.creators.decision import (
 from tag_policy.creators.plan import Batch, Density, next_batch
 from tag_policy.creators.run_instances import LAUNCHED_BY, LaunchEvent, read_launch, time_of
 from tag_policy.creators.window import Window
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Answer, Nobody, NotKnownYet
+from tag_policy.model.resource import ResourceRef
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +46,16 @@ class LaunchSearch:
 
     def __init__(
         self,
-        instances: Iterable[InstanceRef],
+        instances: Iterable[ResourceRef],
         history: EventHistory,
         now: datetime,
         delay: timedelta,
     ) -> None:
         oldest_first = sorted(instances, key=lambda instance: instance.created_at)
         self.answers: dict[str, Answer] = {}
-        self._waiting = {instance.instance_id: instance for instance in oldest_first}
+        self._waiting = {instance.resource_id: instance for instance in oldest_first}
         self.asked = len(self._waiting)
-        self._long: dict[str, InstanceRef] = {}
+        self._long: dict[str, ResourceRef] = {}
         self._history = history
         self._now = now
         self._delay = delay
@@ -78,12 +78,12 @@ class LaunchSearch:
         while self._waiting:
             self._look_up(next(iter(self._waiting.values())), most_pages=None)
 
-    def _answer(self, instance: InstanceRef, answer: Answer) -> None:
-        del self._waiting[instance.instance_id]
-        self.answers[instance.instance_id] = answer
+    def _answer(self, instance: ResourceRef, answer: Answer) -> None:
+        del self._waiting[instance.resource_id]
+        self.answers[instance.resource_id] = answer
 
-    def _still_waiting(self, instances: Iterable[InstanceRef]) -> list[InstanceRef]:
-        return [instance for instance in instances if instance.instance_id in self._waiting]
+    def _still_waiting(self, instances: Iterable[ResourceRef]) -> list[ResourceRef]:
+        return [instance for instance in instances if instance.resource_id in self._waiting]
 
     def _ask_for_batch(self, batch: Batch) -> None:
         """Ask for a batch; leave the rest of it when it turns out to need more than a batch may."""
@@ -93,7 +93,7 @@ class LaunchSearch:
             self._ask_for_newest(left)
             left = self._still_waiting(left)
 
-    def _ask_for_newest(self, left: Sequence[InstanceRef]) -> None:
+    def _ask_for_newest(self, left: Sequence[ResourceRef]) -> None:
         """Ask for the newest of some: in a window, where the next is expected there too."""
         newest = left[-1]
         if len(left) == 1 or not self._density.one_page_for(left[-2], newest):
@@ -106,7 +106,7 @@ class LaunchSearch:
             for instance in self._still_waiting(left)[-1:]:
                 self._answer(instance, NotKnownYet(str(error), error.code))
 
-    def _read_window(self, left: Sequence[InstanceRef]) -> None:
+    def _read_window(self, left: Sequence[ResourceRef]) -> None:
         """Read launches from the newest of some back, as long as that answers for some of them.
 
         Ends where the next of them is further back than the page: the launches between are none of
@@ -176,7 +176,7 @@ class LaunchSearch:
         }
         return launches
 
-    def _not_in_window(self, instance: InstanceRef, *, named: bool) -> None:
+    def _not_in_window(self, instance: ResourceRef, *, named: bool) -> None:
         """Answer for an instance that no launch of its time names; one of another may."""
         if self._now - instance.created_at < self._delay and not named:
             self._answer(instance, ON_ITS_WAY)
@@ -185,7 +185,7 @@ class LaunchSearch:
 
     def _look_up(
         self,
-        instance: InstanceRef,
+        instance: ResourceRef,
         *,
         in_no_window: bool = False,
         most_pages: int | None = _MANY_PAGES,
@@ -201,7 +201,7 @@ class LaunchSearch:
                 if not in_no_window and may_repeat_another(launch, instance):
                     # What it may repeat need not have the instance's name in CloudTrail's index.
                     self._in_no_window(instance, most_pages)
-                if instance.instance_id in self._waiting:
+                if instance.resource_id in self._waiting:
                     self._answer(instance, self._known(launch, instance))
             elif self._now - instance.created_at < self._delay:
                 self._answer(instance, ON_ITS_WAY)
@@ -210,9 +210,9 @@ class LaunchSearch:
         except NoAnswerError as error:
             self._answer(instance, NotKnownYet(str(error), error.code))
         except _TooManyPagesError:
-            self._long[instance.instance_id] = self._waiting.pop(instance.instance_id)
+            self._long[instance.resource_id] = self._waiting.pop(instance.resource_id)
 
-    def _in_no_window(self, instance: InstanceRef, most_pages: int | None) -> bool:
+    def _in_no_window(self, instance: ResourceRef, most_pages: int | None) -> bool:
         """Tell whether the launches around its creation do not name an instance, either.
 
         Nothing says that CloudTrail indexes every instance of a launch of many by its name.
@@ -220,7 +220,7 @@ class LaunchSearch:
         window = Window(self._waiting)
         pages = self._launches_before(instance.created_at + LATER, window)
         for number, (read_to, _) in enumerate(pages, start=1):
-            if instance.instance_id in self.answers:
+            if instance.resource_id in self.answers:
                 return False
             if instance.created_at - EARLIER > read_to and instance not in window:
                 return True
@@ -229,7 +229,7 @@ class LaunchSearch:
         return True
 
     def _launches_naming(
-        self, instance: InstanceRef, most_pages: int | None
+        self, instance: ResourceRef, most_pages: int | None
     ) -> Sequence[LaunchEvent]:
         """Return all launches that the history has by the name of an instance."""
         end, token = instance.created_at + _LATEST, ""
@@ -237,14 +237,14 @@ class LaunchSearch:
         for number in itertools.count():
             if number == most_pages:
                 raise _TooManyPagesError
-            page = self._history.page("ResourceName", instance.instance_id, end, token)
+            page = self._history.page("ResourceName", instance.resource_id, end, token)
             launches += self._launches_of(page)
             token = page.token
             if not token:
                 break
         return launches
 
-    def _known(self, launch: LaunchEvent, instance: InstanceRef) -> Answer:
+    def _known(self, launch: LaunchEvent, instance: ResourceRef) -> Answer:
         """Return what a launch says, unless it may repeat an earlier one that cannot be read."""
         if may_repeat_another(launch, instance):
             if instance.created_at < self._now - HORIZON:
@@ -254,13 +254,13 @@ class LaunchSearch:
                     return _unreadable_launch(incomplete)
         return what_it_says(launch, instance)
 
-    def _nobody(self, instance: InstanceRef, launches: Iterable[LaunchEvent]) -> Answer:
+    def _nobody(self, instance: ResourceRef, launches: Iterable[LaunchEvent]) -> Answer:
         """Return the answer for an instance whose launch is not in the history.
 
         Nobody only where everything that may be its launch has been read, and is not.
         """
         for launch in launches:
-            if instance.instance_id in launch.instance_ids:
+            if instance.resource_id in launch.instance_ids:
                 return unreadable(
                     f"its launch, which event {launch.event_id} repeats after its creation,"
                 )

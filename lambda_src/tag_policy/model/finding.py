@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Launch
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceRef
 
 
 class Code(StrEnum):
@@ -82,7 +82,7 @@ class Finding:
     ``after_writing`` says of a tag that it is deleted only when another one was written.
     """
 
-    instance: InstanceRef
+    resource: ResourceRef
     remedy: Remedy
     code: Code
     reason: str

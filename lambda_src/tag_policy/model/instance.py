@@ -1,50 +1,17 @@
-"""An EC2 instance, as the engine knows it.
-
-What another kind of resource would touch: ``InstanceRef`` here, which every finding has, and
-``Rule`` in model/rule.py, which would say of what it is; rules/item.py, rules/conditions.py and
-rules/sources.py, which refuse it, rules/evaluation.py and rules/judging.py; a module beside
-resources/instance.py, and what goes by the ids of instances: resources/second_look.py,
-resources/remedy_queue.py, resources/writing.py; runs/sweep.py and runs/engine.py;
-reporting/sns_message.py, reporting/email.py and reporting/wording.py; variables.tf, iam.tf.
-"""
+"""An EC2 instance, as the engine knows it."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+
+from tag_policy.model.resource import NEVER, Resource
 
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 """What the id of an instance looks like.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 """
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRef:
-    """What a finding needs to know of its instance: enough to name it and to ask who launched it.
-
-    Tags are left behind on purpose, so that a run over 100,000 instances does not hold the tags of
-    all of them. ``created_at`` is the instance's creation or a moment after it, never before it.
-    ``seen_at`` is when EC2 was asked for what is known of it, not when that was looked through, and
-    ``shown_at`` when it had answered: what it told may be as old as the one, and as new as the
-    other.
-    ``managers`` says which AWS services the instance belongs to, and what it is part of there, such
-    as ``{"autoscaling": "web-asg"}``: from tags that only AWS can write. ``spot_request_id`` is the
-    Spot request that it fulfils, or empty.
-    """
-
-    instance_id: str
-    vpc_id: str
-    name: str
-    created_at: datetime
-    managers: Mapping[str, str]
-    seen_at: datetime = _NEVER
-    shown_at: datetime = _NEVER
-    spot_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +24,7 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Resource):
     """An EC2 instance as ``DescribeInstances`` tells of it; ``started_at`` is its last start.
 
     What it does not tell is empty: ``lifecycle`` of an instance on demand, and ``instance_profile``
@@ -67,18 +34,12 @@ class Instance:
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
     """
 
-    ref: InstanceRef
-    state: str
-    started_at: datetime
-    tags: Mapping[str, str]
-    subnet_id: str = ""
-    availability_zone: str = ""
+    started_at: datetime = NEVER
     instance_type: str = ""
     image_id: str = ""
     lifecycle: str = ""
     platform: str = ""
     instance_profile: str = ""
-    has_public_ip: bool = False
     interfaces: tuple[Interface, ...] = ()
 
     def open_interfaces(self, isolation_groups: Mapping[str, str]) -> tuple[Interface, ...]:

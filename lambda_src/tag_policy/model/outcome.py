@@ -60,7 +60,8 @@ class Outcome:
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What it has in common with the outcomes of other instances: all but the instance."""
+        """What it has in common with those of other resources of its type: all but the resource."""
         finding = self.finding
         of_rule = (str(finding.rule_id), finding.tag_key, finding.code, finding.note)
-        return (self.result, self.code, self.detail, finding.reason, *of_rule)
+        of_type = finding.resource.resource_type
+        return (self.result, self.code, self.detail, finding.reason, *of_rule, of_type)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from tag_policy.model.ladder import Ladder
+from tag_policy.model.resource import ResourceType
 
 
 class Action(StrEnum):
@@ -45,12 +46,12 @@ class Rule:
 
     ``default`` is the value for ``Update``, the call for ``Function`` and the fallback for
     ``UserLookup``, and never blank, but for an ``Update`` that has ``sources``, and needs none;
-    ``Check`` and ``Remove`` have none.
+    ``Check`` and ``Remove`` have none. ``resource_types`` are what the rule is about.
 
     ``allowed_values`` (with ``*`` for anything) and ``allowed_pattern`` say which values are right;
     both where both are given. ``expires`` says that the value is a date, which is its last good
     day, and ``max_lifetime`` how far that may be away, such as ``90d``. ``note`` is for whoever has
-    to mend what is found. ``when`` says which instances the rule concerns; see rules/conditions.py.
+    to mend what is found. ``when`` says which resources the rule concerns; see rules/conditions.py.
 
     ``normalize`` and ``synonyms`` (right values, and the patterns of what means the same) say how a
     value is written; ``replace_invalid`` that one which is not allowed gives way to the rule's own.
@@ -78,16 +79,17 @@ class Rule:
     aliases: tuple[str, ...] = ()
     rename: bool = False
     escalate: Ladder = ()
+    resource_types: tuple[ResourceType, ...] = (ResourceType.INSTANCE,)
 
     @property
     def cause(self) -> str:
         """What a mark names the rule by: its id, and what changes when the rule does.
 
         What was announced by a rule does not hold any more when the rule says something else. Its
-        note says nothing of that.
+        note says nothing of that, nor does it matter to one resource what else the rule is about.
         """
         says = {field.name: getattr(self, field.name) for field in fields(self)}
-        del says["note"]
+        del says["note"], says["resource_types"]
         # DynamoDB gives a map in any order.
         says |= {"when": sorted(self.when), "synonyms": sorted(self.synonyms)}
         # What is not said does not count, so that nothing changes when rules learn to say more.

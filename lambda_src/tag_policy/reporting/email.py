@@ -11,7 +11,7 @@ from tag_policy.model.schedule import next_run
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.text import DETAIL_LIMIT, LINE_LIMIT, clean
 from tag_policy.reporting.report import MOST_ALIKE, Report, Severity, counts
-from tag_policy.reporting.wording import ENDING_WORDING, WORDING
+from tag_policy.reporting.wording import ENDING_WORDING, WORDING, number_of
 
 NAME_LIMIT = 64
 """Characters of the name of an instance."""
@@ -81,6 +81,12 @@ def _head(report: Report) -> Iterator[str]:
     )
     if report.exempt:
         yield f"{plural(report.exempt, 'exempt instance')} left alone."
+    for of_type, tally in report.by_type.items():
+        exempt = f", {tally.exempt:,} exempt" if tally.exempt else ""
+        yield (
+            f"{number_of(tally.instances, of_type)} that hang off them: {tally.compliant:,} needed "
+            f"nothing{exempt}, {plural(tally.violations, 'violation')}."
+        )
     if report.page:
         yield f"As a page: {report.page}"
     yield ""
@@ -144,7 +150,7 @@ def _in_numbers(report: Report, outcomes: Iterable[Outcome]) -> Iterator[str]:
         first = of_kind[0]
         named = ", ".join(_who(outcome) for outcome in of_kind[:_NAMED])
         others = report.outcomes.alike(first) - len(of_kind[:_NAMED])
-        who = f"{named} and {plural(others, 'other instance')}"
+        who = f"{named} and {number_of(others, first.finding.resource.resource_type, 'other')}"
         yield "  " + "  ".join(part for part in (who, _what(first), _why(first)) if part)
 
 
@@ -189,20 +195,22 @@ def _one_by_one(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 def _together(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Yield one line for all whose tags wait for the same, or are wrong or refused alike."""
-    alike: dict[tuple[str, str, str, str], list[Outcome]] = {}
+    alike: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
         finding = outcome.finding
         if finding.remedy not in (Remedy.TAG, Remedy.REMOVE, Remedy.REPORT):
             yield _line(outcome)
             continue
-        key = (_what(outcome), finding.reason, outcome.code, outcome.detail)
+        of_type = finding.resource.resource_type
+        key = (_what(outcome), finding.reason, outcome.code, outcome.detail, of_type)
         alike.setdefault(key, []).append(outcome)
     for some in alike.values():
         if len(some) < _MANY:
             yield from map(_line, some)
         else:
             named = ", ".join(_who(outcome) for outcome in some[:_NAMED])
-            who = f"{named} and {plural(len(some) - _NAMED, 'other instance')}"
+            of_type = some[0].finding.resource.resource_type
+            who = f"{named} and {number_of(len(some) - _NAMED, of_type, 'other')}"
             yield "  ".join(part for part in (who, _what(some[0]), _why(some[0])) if part)
 
 
@@ -211,9 +219,9 @@ def _line(outcome: Outcome) -> str:
 
 
 def _who(outcome: Outcome) -> str:
-    instance = outcome.finding.instance
+    instance = outcome.finding.resource
     name = clean(instance.name, NAME_LIMIT)
-    return f"{instance.instance_id} ({name})" if name else instance.instance_id
+    return f"{instance.resource_id} ({name})" if name else instance.resource_id
 
 
 def _why(outcome: Outcome) -> str:

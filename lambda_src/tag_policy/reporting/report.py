@@ -12,6 +12,7 @@ from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.outcome import LIMIT, Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.rule import RuleError
 from tag_policy.model.target import Target
 from tag_policy.model.text import LINE_LIMIT, clean
@@ -45,7 +46,10 @@ class Severity(StrEnum):
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has counted so far, of a VPC or of all; see ``Report``."""
+    """What a run has counted so far, of a VPC, of a type or of all; see ``Report``.
+
+    ``instances`` are the resources of the type, where it is one of another.
+    """
 
     instances: int = 0
     compliant: int = 0
@@ -94,7 +98,7 @@ class Outcomes:
         """
         self.counted[outcome.result] += 1
         self.known[outcome.result] += is_known
-        self.vpc_ids.add(outcome.finding.instance.vpc_id)
+        self.vpc_ids.add(outcome.finding.resource.vpc_id)
         if outcome.result is Result.DEFERRED:
             self.held_back += outcome.code == LIMIT
             ends = outcome.finding.remedy in ENDING_OF_REMEDY
@@ -160,7 +164,8 @@ class Report:
     run is incomplete: a VPC that does not exist, time that ran out, a listing that broke off.
     ``failed`` says that such a reason is for the alarm too. ``compliant`` counts the instances that
     needed nothing, ``exempt`` those that were left alone because they carry the exemption tag;
-    ``by_vpc`` has these numbers for each VPC. ``engine`` is the name of the function, ``schedule``
+    ``by_vpc`` has these numbers for each VPC, and ``by_type`` for each type of resource that is no
+    instance, which is in none of the others. ``engine`` is the name of the function, ``schedule``
     when it is woken, in ``time_zone``, empty where it is not. ``page`` is
     where the report is to be read as a page, empty where it is kept nowhere. ``told_at`` is since
     when those outcomes were listed that people know already. ``notes`` are what a reader should
@@ -188,6 +193,7 @@ class Report:
     exempt: int = 0
     violations: int = 0
     by_vpc: Mapping[str, Tally] = field(default_factory=dict)
+    by_type: Mapping[ResourceType, Tally] = field(default_factory=dict)
     outcomes: Outcomes = field(default_factory=Outcomes)
     problems: Sequence[str] = ()
     failed: bool = False
@@ -253,10 +259,25 @@ def summary(report: Report) -> dict[str, Any]:
         "compliant": report.compliant,
         "exempt": report.exempt,
         "violations": report.violations,
+        "resources": resources(report),
         "complete": report.complete,
         "held_back": report.outcomes.held_back,
         "seconds": report.seconds,
         "outcomes": counts(report),
+    }
+
+
+def resources(report: Report) -> dict[str, dict[str, int]]:
+    """Return the numbers of each type of resource that the run has looked at."""
+    instances = Tally(report.instances, report.compliant, report.exempt, report.violations)
+    return {
+        str(of_type): {
+            "looked_at": tally.instances,
+            "compliant": tally.compliant,
+            "exempt": tally.exempt,
+            "violations": tally.violations,
+        }
+        for of_type, tally in {ResourceType.INSTANCE: instances, **report.by_type}.items()
     }
 
 

@@ -106,11 +106,11 @@ def messages(report: Report) -> Iterator[Message]:
         message = _one_message(report)
         yield message
         named = {
-            one.finding.instance.instance_id
+            one.finding.resource.resource_id
             for one in message.shown
             if one.result in _EACH_IS_NAMED
         }
-        rest = [one for one in rest if one.finding.instance.instance_id not in named]
+        rest = [one for one in rest if one.finding.resource.resource_id not in named]
         if not rest or (not named and part > 1):
             return
         report = replace(report, outcomes=Outcomes(rest))
@@ -261,10 +261,10 @@ def as_record(outcome: Outcome) -> dict[str, str]:
         "result": str(outcome.result),
         "remedy": str(finding.remedy),
         "code": str(finding.code),
-        "resource_type": "instance",
-        "resource_id": finding.instance.instance_id,
-        "resource_name": finding.instance.name,
-        "vpc_id": finding.instance.vpc_id,
+        "resource_type": str(finding.resource.resource_type),
+        "resource_id": finding.resource.resource_id,
+        "resource_name": finding.resource.name,
+        "vpc_id": finding.resource.vpc_id,
         "owner": finding.owner,
         "rule_id": str(finding.rule_id or ""),
         "tag_key": finding.tag_key,

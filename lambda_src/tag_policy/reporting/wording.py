@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from tag_policy.model.outcome import Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceType
 
 
 class Tone(StrEnum):
@@ -194,3 +195,24 @@ ENDING_WORDING: Mapping[Remedy, EndingWording] = {
     ),
 }
 """A row for each of ``model.ending.ENDINGS``."""
+
+_TYPES = {
+    ResourceType.INSTANCE: ("instance", "instances"),
+    ResourceType.VOLUME: ("volume", "volumes"),
+    ResourceType.NETWORK_INTERFACE: ("network interface", "network interfaces"),
+    ResourceType.SNAPSHOT: ("snapshot", "snapshots"),
+    ResourceType.IMAGE: ("image", "images"),
+    ResourceType.ELASTIC_IP: ("Elastic IP address", "Elastic IP addresses"),
+}
+"""One of a type, and several, for people."""
+
+
+def plural_of(of_type: ResourceType) -> str:
+    """Return what several of a type are called."""
+    return _TYPES[of_type][1]
+
+
+def number_of(number: int, of_type: ResourceType, kind: str = "") -> str:
+    """Return a number of resources of a type, such as ``2 other volumes`` for ``other``."""
+    one, many = _TYPES[of_type]
+    return f"{number:,} {f'{kind} ' if kind else ''}{one if number == 1 else many}"

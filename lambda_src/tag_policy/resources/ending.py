@@ -89,7 +89,7 @@ class Ending:
             self._queue.at_once.extend(call.of([instance_id]) for instance_id in call.findings)
             return
         ec2 = self._ec2_once()  # before the look: making it takes a second
-        first_look = max(finding.instance.shown_at for (finding, *_) in call.findings.values())
+        first_look = max(finding.resource.shown_at for (finding, *_) in call.findings.values())
         too_soon = (first_look + FRESH - self._clock.now()).total_seconds()
         if too_soon > 0:
             self._clock.sleep(min(too_soon, FRESH.total_seconds()))
@@ -138,10 +138,11 @@ class Ending:
 
     def _open_interfaces(self, call: Call, seen: Seen) -> dict[str, tuple[Interface, ...]]:
         """Return the network interfaces of the instances that are still to be isolated."""
+        instances = seen.instances
         return {
-            instance_id: seen.instances[instance_id].open_interfaces(self._isolation_groups)
+            instance_id: instances[instance_id].open_interfaces(self._isolation_groups)
             for instance_id in call.findings
-            if instance_id in seen.instances
+            if instance_id in instances
         }
 
     def _look_again(self, call: Call, refusal: Refusal) -> Iterator[Outcome]:
@@ -200,7 +201,7 @@ class Ending:
     def _done(self, call: Call) -> Iterator[Outcome]:
         """Yield that instances are ended, and which security groups they had before, where any."""
         for outcome in call.done():
-            had = self._had.get(outcome.finding.instance.instance_id)
+            had = self._had.get(outcome.finding.resource.resource_id)
             if call.remedy is Remedy.ISOLATE and had:
                 found = security_groups(had.values())
                 outcome = replace(outcome, finding=replace(outcome.finding, found=found))

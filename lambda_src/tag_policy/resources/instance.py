@@ -2,19 +2,20 @@
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.aws.threads import one_ahead, side_by_side
-from tag_policy.model.instance import Instance, InstanceRef, Interface
+from tag_policy.model.instance import Instance, Interface
+from tag_policy.model.resource import ResourceRef
+from tag_policy.resources.managers import managers
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -34,23 +35,6 @@ call is 200".
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
-
-_MANAGER_TAGS = {
-    "aws:autoscaling:groupName": "autoscaling",
-    "aws:cloudformation:stack-name": "cloudformation",
-    "aws:ec2:fleet-id": "ec2fleet",
-    "aws:ec2spot:fleet-request-id": "spotfleet",
-    "aws:elasticmapreduce:job-flow-id": "elasticmapreduce",
-    "aws:servicecatalog:provisioningPrincipalArn": "servicecatalog",
-}
-"""Tags with which AWS says what an instance is part of, and the service that says it.
-
-Nobody else can write a tag that begins with ``aws:``.
-https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
-"""
-
-_NO_MANAGERS: Mapping[str, str] = MappingProxyType({})
-"""What next to all instances have: thousands of them are held at a time."""
 
 MEANS_MORE = re.compile(r"[*?\\]")
 """What does not stand for itself in the value of a filter.
@@ -190,7 +174,7 @@ def _ours(page: "_Page", vpc_ids: Sequence[str]) -> Iterator[Instance]:
 
 def _number(instance: Instance) -> int:
     """Return 64 bits of the 68 of an instance's id."""
-    return int(instance.ref.instance_id[2:], 16) & 0xFFFF_FFFF_FFFF_FFFF
+    return int(instance.ref.resource_id[2:], 16) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def instances_by_id(
@@ -364,12 +348,12 @@ def to_instance(
     """
     tags = {tag["Key"]: tag.get("Value", "") for tag in description.get("Tags", [])}
     return Instance(
-        ref=InstanceRef(
-            instance_id=description["InstanceId"],
+        ref=ResourceRef(
+            resource_id=description["InstanceId"],
             vpc_id=description["VpcId"],
             name=tags.get("Name", ""),
             created_at=_created_at(description),
-            managers=_managers(description, tags),
+            managers=managers(description, tags),
             seen_at=seen_at,
             shown_at=shown_at or seen_at,
             spot_request_id=description.get("SpotInstanceRequestId", ""),
@@ -379,18 +363,6 @@ def to_instance(
         tags=tags,
         **_what_few_ask_for(description),
     )
-
-
-def _managers(description: "InstanceTypeDef", tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return what an instance is part of, by service; ``operator`` is who manages it for its owner.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html
-    """
-    managers = {service: tags[key] for key, service in _MANAGER_TAGS.items() if tags.get(key)}
-    operator = description.get("Operator", {})
-    if operator.get("Managed"):
-        managers["operator"] = operator.get("Principal", "an AWS service")
-    return managers or _NO_MANAGERS
 
 
 def _what_few_ask_for(description: "InstanceTypeDef") -> dict[str, Any]:

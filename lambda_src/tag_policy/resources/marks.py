@@ -49,7 +49,7 @@ class Marks:
         by_mark: dict[Mark, dict[str, Outcome]] = {}
         for outcome in told:
             if (mark := outcome.finding.mark) is not None:
-                by_mark.setdefault(mark, {})[outcome.finding.instance.instance_id] = outcome
+                by_mark.setdefault(mark, {})[outcome.finding.resource.resource_id] = outcome
         for mark, outcomes in by_mark.items():
             final = completed(mark, announced)
             ids = list(outcomes)

@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model.instance import Instance
+from tag_policy.model.resource import Resource
 from tag_policy.model.unknown import Unknown
 from tag_policy.resources.instance import MEANS_MORE, chunks
 
@@ -141,23 +141,23 @@ def _of_keys(keys: Collection[str]) -> Iterator[Mapping[str, Any]]:
         yield {"Name": "key", "Values": sorted(keys)}
 
 
-INSTANCES_AHEAD = 500
-"""Instances that are waited for, so that their parents are read together: a page of a listing."""
+RESOURCES_AHEAD = 500
+"""Resources that are waited for, so that their parents are read together: a page of a listing."""
 
 
 def read_ahead(
-    instances: Iterable[Instance], read: Callable[[Sequence[Instance]], None]
-) -> Iterator[Instance]:
-    """Yield instances, some hundreds at a time, when something was read about those.
+    resources: Iterable[Resource], read: Callable[[Sequence[Resource]], None]
+) -> Iterator[Resource]:
+    """Yield resources, some hundreds at a time, when something was read about those.
 
     What breaks off is raised when those before it were yielded.
     """
-    some: list[Instance] = []
+    some: list[Resource] = []
     broken: Exception | None = None
     try:
-        for instance in instances:
-            some.append(instance)
-            if len(some) == INSTANCES_AHEAD:
+        for resource in resources:
+            some.append(resource)
+            if len(some) == RESOURCES_AHEAD:
                 read(some)
                 yield from some
                 some = []

@@ -29,6 +29,7 @@ from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceType
 from tag_policy.resources.ending import Ending, Keep
 from tag_policy.resources.instance import chunks
 from tag_policy.resources.marks import Marks
@@ -113,7 +114,7 @@ class Remediation:
             ec2_once, second_look, paced, self._queue, clock, isolation_groups, keep
         )
         self.marks = Marks(ec2_once, second_look, paced)
-        self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
+        self._filling: dict[tuple[ResourceType, Remedy, Tags], Call] = {}  # that are not full yet
         self._endings: list[Call] = []
         self._removals: list[Finding] = []
         self._under_way: dict[Future[Any], tuple[Sequence[Call], _Settle]] = {}
@@ -143,12 +144,13 @@ class Remediation:
                 together = () if finding.remedy is Remedy.TAG else tags_of([finding])
                 alike.setdefault((finding.remedy, together), []).append(finding)
         for (remedy, _), some in alike.items():
-            key = (remedy, tags_of(some))
-            seen_at = some[0].instance.seen_at
-            call = self._filling.setdefault(key, Call(*key, {}, seen_at))
+            resource = some[0].resource
+            seen_at = resource.seen_at
+            key = (resource.resource_type, remedy, tags_of(some))
+            call = self._filling.setdefault(key, Call(*key[1:], {}, seen_at))
             if seen_at < call.seen_at:
                 self._filling[key] = call = replace(call, seen_at=seen_at)
-            call.findings[some[0].instance.instance_id] = some
+            call.findings[resource.resource_id] = some
             if len(call.findings) < BATCH_SIZE:
                 if len(self._filling) <= MOST_FILLING:
                     continue
@@ -304,11 +306,12 @@ class Remediation:
 
 def _calls_that_remove(findings: Iterable[Finding]) -> list[Call]:
     """Return the calls that delete tags: each key and value in calls of its own."""
-    by_tag: dict[Tags, Call] = {}
+    by_tag: dict[tuple[ResourceType, Tags], Call] = {}
     for finding in findings:
         tags = tags_of([finding])
-        call = by_tag.setdefault(tags, Call(Remedy.REMOVE, tags, {}, LONG_AGO))
-        call.findings[finding.instance.instance_id] = [finding]
+        key = (finding.resource.resource_type, tags)
+        call = by_tag.setdefault(key, Call(Remedy.REMOVE, tags, {}, LONG_AGO))
+        call.findings[finding.resource.resource_id] = [finding]
     return [
         call.of(ids) for call in by_tag.values() for ids in chunks([*call.findings], BATCH_SIZE)
     ]

@@ -1,4 +1,4 @@
-"""A second look at instances, just before something is done to them.
+"""A second look at resources, just before something is done to them.
 
 Minutes may lie between listing instances and acting, and people act in the meantime. There are two
 ways to look again. The whole look describes the instances and judges them anew; nothing that ends
@@ -17,7 +17,11 @@ from tag_policy.model.finding import Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.mark import Mark
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import Resource
+from tag_policy.resources.hanging import Hanging
 from tag_policy.resources.instance import ended, instances_by_id, touched
+from tag_policy.resources.kind import Kind
+from tag_policy.resources.kinds import kind_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -32,14 +36,19 @@ https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a whole look has seen: the instances that are live and in the VPCs, and their verdicts.
+    """What a whole look has seen: what is there, and in the VPCs, by id, and the verdicts.
 
     ``asked_at`` is when EC2 was asked for the first of them.
     """
 
-    instances: Mapping[str, Instance]
+    resources: Mapping[str, Resource]
     verdicts: Mapping[str, Verdict]
     asked_at: datetime
+
+    @property
+    def instances(self) -> Mapping[str, Instance]:
+        """The instances among them, which are live."""
+        return {i: one for i, one in self.resources.items() if isinstance(one, Instance)}
 
     def still(self, instance_id: str, findings: Iterable[Finding]) -> bool:
         """Tell whether all that was found about an instance is found again."""
@@ -56,9 +65,9 @@ class Seen:
         return all(_identity(finding) in to_come for finding in findings)
 
     def tag(self, instance_id: str, key: str) -> str | None:
-        """Return the value of a tag of an instance; None where it has none, or is not there."""
-        instance = self.instances.get(instance_id)
-        return None if instance is None else instance.tags.get(key)
+        """Return the value of a tag of a resource; None where it has none, or is not there."""
+        resource = self.resources.get(instance_id)
+        return None if resource is None else resource.tags.get(key)
 
     def is_announcing(self, instance_id: str, mark: Mark) -> bool:
         """Tell whether an instance says that a mark is being announced, and is still to have it."""
@@ -112,21 +121,24 @@ class _HaveEnded:
 
 
 class SecondLook:
-    """Looks at instances again, for one run; several threads may look at a time.
+    """Looks at resources again, for one run; several threads may look at a time.
 
-    ``vpc_ids`` says which VPCs are looked after, and may ask AWS anew; ``evaluate`` judges an
-    instance as the run does; ``exempt_tag_key`` is the tag whose appearance changes everything.
+    ``vpc_ids`` says which VPCs are looked after, and may ask AWS anew; ``evaluate`` judges a
+    resource as the run does; ``exempt_tag_key`` is the tag whose appearance changes everything;
+    ``hanging`` tells of what is no instance.
     """
 
     def __init__(
         self,
         ec2: "EC2Client",
         vpc_ids: Callable[[], Collection[str]],
-        evaluate: Callable[[Instance], Verdict],
+        evaluate: Callable[[Resource], Verdict],
         exempt_tag_key: str,
         paced: PacedCalls,
+        hanging: Hanging,
     ) -> None:
         self.ec2 = ec2
+        self._hanging = hanging
         self._vpc_ids = vpc_ids
         self._evaluate = evaluate
         self._exempt_tag_key = exempt_tag_key
@@ -137,19 +149,26 @@ class SecondLook:
         """Tell whether a look of a time is young enough for a tag to be written."""
         return self._paced.now() - seen_at < FRESH
 
-    def whole(self, instance_ids: Sequence[str], ec2: "EC2Client | None" = None) -> Seen:
-        """Describe instances, and judge them anew. Raises botocore's errors.
+    def whole(self, resource_ids: Sequence[str], ec2: "EC2Client | None" = None) -> Seen:
+        """Describe resources, and judge them anew. Raises botocore's errors.
 
         Whoever makes a call right after it looks with the same ``ec2``: what has just been asked
         has an open connection.
         """
         asked_at = self._paced.now()
         vpc_ids = self._vpc_ids()  # first, so that the instances are what was looked at last
-        found = {
-            instance.ref.instance_id: instance
-            for instance in instances_by_id(ec2 or self.ec2, instance_ids, vpc_ids, self._paced)
-        }
-        verdicts = {i: self._evaluate(instance) for i, instance in found.items()}
+        found: dict[str, Resource] = {}
+        of_kinds: dict[Kind | None, list[str]] = {}
+        for resource_id in resource_ids:
+            of_kinds.setdefault(kind_of(resource_id), []).append(resource_id)
+        for kind, ids in of_kinds.items():
+            shown: Iterable[Resource] = (
+                instances_by_id(ec2 or self.ec2, ids, vpc_ids, self._paced)
+                if kind is None
+                else self._hanging.by_id(kind, ids, vpc_ids)
+            )
+            found |= {resource.ref.resource_id: resource for resource in shown}
+        verdicts = {i: self._evaluate(resource) for i, resource in found.items()}
         return Seen(found, verdicts, asked_at)
 
     def unchanged(self, findings: Mapping[str, Sequence[Finding]]) -> tuple[list[str], datetime]:

@@ -252,7 +252,7 @@ def _has_tags(seen: Seen, instance_id: str, call: Call) -> bool:
     """Tell whether the tags of a call are on an instance as the call wants them."""
     if call.deletes:
         gone = all(seen.tag(instance_id, key) is None for key, _ in call.tags)
-        return instance_id in seen.instances and gone
+        return instance_id in seen.resources and gone
     return all(seen.tag(instance_id, key) == value for key, value in call.tags)
 
 

@@ -1,12 +1,13 @@
-"""When a rule concerns an instance: facts, and what each has to be. Pure.
+"""When a rule concerns a resource: facts, and what each has to be. Pure.
 
 A condition is a fact and patterns. It holds if no pattern behind a ``!`` matches and, where there
 are others, one of them does. A tag without a value is as one that is not there, and what is not
 there matches no pattern, so that ``!x`` holds for it, and ``!*`` for it alone.
 
-What another fact touches: ``_FACTS`` here; where it is read of the instance, ``Instance`` in
-model/instance.py, ``_what_few_ask_for`` in resources/instance.py and aws/fast/parser.py;
-``variable "rules"`` in variables.tf.
+What is not there of a type of resource, such as the platform of a volume, is as a tag that is not
+there. What another fact touches: ``_FACTS`` here; where it is read of an instance, ``Instance`` in
+model/instance.py, ``_what_few_ask_for`` in resources/instance.py and aws/fast/parser.py; where of
+another type, its module in resources/; ``variable "rules"`` in variables.tf.
 """
 
 import re
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta
 
 from tag_policy.model.error import TagPolicyError
 from tag_policy.model.instance import Instance
+from tag_policy.model.resource import NEVER, Resource, ResourceType
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Conditions, Rule
 from tag_policy.model.tag_text import is_blank, quoted
 from tag_policy.model.target import Target
@@ -33,13 +35,13 @@ class ConditionError(TagPolicyError):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What conditions are about: an instance, its tags as rules leave them, where and when.
+    """What conditions are about: a resource, its tags as rules leave them, where and when.
 
     ``facts`` are those of the module's input of that name, ``spellings`` the keys of its tags by
     their meaning.
     """
 
-    instance: Instance
+    resource: Resource
     tag: Callable[[str], Value]
     target: Target
     now: datetime
@@ -47,56 +49,114 @@ class Context:
     spellings: Spellings
 
 
-def public_ip(instance: Instance) -> Value:
-    """Return whether an instance has a public address; what is only starting may yet get one."""
-    if not instance.subnet_id or (instance.state == "pending" and not instance.has_public_ip):
+def public_ip(resource: Resource) -> Value:
+    """Return whether a resource has a public address; what is only starting may yet get one."""
+    is_starting = resource.state == "pending" and not resource.has_public_ip
+    if not resource.subnet_id or is_starting:
         return Unknown.VALUE
-    return "true" if instance.has_public_ip else "false"
+    return "true" if resource.has_public_ip else "false"
 
 
-def _read(value_of: Callable[[Instance], Value]) -> Callable[[Context], Value]:
-    """Return a fact that is not known where the look at the instance has not read it.
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What conditions may ask of a resource, and the ``types`` that know it.
 
-    An instance of a VPC is in a subnet; where none was read, neither was anything of these.
+    Of any other type it has no value. ``is_read_where_asked_for`` says that it is read of instances
+    only where a rule asks for it; see ``Clients.tell_more``.
     """
-    return lambda asked: value_of(asked.instance) if asked.instance.subnet_id else Unknown.VALUE
+
+    value: Callable[[Context], Value]
+    types: frozenset[ResourceType] = frozenset(ResourceType)
+    is_read_where_asked_for: bool = False
+
+    def of(self, asked: Context) -> Value:
+        """Return the value; not known where the look at an instance has not read it.
+
+        An instance of a VPC is in a subnet; where none was read, neither was anything of these.
+        """
+        if asked.resource.type not in self.types:
+            return None
+        if self.is_read_where_asked_for and _was_not_read(asked.resource):
+            return Unknown.VALUE
+        return self.value(asked)
 
 
-_READ_WHERE_ASKED_FOR: Mapping[str, Callable[[Instance], Value]] = {
-    "subnet": lambda instance: instance.subnet_id,
-    "availability_zone": lambda instance: instance.availability_zone,
-    "instance_type": lambda instance: instance.instance_type,
-    "image": lambda instance: instance.image_id,
-    "lifecycle": lambda instance: instance.lifecycle,
-    "platform": lambda instance: instance.platform,
-    "public_ip": public_ip,
-    "instance_profile": lambda instance: instance.instance_profile,
+def _was_not_read(resource: Resource) -> bool:
+    return isinstance(resource, Instance) and not resource.subnet_id
+
+
+def _of_instance(value_of: Callable[[Instance], str]) -> Fact:
+    def value(asked: Context) -> Value:
+        return value_of(asked.resource) if isinstance(asked.resource, Instance) else None
+
+    return Fact(value, frozenset({ResourceType.INSTANCE}), is_read_where_asked_for=True)
+
+
+def _is_attached(asked: Context) -> Value:
+    attached = asked.resource.is_attached
+    return None if attached is None else str(attached).lower()
+
+
+_IN_A_SUBNET = frozenset({ResourceType.INSTANCE, ResourceType.NETWORK_INTERFACE})
+
+_WITHOUT_CREATION = frozenset({ResourceType.NETWORK_INTERFACE, ResourceType.ELASTIC_IP})
+"""Types of which EC2 does not say when they came to be."""
+
+_FACTS: Mapping[str, Fact] = {
+    "vpc": Fact(lambda asked: asked.resource.ref.vpc_id),
+    "region": Fact(lambda asked: asked.target.region),
+    "account": Fact(lambda asked: asked.target.account_id),
+    "state": Fact(
+        lambda asked: asked.resource.state, frozenset(ResourceType) - {ResourceType.ELASTIC_IP}
+    ),
+    "auto_scaling_group": Fact(
+        lambda asked: asked.resource.ref.managers.get("autoscaling"),
+        frozenset({ResourceType.INSTANCE}),
+    ),
+    "managed_by": Fact(lambda asked: tuple(asked.resource.ref.managers)),
+    "subnet": Fact(
+        lambda asked: asked.resource.subnet_id, _IN_A_SUBNET, is_read_where_asked_for=True
+    ),
+    "availability_zone": Fact(
+        lambda asked: asked.resource.availability_zone,
+        _IN_A_SUBNET | {ResourceType.VOLUME},
+        is_read_where_asked_for=True,
+    ),
+    "instance_type": _of_instance(lambda instance: instance.instance_type),
+    "image": _of_instance(lambda instance: instance.image_id),
+    "lifecycle": _of_instance(lambda instance: instance.lifecycle),
+    "platform": _of_instance(lambda instance: instance.platform),
+    "public_ip": Fact(
+        lambda asked: public_ip(asked.resource), _IN_A_SUBNET, is_read_where_asked_for=True
+    ),
+    "instance_profile": _of_instance(lambda instance: instance.instance_profile),
+    "attached": Fact(
+        _is_attached, frozenset(ResourceType) - {ResourceType.INSTANCE, ResourceType.IMAGE}
+    ),
 }
-"""What is read of instances only where a rule asks for it; see ``Clients.tell_more``."""
+"""What is known of a resource beside its tags and its age.
 
-_FACTS: Mapping[str, Callable[[Context], Value]] = {
-    "vpc": lambda asked: asked.instance.ref.vpc_id,
-    "region": lambda asked: asked.target.region,
-    "account": lambda asked: asked.target.account_id,
-    "state": lambda asked: asked.instance.state,
-    "auto_scaling_group": lambda asked: asked.instance.ref.managers.get("autoscaling"),
-    "managed_by": lambda asked: tuple(asked.instance.ref.managers),
-    **{fact: _read(value_of) for fact, value_of in _READ_WHERE_ASKED_FOR.items()},
-}
-"""What is known of an instance beside its tags and its age.
-
-``managed_by`` are the services that it belongs to, as resources/instance.py names them.
+``managed_by`` are the services that it belongs to, as resources/managers.py names them.
 """
 
 _AGE_FACT = "age"
 
-_OF_OTHERS = {"attached": "is about volumes, snapshots, network interfaces and addresses"}
-"""Facts that no instance has, and why."""
-
 
 def asks_for_more(rule: Rule) -> bool:
     """Tell whether a rule asks for what is read of instances only where one does."""
-    return any(fact in _READ_WHERE_ASKED_FOR for fact, _ in rule.when)
+    if ResourceType.INSTANCE not in rule.resource_types:
+        return False
+    asked = (_FACTS.get(fact) for fact, _ in rule.when)
+    return any(fact is not None and fact.is_read_where_asked_for for fact in asked)
+
+
+def types_that_know(fact: str) -> frozenset[ResourceType]:
+    """Return the types of which a fact may have a value. Raises KeyError for one that is none."""
+    if fact == _AGE_FACT:
+        return frozenset(ResourceType) - _WITHOUT_CREATION
+    if fact.startswith((TAG_FACT, GIVEN_FACT)):
+        return frozenset(ResourceType)
+    return _FACTS[fact].types
 
 
 class When:
@@ -132,12 +192,10 @@ def _condition(fact: str, patterns: Sequence[str]) -> _Condition:
     if fact.startswith(GIVEN_FACT):
         name = fact.removeprefix(GIVEN_FACT)
         return _of_text(lambda asked: asked.facts.get(name), patterns)
-    if fact in _OF_OTHERS:
-        raise ConditionError(f"asks for {quoted(fact)}, which {_OF_OTHERS[fact]}")
     if fact not in _FACTS:
         known = ", ".join((f"{TAG_FACT}Key", f"{GIVEN_FACT}name", *_FACTS, _AGE_FACT))
         raise ConditionError(f"asks for {quoted(fact)}, which is not known; known are {known}")
-    return _of_text(_FACTS[fact], patterns)
+    return _of_text(_FACTS[fact].of, patterns)
 
 
 def _of_text(value_of: Callable[[Context], Value], patterns: Sequence[str]) -> _Condition:
@@ -178,8 +236,13 @@ def _bound(pattern: str) -> tuple[bool, str, Length]:
 
 
 def _is_as_old(asked: Context, sign: str, length: Length) -> bool:
-    """Tell whether an instance is older, or younger, counted from its creation to the moment."""
-    created_at = asked.instance.ref.created_at
+    """Tell whether a resource is older, or younger, counted from its creation to the moment.
+
+    Of what EC2 does not say when it came to be, neither is true.
+    """
+    created_at = asked.resource.ref.created_at
+    if created_at == NEVER:
+        return False
     day = length.after(created_at.date())
     then = created_at + timedelta(days=(day - created_at.date()).days)
     return asked.now > then if sign == ">" else asked.now < then

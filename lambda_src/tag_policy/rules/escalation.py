@@ -186,7 +186,7 @@ class Escalation:
             if not isinstance(mark, Mark) or mark.cause not in history | causes_unsure:
                 yield from marker.own_marks_to_remove(instance)
             return
-        if isinstance(mark, Mark) and instance.ref.instance_id not in self.anew:
+        if isinstance(mark, Mark) and instance.ref.resource_id not in self.anew:
             for climb in climbs:
                 if mark.cause == climb.cause and self._holds(mark, climb, instance):
                     yield self._by_its_mark(instance, mark, climb)

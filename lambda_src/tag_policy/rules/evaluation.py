@@ -1,4 +1,4 @@
-"""The decisions: what an instance lacks, and what the rules ask for. Pure; no client, no clock."""
+"""The decisions: what a resource lacks, and what the rules ask for. Pure; no client, no clock."""
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from functools import cached_property
 from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Instance
 from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.resource import Resource, ResourceType
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_text import trimmed
@@ -35,11 +36,12 @@ def _nothing_was_read(*_: str) -> Value:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Judges instances by the rules of a run, for the engine of a name and at the time of the run.
+    """Judges resources by the rules of a run, for the engine of a name and at the time of the run.
 
-    Called with an instance, it returns its verdict. An instance without any tag, not even one of
+    Called with a resource, it returns its verdict. An instance without any tag, not even one of
     AWS's own (``aws:…``), gets the untagged action instead of the rules, unless that action is
-    ``remediate``. The engine's own mark is no such tag. An exempt instance is left alone. ``anew``
+    ``remediate``. The engine's own mark is no such tag. An exempt resource is left alone, and so is
+    what hangs off it. ``anew``
     are the instances that are to be announced, whatever their marks say. ``target`` is where they
     are, for rules that concern some regions or accounts. ``tags_of_parents`` tells which tags
     VPCs, subnets, and what else instances are in or were made of, have. ``taken`` are keys of items
@@ -81,9 +83,8 @@ class Evaluator:
         return self._now_here.date()
 
     @cached_property
-    def judges(self) -> Sequence[Judge]:
-        """What judges by the rules, in their order."""
-        conditional = {rule.tag_key for rule in self.rules if rule.when}
+    def judges(self) -> Mapping[ResourceType, Sequence[Judge]]:
+        """What judges each type of resource by the rules, in their order."""
         unlocked = {
             *map(as_iam_compares, self.settings.unlocked_tag_keys),
             *(as_iam_compares(rule.tag_key) for rule in self.rules if rule.is_unlocked),
@@ -92,45 +93,53 @@ class Evaluator:
         for rule in self.rules:
             keys |= {rule.tag_key, *rule.aliases}
         taken = frozenset(map(as_iam_compares, keys))
-        return [
-            Judge(
-                rule,
-                self._now_here,
-                self.tags_of_parents,
-                taken,
-                is_conditional=rule.tag_key in conditional,
-                is_unlocked=as_iam_compares(rule.tag_key) in unlocked,
-            )
-            for rule in self.rules
-        ]
+        judges: dict[ResourceType, list[Judge]] = {}
+        for of_type in ResourceType:
+            rules = [rule for rule in self.rules if of_type in rule.resource_types]
+            conditional = {rule.tag_key for rule in rules if rule.when}
+            judges[of_type] = [
+                Judge(
+                    rule,
+                    self._now_here,
+                    self.tags_of_parents,
+                    taken,
+                    is_conditional=rule.tag_key in conditional,
+                    is_unlocked=as_iam_compares(rule.tag_key) in unlocked,
+                )
+                for rule in rules
+            ]
+        return judges
 
     @cached_property
     def _marker_keys(self) -> frozenset[str]:
         settings = self.settings
         return frozenset({settings.marker_tag_key, *settings.former_marker_tag_keys})
 
-    def __call__(self, instance: Instance) -> Verdict:
-        """Return what is to be done about one instance."""
-        value = instance.tags.get(self.settings.exempt_tag_key)
+    def __call__(self, resource: Resource) -> Verdict:
+        """Return what is to be done about one resource."""
+        key = self.settings.exempt_tag_key
+        value = resource.tags.get(key)
         exemption = read_exemption(value, self.today)
         if exemption is Exemption.UNREADABLE:
-            key = self.settings.exempt_tag_key
-            return Verdict((unreadable_exemption(instance.ref, key, value or ""),), exempt=True)
-        if exemption.exempts:
+            return Verdict((unreadable_exemption(resource.ref, key, value or ""),), exempt=True)
+        above = (read_exemption(parent.tags.get(key), self.today) for parent in resource.parents)
+        if exemption.exempts or any(one.exempts for one in above):
             return Verdict(exempt=True)
-        action = self.settings.untagged_action_in(instance.ref.vpc_id)
-        if action is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(instance.tags):
-            return Verdict(tuple(self.untagged.findings(instance)))
         waiting: list[int] = []
-        untidy = list(self._untidy_tags(instance, waiting))
-        return Verdict(tuple(self.escalation.findings(instance, untidy, waiting)))
+        if not isinstance(resource, Instance):
+            return Verdict(tuple(self._untidy_tags(resource, waiting)))
+        action = self.settings.untagged_action_in(resource.ref.vpc_id)
+        if action is not UntaggedAction.REMEDIATE and self.untagged.has_no_tags(resource.tags):
+            return Verdict(tuple(self.untagged.findings(resource)))
+        untidy = list(self._untidy_tags(resource, waiting))
+        return Verdict(tuple(self.escalation.findings(resource, untidy, waiting)))
 
-    def _untidy_tags(self, instance: Instance, waiting: list[int]) -> Iterator[Finding]:
+    def _untidy_tags(self, resource: Resource, waiting: list[int]) -> Iterator[Finding]:
         """Yield what rules find, each seeing the tags as those before it leave them.
 
         ``waiting`` is filled with the ids of the rules of which that is not known yet.
 
-        The first rule for a key that concerns the instance is the rule for it. Where it is not
+        The first rule for a key that concerns the resource is the rule for it. Where it is not
         known yet whether one does, or what it would write, neither is what the later ones for its
         key would say.
         """
@@ -142,8 +151,8 @@ class Evaluator:
         removed = set[str]()
         unwanted: list[tuple[Rule, bool]] = []  # and whether that rests on what is to be written
         is_violated = False
-        asked = self._asked(instance, left, asked_for)
-        for judge in self.judges:
+        asked = self._asked(resource, left, asked_for)
+        for judge in self.judges[resource.type]:
             rule = judge.rule
             asked_for.clear()
             if judge.is_conditional:
@@ -162,15 +171,15 @@ class Evaluator:
             if rule.action is Action.REMOVE:
                 unwanted.append((rule, bool(asked_for)))
                 continue
-            found = judge.findings(instance, asked)
+            found = judge.findings(resource, asked)
             if found is None:
                 waiting.append(rule.rule_id)
-                is_violated = is_violated or judge.violates(instance)
+                is_violated = is_violated or judge.violates(resource)
                 left[rule.tag_key] = Unknown.VALUE
                 continue
             for finding in found:
                 if owner is None:
-                    owner = _owner(instance, self.rules)
+                    owner = _owner(resource, self.rules)
                 told = replace(finding, owner=owner) if owner else finding
                 if asked_for and finding.remedy in (Remedy.TAG, Remedy.REPORT):
                     told = replace(told, rests_on=frozenset(asked_for))
@@ -185,34 +194,34 @@ class Evaluator:
         # When it is known what is written, which may take the place of the last tag. No rule asks
         # for a tag that is deleted (see rules/table.py).
         for rule, after_writing in unwanted:
-            for finding in self._unwanted(instance, rule, left, removed):
+            for finding in self._unwanted(resource, rule, left, removed):
                 if finding.remedy is Remedy.REMOVE:
                     removed.add(rule.tag_key)
                 after_writing = after_writing or finding.after_writing
-                who = _owner(instance, self.rules) if owner is None else owner
+                who = _owner(resource, self.rules) if owner is None else owner
                 yield replace(finding, owner=who, after_writing=after_writing)
         if waiting:
-            yield _waits(instance, waiting, violation=is_violated)
+            yield _waits(resource, waiting, violation=is_violated)
 
     def _unwanted(
         self,
-        instance: Instance,
+        resource: Resource,
         rule: Rule,
         left: Mapping[str, Value],
         removed: Collection[str],
     ) -> Sequence[Finding]:
         """Return that a tag which is not to be used is to be deleted; never the last one."""
-        value = instance.tags.get(rule.tag_key)
+        value = resource.tags.get(rule.tag_key)
         if value is None:
             return ()
         others = {
             key
-            for key, other in instance.tags.items()
+            for key, other in resource.tags.items()
             if key not in removed and key != rule.tag_key and self._is_of_people(key, other)
         }
         written = any(isinstance(value, str) for value in left.values())
         finding = Finding(
-            instance.ref,
+            resource.ref,
             Remedy.REMOVE if others or written else Remedy.REPORT,
             Code.NOT_ALLOWED,
             _UNWANTED
@@ -238,13 +247,13 @@ class Evaluator:
         )
 
     def _asked(
-        self, instance: Instance, left: Mapping[str, Value], asked_for: set[str]
+        self, resource: Resource, left: Mapping[str, Value], asked_for: set[str]
     ) -> Callable[[], Context]:
         """Return what gives the rules what they may ask for; made once, where one does."""
 
         def tag(key: str) -> Value:
             if key not in left:
-                return instance.tags.get(key)
+                return resource.tags.get(key)
             asked_for.add(key)
             return left[key]
 
@@ -253,8 +262,8 @@ class Evaluator:
         def asked() -> Context:
             if not made:
                 facts = self.settings.facts
-                spellings = Spellings(instance.tags)
-                made.append(Context(instance, tag, self.target, self.now, facts, spellings))
+                spellings = Spellings(resource.tags)
+                made.append(Context(resource, tag, self.target, self.now, facts, spellings))
             return made[0]
 
         return asked
@@ -269,14 +278,19 @@ class Evaluator:
     @cached_property
     def _of_creators(self) -> Mapping[int, Judge]:
         """What judges values that are looked up, by RuleId."""
-        judges = (judge for judge in self.judges if judge.says_something_of_creators)
+        judges = (
+            judge
+            for of_type in self.judges.values()
+            for judge in of_type
+            if judge.says_something_of_creators
+        )
         return {judge.rule.rule_id: judge for judge in judges}
 
 
-def _waits(instance: Instance, rule_ids: Sequence[int], *, violation: bool) -> Finding:
+def _waits(resource: Resource, rule_ids: Sequence[int], *, violation: bool) -> Finding:
     which = "rule {} waits: it depends" if len(rule_ids) == 1 else "rules {} wait: they depend"
     return Finding(
-        instance.ref,
+        resource.ref,
         Remedy.WAIT,
         Code.NOT_KNOWN_YET,
         f"{which.format(', '.join(map(str, rule_ids)))} on a tag that is not written yet, or on a "
@@ -285,9 +299,9 @@ def _waits(instance: Instance, rule_ids: Sequence[int], *, violation: bool) -> F
     )
 
 
-def _owner(instance: Instance, rules: Iterable[Rule]) -> str:
-    """Return who launched an instance as far as its tags tell: a fallback names nobody."""
+def _owner(resource: Resource, rules: Iterable[Rule]) -> str:
+    """Return who made a resource as far as its tags tell: a fallback names nobody."""
     lookups = [rule for rule in rules if KINDS[rule.action].is_creator]
     fallbacks = {trimmed(rule.default) for rule in lookups}
-    told = (trimmed(instance.tags.get(rule.tag_key, "")) for rule in lookups)
+    told = (trimmed(resource.tags.get(rule.tag_key, "")) for rule in lookups)
     return next((owner for owner in told if owner and owner not in fallbacks), "")

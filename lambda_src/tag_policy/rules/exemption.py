@@ -10,14 +10,14 @@ from datetime import date
 from enum import StrEnum
 
 from tag_policy.model.finding import Code, Finding
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceRef
 from tag_policy.model.tag_text import quoted, trimmed
 from tag_policy.rules.dates import read_date
 
 
 class Exemption(StrEnum):
-    """What the exemption tag of an instance says."""
+    """What the exemption tag of a resource says."""
 
     NONE = "none"
     EXEMPT = "exempt"
@@ -26,7 +26,7 @@ class Exemption(StrEnum):
 
     @property
     def exempts(self) -> bool:
-        """Whether the instance is left alone; with an unreadable value, it is."""
+        """Whether the resource is left alone; with an unreadable value, it is."""
         return self in (Exemption.EXEMPT, Exemption.UNREADABLE)
 
 
@@ -89,14 +89,14 @@ def read_exemption(value: str | None, today: date) -> Exemption:
     return Exemption.UNREADABLE if _means_another(text.casefold()) else Exemption.EXEMPT
 
 
-def unreadable_exemption(instance: InstanceRef, tag_key: str, value: str) -> Finding:
-    """Return the finding about an instance whose exemption is unreadable.
+def unreadable_exemption(resource: ResourceRef, tag_key: str, value: str) -> Finding:
+    """Return the finding about a resource whose exemption is unreadable.
 
-    ``tag_key`` is the key of the exemption tag, ``value`` what it holds. The instance stays exempt,
+    ``tag_key`` is the key of the exemption tag, ``value`` what it holds. The resource stays exempt,
     so that this is no violation; its code is ``Code.EXEMPTION_UNREADABLE``.
     """
     return Finding(
-        instance,
+        resource,
         Remedy.LEAVE,
         Code.EXEMPTION_UNREADABLE,
         f"exempt without end, because {quoted(value)} in its tag {tag_key} is not a date such as "

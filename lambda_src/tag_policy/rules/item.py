@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from tag_policy.model.error import TagPolicyError
 from tag_policy.model.ladder import LEAST, LONGEST, Ladder, Step
 from tag_policy.model.remedy import End, MaxEscalation
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.rule import GIVEN_FACT, TAG_FACT, Action, Conditions, Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted, trimmed
 from tag_policy.rules import functions
 from tag_policy.rules.actions import KINDS
-from tag_policy.rules.conditions import ConditionError, When
+from tag_policy.rules.conditions import ConditionError, When, types_that_know
 from tag_policy.rules.dates import read_date, read_length
 from tag_policy.rules.functions import ValueCallError
 from tag_policy.rules.pattern import PatternError, compile_pattern
@@ -37,9 +38,6 @@ _ATTRIBUTES = (
     *("ResourceTypes", "When", "Aliases", "Rename", "Normalize", "Synonyms", "AllowedValues"),
     *("AllowedPattern", "ReplaceInvalid", "From", "Expires", "MaxLifetime", "Escalate", "Note"),
 )
-
-_RESOURCE_TYPES = ("volume", "network-interface", "snapshot", "image", "elastic-ip")
-"""What there will be rules for, beside ``instance``."""
 
 MAX_SOURCES = 20
 """Sources of a rule."""
@@ -89,11 +87,13 @@ def to_rule(
     own_keys: Container[str],
     facts: Container[str],
     max_escalation: MaxEscalation = MaxEscalation.NONE,
+    resource_types: Container[ResourceType] = frozenset(ResourceType),
 ) -> Rule:
     """Return the rule that an item states.
 
     ``own_keys`` are the engine's, as IAM compares them; ``facts`` the names of what Terraform gives
-    rules to know; ``max_escalation`` how far rules may go. Raises ItemError where it states none.
+    rules to know; ``max_escalation`` how far rules may go; ``resource_types`` what the role of the
+    engine knows. Raises ItemError where it states none.
     """
     _refuse_unknown_attributes(item)
     rule_id = rule_id_of(item)
@@ -105,11 +105,11 @@ def to_rule(
             f"TagKey {quoted(tag_key)} is the engine's own mark or exemption; "
             "choose another key, such as 'ProjectCode'"
         )
-    _check_resource_types(item)
     rule = Rule(
         rule_id=rule_id,
         tag_key=tag_key,
         action=action,
+        resource_types=_resource_types(item, resource_types),
         required=_yes_or_no(item, "Required", otherwise=True),
         default=_default(item, action),
         sources=_sources(item, own_keys),
@@ -128,6 +128,7 @@ def to_rule(
     )
     _refuse_what_does_not_go_together(rule)
     _refuse_unknown_facts(rule, facts)
+    _refuse_what_no_type_knows(rule)
     _refuse_what_cannot_be_right(rule)
     return rule
 
@@ -262,21 +263,29 @@ def _map_of_lists(item: "Item", attribute: str, problem: str) -> Conditions:
     return tuple((name, _list(value, problem)) for name, value in said.items())
 
 
-def _check_resource_types(item: "Item") -> None:
+def _resource_types(
+    item: "Item", known_to_the_role: Container[ResourceType]
+) -> tuple[ResourceType, ...]:
     if "ResourceTypes" not in item:
-        return
+        return (ResourceType.INSTANCE,)
     types = _list(
-        item["ResourceTypes"], "ResourceTypes must be a list (L) of strings (S), such as 'instance'"
+        item["ResourceTypes"],
+        "ResourceTypes must be a list (L) of strings (S), one at least, such as 'instance', "
+        "'volume'",
     )
+    if len(set(types)) < len(types):
+        raise ItemError("ResourceTypes has one twice; once will do")
     for one in types:
-        if one in _RESOURCE_TYPES:
+        if one not in list(ResourceType):
             raise ItemError(
-                f"ResourceTypes has {quoted(one)}, but this version handles only instances; leave "
-                "the attribute out"
+                f"ResourceTypes has {quoted(one)}, which is not one of {', '.join(ResourceType)}"
             )
-        if one != "instance":
-            known = ", ".join(("instance", *_RESOURCE_TYPES))
-            raise ItemError(f"ResourceTypes has {quoted(one)}, which is not one of {known}")
+        if ResourceType(one) not in known_to_the_role:
+            raise ItemError(
+                f"ResourceTypes has {quoted(one)}, which the engine's role may not touch; name it "
+                "in rules_table.resource_types"
+            )
+    return tuple(map(ResourceType, types))
 
 
 def _sources(item: "Item", own_keys: Container[str]) -> tuple[str, ...]:
@@ -464,10 +473,10 @@ def _refuse_what_does_not_go_together(rule: Rule) -> None:
         )
     if rule.action is Action.REMOVE:
         plain = Rule(rule.rule_id, rule.tag_key, rule.action, rule.required, "")
-        if replace(rule, note="", when=()) != plain:
+        if replace(rule, note="", when=(), resource_types=plain.resource_types) != plain:
             raise ItemError(
-                "Action is Remove, which says that the tag must not be used; only When and Note "
-                "may go with it"
+                "Action is Remove, which says that the tag must not be used; only When, "
+                "ResourceTypes and Note may go with it"
             )
 
 
@@ -479,6 +488,39 @@ def _refuse_unknown_facts(rule: Rule, facts: Container[str]) -> None:
             raise ItemError(
                 f"{attribute} names {quoted(said)}, which is not in the input facts of this engine"
             )
+
+
+def _refuse_what_no_type_knows(rule: Rule) -> None:
+    """Refuse what says something of no type that the rule is about.
+
+    What one of its types knows, and another does not, is as a tag that is not there.
+    """
+    types = frozenset(rule.resource_types)
+    named = ", ".join(rule.resource_types)
+    known = [("When asks for", fact, types_that_know(fact)) for fact, _ in rule.when]
+    known += [("From names", source.said, source.types) for source in sources_of(rule)]
+    for what, said, by in known:
+        if types.isdisjoint(by):
+            others = ", ".join(one for one in ResourceType if one in by)
+            raise ItemError(
+                f"{what} {quoted(said)}, which is not known of {named}; it is of {others}"
+            )
+    if rule.escalate and ResourceType.INSTANCE not in types:
+        raise ItemError(
+            f"Escalate says what becomes of instances, and the rule is about {named}; leave it out"
+        )
+    others_than_instances = types - {ResourceType.INSTANCE}
+    if rule.action is Action.USER_LOOKUP and others_than_instances:
+        raise ItemError(
+            "Action is UserLookup, which finds who launched an instance; for what hangs off "
+            "instances, use Update with From 'instance' in a rule of its own"
+        )
+    without = [one for one in rule.resource_types if one not in types_that_know("age")]
+    if rule.action is Action.FUNCTION and rule.default.startswith("launched") and without:
+        raise ItemError(
+            f"Default is {quoted(rule.default)}, but EC2 does not say when {without[0]} came to "
+            "be; use 'today()', or leave it out of ResourceTypes"
+        )
 
 
 def _refuse_what_cannot_be_right(rule: Rule) -> None:

@@ -9,6 +9,7 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.remedy import MaxEscalation
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.rule import TAG_FACT, Rule, RuleError
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.model.tag_limits import MAX_TAG_KEY_LENGTH
@@ -93,6 +94,7 @@ def parse(
     seeded: Mapping[int, str] | None = None,
     facts: Container[str] = (),
     max_escalation: MaxEscalation = MaxEscalation.NONE,
+    resource_types: Container[ResourceType] = frozenset(ResourceType),
 ) -> ParsedTable:
     """Turn items into rules, and into errors where they are none.
 
@@ -104,7 +106,7 @@ def parse(
     for a fact which is not among ``facts``, the names of those that Terraform gives, or goes beyond
     ``max_escalation``. So are, with keys compared as IAM does,
 
-    - a rule about the same key as one with a lower RuleId that concerns every instance,
+    - a rule about the same key as those with a lower RuleId that concern all of its types,
     - a rule whose conditions or sources ask for a tag that a rule with the same or a higher RuleId
       may write or delete: it would say another thing in the next run,
     - a rule with an alias that is the key of another rule, or an alias of another key, and
@@ -124,7 +126,7 @@ def parse(
             foreign.append(RuleError(name_of(item), _FOREIGN))
             continue
         try:
-            candidates.append((item, to_rule(item, own, facts, max_escalation)))
+            candidates.append((item, to_rule(item, own, facts, max_escalation, resource_types)))
         except ItemError as error:
             bad.append((item, str(error)))
     candidates.sort(key=lambda candidate: candidate[1].rule_id)
@@ -155,10 +157,11 @@ def parse(
     silencers = _silencers([*missing, *(item for item, _ in bad)])
     rules: list[Rule] = []
     last: dict[str, Rule] = {}  # the last of the rules so far, by key
+    settled: dict[str, dict[ResourceType, Rule]] = {}  # those that concern all of a type, by key
     for item, rule in candidates:
         key = as_iam_compares(rule.tag_key)
         try:
-            _refuse_second(rule, last.get(key))
+            _refuse_second(rule, last.get(key), settled.get(key, {}))
         except ItemError as error:
             bad.append((item, str(error)))
             if last[key].tag_key != rule.tag_key:  # another tag for EC2, which nobody fills now
@@ -172,6 +175,8 @@ def parse(
             silencers.setdefault(key, item)
         else:
             last[key] = rule
+            if not rule.when:
+                settled.setdefault(key, {}).update(dict.fromkeys(rule.resource_types, rule))
             rules.append(rule)
     return ParsedTable(
         rules=tuple(rules),
@@ -210,21 +215,26 @@ def _meant_key(item: "Item") -> str | None:
     return as_iam_compares(key)
 
 
-def _refuse_second(rule: Rule, earlier: Rule | None) -> None:
+def _refuse_second(rule: Rule, earlier: Rule | None, settled: Mapping[ResourceType, Rule]) -> None:
+    """Refuse a rule about the key of an ``earlier`` one, if it would never apply.
+
+    ``settled`` are the earlier rules about the key that concern each resource of a type.
+    """
     if earlier is None:
         return
     tag_key = quoted(rule.tag_key)
-    if earlier.tag_key == rule.tag_key:
-        if earlier.when:
-            return
+    if earlier.tag_key != rule.tag_key:
         raise ItemError(
-            f"TagKey {tag_key} already has rule {earlier.rule_id}, which concerns every instance, "
-            "so this one never applies; give each tag key one rule, or the earlier one a When"
+            f"TagKey {tag_key} differs only in case from that of rule {earlier.rule_id}, which "
+            "counts; the locks in IAM take the two for one, so give them one rule"
         )
-    raise ItemError(
-        f"TagKey {tag_key} differs only in case from that of rule {earlier.rule_id}, which counts; "
-        "the locks in IAM take the two for one, so give them one rule"
-    )
+    if settled.keys() >= set(rule.resource_types):
+        by = settled[rule.resource_types[0]]
+        raise ItemError(
+            f"TagKey {tag_key} already has rule {by.rule_id}, which concerns every "
+            f"{rule.resource_types[0]}, so this one never applies; give each tag key one rule, or "
+            "the earlier one a When"
+        )
 
 
 def _refuse_what_is_written_later(rule: Rule, last_changes: Mapping[str, Rule]) -> None:

@@ -97,7 +97,7 @@ class Untagged:
         value = instance.tags.get(key)
         said = self.marker.said(instance)
         told = self.marker.told(instance)
-        anew = instance.ref.instance_id in self.anew
+        anew = instance.ref.resource_id in self.anew
         groups = security_groups(instance.interfaces) if end is End.ISOLATE else ""
         if isinstance(said, Mark) and not anew and self._holds(said, end, instance, told):
             if due_at(said, grace) <= self.now:
@@ -150,7 +150,7 @@ class Untagged:
 
 def protected_by_spot(finding: Finding) -> Finding:
     """Return that an instance is left alone, because its persistent Spot request replaces it."""
-    request = finding.instance.spot_request_id
+    request = finding.resource.spot_request_id
     what = finding.reason if finding.rule_id else _NO_TAGS
     none_of_that = "none of that follows: " if finding.rule_id else ""
     return replace(

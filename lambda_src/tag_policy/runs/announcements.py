@@ -83,7 +83,7 @@ class Announcements:
                 if as_told.remedy is Remedy.MARK:
                     announced += 1
                     # Also where a former mark says why, and is gone by the next look.
-                    self.anew.add(as_told.instance.instance_id)
+                    self.anew.add(as_told.resource.resource_id)
                 if as_told.remedy is Remedy.MARK and announced > MOST_KEPT:
                     deferred.append(Outcome(as_told, Result.DEFERRED, _NO_ROOM))
                 else:
@@ -96,7 +96,7 @@ class Announcements:
         None where that is not known.
         """
         concerned = {
-            f.instance.instance_id for f in findings if f.mark is not None or is_destructive(f)
+            f.resource.resource_id for f in findings if f.mark is not None or is_destructive(f)
         }
         try:
             return self._memory.last_told(concerned)
@@ -116,7 +116,7 @@ class Announcements:
             return finding
         if last_told is None:
             return Outcome(finding, Result.DEFERRED, _NOT_KNOWN)
-        instance_id = finding.instance.instance_id
+        instance_id = finding.resource.resource_id
         told = last_told.get(instance_id)
         if by_its_mark:
             if told is not None and told.mark == finding.value:
@@ -133,7 +133,7 @@ class Announcements:
             and isinstance(said, Mark)
             and (said.action, said.cause) == (mark.action, mark.cause)
         ):
-            log.info("waiting %s: %s", finding.instance.instance_id, told.mark)
+            log.info("waiting %s: %s", finding.resource.resource_id, told.mark)
             return None
         later = replace(mark, time=told.time, announced=told.time)
         return replace(finding, remedy=Remedy.MARK, mark=later)
@@ -172,7 +172,7 @@ class Announcements:
         """Tell whether an outcome is of an instance whose tag says that it is being announced."""
         if outcome.result is not Result.MARKED or self._context.assignment.mode is Mode.AUDIT:
             return False
-        self._pending[outcome.finding.instance.instance_id] = outcome
+        self._pending[outcome.finding.resource.resource_id] = outcome
         return True
 
     def complete(self, told: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
@@ -180,7 +180,7 @@ class Announcements:
 
         Yields each outcome as it was told, and as it has become.
         """
-        waiting = [one for one in told if one.finding.instance.instance_id in self._pending]
+        waiting = [one for one in told if one.finding.resource.resource_id in self._pending]
         if not waiting or self.marks is None:
             return
         # Marks are in whole seconds, and none may say that people were told sooner than they were.
@@ -189,18 +189,18 @@ class Announcements:
         for one in waiting:
             if one.finding.mark is not None:
                 mark = completed(one.finding.mark, announced)
-                told_of[one.finding.instance.instance_id] = Told(mark.time, str(mark))
+                told_of[one.finding.resource.resource_id] = Told(mark.time, str(mark))
         try:
             # First, so that no mark counts of which it is not remembered that people were told.
             self._memory.remember_told(told_of)
         except MEMORY_ERRORS as error:
             self._problem(f"what people were told could not be recorded: {error}")
             for before in waiting:
-                del self._pending[before.finding.instance.instance_id]
+                del self._pending[before.finding.resource.resource_id]
                 yield before, replace(before, result=Result.DEFERRED, detail=_NOT_REMEMBERED)
             return
         for before, after in self.marks.complete(waiting, announced, self._context.until_the_end()):
-            del self._pending[before.finding.instance.instance_id]
+            del self._pending[before.finding.resource.resource_id]
             yield before, after
 
     def untold(self) -> Iterator[tuple[Outcome, Outcome]]:

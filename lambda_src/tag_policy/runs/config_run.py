@@ -4,7 +4,7 @@ from collections import deque
 
 from tag_policy.aws.clients import AWS_ERRORS
 from tag_policy.model.finding import Finding, Verdict
-from tag_policy.model.instance import Instance
+from tag_policy.model.resource import Resource
 from tag_policy.resources.instance import asks_for_managed
 from tag_policy.runs.engine import Engine
 from tag_policy.runs.event_run import act, judge_one
@@ -53,8 +53,8 @@ def answer(engine: Engine, request: ConfigRequest) -> None:
 def _evaluate_all(engine: Engine) -> tuple[list[Evaluation], list[list[Finding]]]:
     evaluations: list[Evaluation] = []
 
-    def evaluate(instance: Instance, verdict: Verdict) -> None:
-        evaluations.append(_evaluation(instance.ref.instance_id, verdict))
+    def evaluate(resource: Resource, verdict: Verdict) -> None:
+        evaluations.append(_evaluation(resource.ref.resource_id, verdict))
 
     judged = judge_all(engine, evaluate)
     if engine.context.assignment.acts:

@@ -17,10 +17,11 @@ from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
 from tag_policy.model.assignment import Mode, Scope, Trigger
 from tag_policy.model.finding import Finding, Verdict
-from tag_policy.model.instance import Instance, Interface
+from tag_policy.model.instance import Interface
 from tag_policy.model.launch import Answer
 from tag_policy.model.outcome import PART, Outcome, Result
 from tag_policy.model.remedy import End, Remedy
+from tag_policy.model.resource import Resource, ResourceType
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import as_iam_compares
 from tag_policy.reporting import publish
@@ -28,7 +29,10 @@ from tag_policy.reporting.archive import Archive
 from tag_policy.reporting.publish import RunError
 from tag_policy.reporting.report import Outcomes, Report, Tally, summary, total
 from tag_policy.reporting.sns_message import as_record
+from tag_policy.resources.hanging import Hanging
 from tag_policy.resources.instance import persistent_spot_requests
+from tag_policy.resources.kind import Kind
+from tag_policy.resources.kinds import KINDS
 from tag_policy.resources.parent_tags import ParentTags, read_ahead
 from tag_policy.resources.remediation import SIDE_BY_SIDE, Remediation
 from tag_policy.resources.second_look import SecondLook
@@ -74,13 +78,15 @@ _SPOT_NOT_KNOWN = (
     "EC2 does not say whether its Spot request would launch another; the next run looks again"
 )
 
-Judged = Callable[[Instance, Verdict], None]
-"""Is told of an instance and of its verdict."""
+Judged = Callable[[Resource, Verdict], None]
+"""Is told of a resource and of its verdict."""
 
 
 class Engine:
     """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones.
 
+    ``kinds`` are what rules are about beside instances, and ``instance_ids`` the instances that
+    were judged, where there are such rules.
     ``obstacle`` is why it cannot even begin, or empty: then it tells people, and fails.
     """
 
@@ -90,6 +96,10 @@ class Engine:
         self._sources = Sources(())
         self._taken_keys: Collection[str] = ()
         self.tallies = {vpc_id: Tally() for vpc_id in context.assignment.vpc_ids}
+        self.by_type: dict[ResourceType, Tally] = {}
+        self.kinds: Sequence[Kind] = ()
+        self.instance_ids: list[str] = []
+        self._left: dict[str, dict[str, str]] = {}
         self.outcomes = Outcomes()
         self.may_not_end = "" if context.assignment.scope is Scope.ALL else _A_PART
         assignment = context.assignment
@@ -108,6 +118,7 @@ class Engine:
             schedule=context.settings.schedule,
             time_zone=context.settings.time_zone,
             by_vpc=self.tallies,
+            by_type=self.by_type,
             outcomes=self.outcomes,
             audited=[vpc_id for vpc_id in assignment.vpc_ids if self._only_audits(vpc_id)],
         )
@@ -270,7 +281,12 @@ class Engine:
             *settings.former_marker_tag_keys,
         )
         parsed = table.parse(
-            items, own_keys, settings.seeded_rules, settings.facts, settings.max_escalation
+            items,
+            own_keys,
+            settings.seeded_rules,
+            settings.facts,
+            settings.max_escalation,
+            settings.resource_types,
         )
         self.rules = parsed.rules
         self._taken_keys = parsed.other_keys
@@ -278,6 +294,8 @@ class Engine:
             self.end_nothing(_UNREADABLE_RULE)
         self._mind_the_lock()
         self._sources = Sources(self.rules)
+        types = {of_type for rule in self.rules for of_type in rule.resource_types}
+        self.kinds = [kind for of_type, kind in KINDS.items() if of_type in types]
         if self._sources.ask_for_more or settings.isolates_untagged or self._rules_isolate():
             self.context.clients.tell_more()
         self.report = replace(self.report, rules=len(self.rules), rule_errors=parsed.errors)
@@ -313,48 +331,90 @@ class Engine:
             if self.report.is_sweep or self.report.trigger is Trigger.MANUAL:
                 self.problem(problem)  # a run for events ends nothing, and comes many times an hour
 
+    def hanging(self, out_of_time: Callable[[], bool]) -> Hanging:
+        """Return what tells of what hangs off instances, for as long as there is time."""
+        context = self.context
+        paced = context.ec2_calls(out_of_time)
+        return Hanging(context.clients.ec2, context.target.account_id, paced)
+
     def judge(
         self,
-        instances: Iterable[Instance],
+        resources: Iterable[Resource],
         out_of_time: Callable[[], bool],
         judged: Judged | None = None,
         remedies: Collection[Remedy] = frozenset(Remedy),
+        what: str = "instances",
     ) -> Iterator[list[Finding]]:
-        """Judge instances as they are listed; yield what was found, an instance at a time.
+        """Judge resources as they are listed; yield what was found, a resource at a time.
 
-        ``judged`` is told of each instance. What asks for none of the ``remedies`` is no affair of
-        the run: it is logged, and neither counted nor yielded. A listing that breaks off fails the
-        run, but what was found by then is yielded.
+        ``judged`` is told of each. What asks for none of the ``remedies`` is no affair of the run:
+        it is logged, and neither counted nor yielded. A listing that breaks off fails the run, but
+        what was found by then is yielded; ``what`` is listed, for people.
         """
         try:
-            for instance in self._with_parents(instances):
-                tally = self.tallies[instance.ref.vpc_id]
+            for resource in self._with_parents(resources):
+                tally = self._tally_of(resource)
                 tally.instances += 1
-                verdict = self.evaluate(instance)
+                verdict = self.evaluate(resource)
                 tally.exempt += verdict.exempt
                 tally.compliant += verdict.compliant
                 if judged is not None:
-                    judged(instance, verdict)
+                    judged(resource, verdict)
                 if verdict.findings:
                     found = [f for f in verdict.findings if f.remedy in remedies]
                     tally.violations += sum(finding.violation for finding in found)
                     for finding in verdict.findings:
                         if finding.remedy not in remedies:
-                            instance_id = instance.ref.instance_id
-                            log.info("left to the sweep %s: %s", instance_id, finding.reason)
+                            resource_id = resource.ref.resource_id
+                            log.info("left to the sweep %s: %s", resource_id, finding.reason)
                     yield found
                 if out_of_time():
                     self.has_seen_a_part()
                     break
         except AWS_ERRORS as error:
             self.has_seen_a_part()
-            self.problem(f"the instances could not all be listed: {error}", failed=True)
+            self.problem(f"the {what} could not all be listed: {error}", failed=True)
 
-    def _with_parents(self, instances: Iterable[Instance]) -> Iterable[Instance]:
-        """Return the instances, of each of which the parents are read before it is judged."""
+    def _tally_of(self, resource: Resource) -> Tally:
+        """Return where a resource is counted: instances by their VPC, all else by its type."""
+        if resource.type is not ResourceType.INSTANCE:
+            return self.by_type.setdefault(resource.type, Tally())
+        if self.kinds:
+            self.instance_ids.append(resource.ref.resource_id)
+        return self.tallies[resource.ref.vpc_id]
+
+    def _with_parents(self, resources: Iterable[Resource]) -> Iterable[Resource]:
+        """Return the resources, of each of which the parents are read before it is judged."""
+        as_left = map(self._as_left, resources) if self._left else resources
         if not self._sources.keys:
-            return instances
-        return read_ahead(instances, lambda some: self._parent_tags.read(self._sources.of(some)))
+            return as_left
+        return read_ahead(as_left, lambda some: self._parent_tags.read(self._sources.of(some)))
+
+    def _as_left(self, resource: Resource) -> Resource:
+        """Return a resource with the tags of what it hangs off as this run leaves them.
+
+        In audit mode, where they are not written, too; and EC2 may show for some seconds what was
+        there before.
+        """
+        if all(parent.resource_id not in self._left for parent in resource.parents):
+            return resource
+        parents = (
+            replace(parent, tags={**parent.tags, **self._left.get(parent.resource_id, {})})
+            for parent in resource.parents
+        )
+        return replace(resource, parents=tuple(parents))
+
+    def _leave(self, outcome: Outcome) -> None:
+        """Remember what a run has written, or would write, that is handed on to others."""
+        finding = outcome.finding
+        is_written = finding.remedy is Remedy.TAG and outcome.result in (
+            Result.TAGGED,
+            Result.AUDITED,
+        )
+        if is_written and finding.value and finding.tag_key in self._sources.handed_on:
+            resource_id = finding.resource.resource_id
+            if resource_id in self._left or len(self._left) < MOST_HELD:
+                self._left.setdefault(resource_id, {})[finding.tag_key] = finding.value
 
     def remedy(
         self,
@@ -379,7 +439,7 @@ class Engine:
                 self._note(outcome)
                 if outcome.result is Result.UNMARKED and self.report.mode is not Mode.AUDIT:
                     finding = outcome.finding
-                    taken_back[finding.instance.instance_id] = finding.value or ""
+                    taken_back[finding.resource.resource_id] = finding.value or ""
                 if noted is not None:
                     noted(outcome)
 
@@ -435,7 +495,7 @@ class Engine:
                 take(findings)
         answers = {**known, **self._look_up_creators(waiting, known)}
         for of_one in waiting.emptied():
-            instance_id = of_one[0].instance.instance_id
+            instance_id = of_one[0].resource.resource_id
             answer = {instance_id: answers[instance_id]}
             with_values, deferred = with_creators(of_one, answer, self.context.settings)
             note(deferred)
@@ -453,7 +513,7 @@ class Engine:
             ready, looked_at, self.context.settings, self.may_not_end, left
         )
         note((*left, *over_limit))
-        for _, theirs in itertools.groupby(ready, key=lambda f: f.instance.instance_id):
+        for _, theirs in itertools.groupby(ready, key=lambda f: f.resource.resource_id):
             note(remediation.take(theirs))
         note(remediation.finish())
 
@@ -474,7 +534,7 @@ class Engine:
         audited: list[Outcome] = []
         for finding in findings:
             changes = finding.remedy not in (Remedy.NOTIFY, Remedy.LEAVE, Remedy.REPORT)
-            if changes and self._only_audits(finding.instance.vpc_id):
+            if changes and self._only_audits(finding.resource.vpc_id):
                 audited.append(Outcome(finding, Result.AUDITED))
             else:
                 to_do.append(finding)
@@ -489,7 +549,7 @@ class Engine:
         no instance. Where it cannot be asked for, the instance is left for the next run.
         """
         concerned = {
-            finding.instance.spot_request_id
+            finding.resource.spot_request_id
             for finding in findings
             if is_destructive(finding) or finding.remedy is Remedy.MARK
         } - {""}
@@ -504,7 +564,7 @@ class Engine:
         ready: list[Finding] = []
         not_known: list[Outcome] = []
         for finding in findings:
-            request = finding.instance.spot_request_id
+            request = finding.resource.spot_request_id
             if request not in concerned or not (
                 is_destructive(finding) or finding.remedy is Remedy.MARK
             ):
@@ -526,6 +586,7 @@ class Engine:
             self.evaluate,
             context.settings.exempt_tag_key,
             paced,
+            self.hanging(out_of_time),
         )
         remediation = Remediation(
             workers,
@@ -570,7 +631,7 @@ class Engine:
     def _without_those_that_wait(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         for finding in findings:
             if finding.remedy is Remedy.WAIT:
-                log.info("waiting %s: %s", finding.instance.instance_id, finding.reason)
+                log.info("waiting %s: %s", finding.resource.resource_id, finding.reason)
             else:
                 yield finding
 
@@ -579,7 +640,7 @@ class Engine:
     ) -> Mapping[str, Answer]:
         """Ask CloudTrail who launched the instances whose findings wait for it."""
         findings = itertools.chain.from_iterable(waiting)
-        instances = [i for i in instances_to_look_up(findings) if i.instance_id not in known]
+        instances = [i for i in instances_to_look_up(findings) if i.resource_id not in known]
         if not instances:
             return {}
         context, settings = self.context, self.context.settings
@@ -604,6 +665,8 @@ class Engine:
     def _note(self, outcome: Outcome) -> None:
         """Take in an outcome; what was announced is recorded when people have been told of it."""
         self.outcomes.add(outcome, is_known=self._repeats.is_known(outcome))
+        if self._sources.handed_on:
+            self._leave(outcome)
         if not self._announcements.is_pending(outcome):
             self._record(outcome)
 
@@ -612,7 +675,7 @@ class Engine:
         mode = self.report.mode
         record = as_record(outcome) | {"mode": str(mode)}
         would_be = "would be " if mode is Mode.AUDIT else ""
-        line = f"{would_be}{outcome.result} {outcome.finding.instance.instance_id}"
+        line = f"{would_be}{outcome.result} {outcome.finding.resource.resource_id}"
         # Not log.info, which finds out where it is called: a tenth of what a line takes.
         log.handle(
             log.makeRecord(log.name, logging.INFO, __file__, 0, line, (), None, None, record)

@@ -20,6 +20,7 @@ from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
 from tag_policy.resources import instance as inventory
 from tag_policy.runs.engine import Engine
+from tag_policy.runs.sweep import put_right_what_hangs_off
 from tag_policy.triggers.sqs_batch import Message
 
 log = logging.getLogger(__name__)
@@ -73,11 +74,12 @@ def put_right(engine: Engine, messages: Sequence[Message]) -> list[Message]:
 
     def note(outcome: Outcome) -> None:
         if _is_left(outcome):
-            left.add(outcome.finding.instance.instance_id)
+            left.add(outcome.finding.resource.resource_id)
         if outcome.code == "InvalidInstanceID.NotFound":
-            not_found.add(outcome.finding.instance.instance_id)
+            not_found.add(outcome.finding.resource.resource_id)
 
     asked_again = act(engine, found, launches, note, may_come_back)
+    put_right_what_hangs_off(engine, _REMEDIES)
 
     def comes_back(message: Message) -> bool:
         if message.event is None:
@@ -101,7 +103,7 @@ def judge_one(engine: Engine, instance_id: str) -> tuple[Verdict | None, list[li
     may_be_done = engine.judge(
         _live(engine, [instance_id], set(), listing),
         listing,
-        lambda instance, verdict: judged.update({instance.ref.instance_id: verdict}),
+        lambda resource, verdict: judged.update({resource.ref.resource_id: verdict}),
         remedies=_REMEDIES,
     )
     found = list(may_be_done)
@@ -141,7 +143,7 @@ def act(
     too_new: set[str] = set()
     to_come_back: set[str] = set()
     for instance in instances_to_look_up(itertools.chain(*found)):
-        instance_id = instance.instance_id
+        instance_id = instance.resource_id
         launch = launch_among(launches.get(instance_id, ()), instance)
         answer = what_it_says(launch, instance) if launch is not None else None
         if (
@@ -163,7 +165,7 @@ def act(
     left_out = too_new | to_come_back
 
     def may_be_done(finding: Finding) -> bool:
-        return finding.instance.instance_id not in left_out or not waits_for_creator(finding)
+        return finding.resource.resource_id not in left_out or not waits_for_creator(finding)
 
     engine.remedy([list(filter(may_be_done, some)) for some in found], known, noted)
     return to_come_back

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from tag_policy.model.finding import Finding
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 
 _beside_the_instance = attrgetter(*(field.name for field in fields(Finding)[1:]))
 
@@ -27,7 +27,7 @@ class Oldest:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._heap: list[tuple[float, int, InstanceRef, _Alike]] = []
+        self._heap: list[tuple[float, int, ResourceRef, _Alike]] = []
         self._numbers = itertools.count()  # so that no two entries are alike, and none is compared
         self._alike: dict[_Alike, _Alike] = {}
 
@@ -36,7 +36,7 @@ class Oldest:
 
         Returns what is held about the newest instance of all, where that is one too many.
         """
-        instance = findings[0].instance
+        instance = findings[0].resource
         alike = tuple(map(_beside_the_instance, findings))
         alike = self._alike.setdefault(alike, alike)
         entry = (-instance.created_at.timestamp(), next(self._numbers), instance, alike)
@@ -60,6 +60,6 @@ class Oldest:
             yield _findings(self._heap.pop())
 
 
-def _findings(entry: tuple[float, int, InstanceRef, _Alike]) -> list[Finding]:
+def _findings(entry: tuple[float, int, ResourceRef, _Alike]) -> list[Finding]:
     _, _, instance, alike = entry
     return [Finding(instance, *values) for values in alike]

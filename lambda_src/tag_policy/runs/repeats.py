@@ -134,7 +134,7 @@ def _digest(outcome: Outcome) -> int:
         outcome.code,
         finding.remedy,
         finding.code,
-        finding.instance.instance_id,
+        finding.resource.resource_id,
         finding.tag_key,
         finding.value or finding.found,
         str(finding.rule_id),

@@ -1,17 +1,29 @@
-"""The sweep: every instance of the VPCs. The schedule's, a person's, and AWS Config's."""
+"""The sweep: every instance of the VPCs, and what hangs off it, where rules are about that.
+
+The schedule's, a person's, and AWS Config's, which is about instances alone.
+"""
 
 import gc
 import hashlib
-from collections.abc import Generator, Iterator
+import itertools
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from tag_policy.aws.clients import AWS_ERRORS
+from tag_policy.aws.threads import side_by_side
 from tag_policy.model.finding import Finding
+from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import Resource, ResourceType
+from tag_policy.reporting.wording import plural_of
+from tag_policy.resources.hanging import INSTANCES_A_CALL
 from tag_policy.resources.instance import (
     ID_DIGITS,
     asks_for_managed,
+    chunks,
     instances_of_vpcs,
 )
+from tag_policy.resources.kind import Kind
+from tag_policy.resources.remediation import SIDE_BY_SIDE
 from tag_policy.resources.vpc import missing_vpcs
 from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
 
@@ -25,10 +37,56 @@ _MOST_NAMED = 20
 
 
 def sweep(engine: Engine) -> None:
-    """Judge every instance of the VPCs, and act."""
+    """Judge every instance of the VPCs, and act; then, kind by kind, what hangs off them.
+
+    What hangs off something may take its tags from there, as this run leaves them.
+    """
     # Closed, so that nothing is listed any more where the run breaks off.
-    with _few_collections(), closing(judge_all(engine)) as found:
-        engine.remedy(found)
+    with _few_collections():
+        with closing(judge_all(engine)) as found:
+            engine.remedy(found)
+        put_right_what_hangs_off(engine)
+
+
+def put_right_what_hangs_off(
+    engine: Engine, remedies: Collection[Remedy] = frozenset(Remedy)
+) -> None:
+    """Judge what hangs off the instances that were judged, and act, where rules are about that.
+
+    ``remedies`` are those that the run makes; what asks for another is left to the sweep.
+    """
+    instance_ids = _drawn(engine.instance_ids, engine.context.request_id)
+    for kind in engine.kinds:
+        what = plural_of(kind.type)
+        if engine.context.until_margin()():
+            engine.problem(f"{TIME_WAS_UP} of the {what}")
+            continue
+        listing = engine.context.part_of_the_time(3 / 4)
+        with closing(_listed(engine, kind, instance_ids, listing)) as resources:
+            engine.remedy(engine.judge(resources, listing, remedies=remedies, what=what))
+        if listing.passed:
+            engine.problem(f"{TIME_WAS_UP} of the {what}")
+
+
+def _listed(
+    engine: Engine, kind: Kind, instance_ids: Sequence[str], out_of_time: Callable[[], bool]
+) -> Generator[Resource, None, None]:
+    """Yield what of a kind hangs off instances, each once; some calls are made side by side."""
+    hanging, vpc_ids = engine.hanging(out_of_time), engine.context.assignment.vpc_ids
+
+    def off(some: Sequence[str]) -> Iterator[list[Resource]]:
+        yield hanging.off(kind, some, vpc_ids)
+
+    shared = set[str]()  # only what hangs off several instances may be listed twice
+    parts = map(off, chunks(instance_ids, INSTANCES_A_CALL))
+    with closing(side_by_side(parts, SIDE_BY_SIDE)) as listed:
+        for resource in itertools.chain.from_iterable(listed):
+            above = [p for p in resource.parents if p.resource_type is ResourceType.INSTANCE]
+            if len(above) > 1:
+                if resource.ref.resource_id in shared:
+                    continue
+                shared.add(resource.ref.resource_id)
+            yield resource
 
 
 @contextmanager
@@ -113,6 +171,6 @@ def _note_empty(engine: Engine) -> None:
         )
 
 
-def _drawn(items: str, by: str) -> list[str]:
+def _drawn(items: Iterable[str], by: str) -> list[str]:
     """Return the items in an order that is another for each ``by``, such as the id of a run."""
     return sorted(items, key=lambda item: hashlib.sha256(f"{by}{item}".encode()).digest())

@@ -10,8 +10,8 @@ import pytest
 from tag_policy.creators.attribution import Attribution, attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import ON_ITS_WAY
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Known, Nobody, NotKnownYet
+from tag_policy.model.resource import ResourceRef
 from tests.support.builders import NOW
 from tests.support.clock import SimulatedClock
 from tests.support.fake_trail import FakeTrail, launch_of, named
@@ -21,13 +21,13 @@ KNOWN, OLD, NEW = named(1, NOW - DAY), named(2, NOW - 100 * DAY), named(3, NOW)
 
 
 def attributed(
-    *instances: InstanceRef,
+    *instances: ResourceRef,
     before: Callable[[Any], None] | None = None,
     out_of_time: Callable[[], bool] = lambda: False,
     delay: timedelta = timedelta(minutes=30),
 ) -> Attribution:
     clock = SimulatedClock(NOW)
-    events = [launch_of("jane", [KNOWN.instance_id], KNOWN.created_at)]
+    events = [launch_of("jane", [KNOWN.resource_id], KNOWN.created_at)]
     trail = FakeTrail(events, clock, before)
     history = EventHistory(cast("Any", trail), clock, lookups_per_second=2, out_of_time=out_of_time)
     return attribute(instances, history, NOW, delay)
@@ -41,11 +41,11 @@ def test_there_is_an_answer_for_each_instance_and_no_problem_where_all_was_asked
     found = attributed(KNOWN, OLD, NEW)
 
     assert found.problem == ""
-    known = found.answers[KNOWN.instance_id]
+    known = found.answers[KNOWN.resource_id]
     assert isinstance(known, Known)
     assert known.launch.name == "jane"
-    assert isinstance(found.answers[OLD.instance_id], Nobody)
-    assert found.answers[NEW.instance_id] == ON_ITS_WAY
+    assert isinstance(found.answers[OLD.resource_id], Nobody)
+    assert found.answers[NEW.resource_id] == ON_ITS_WAY
 
 
 def test_for_how_long_an_event_may_be_on_its_way_is_said_by_the_settings() -> None:
@@ -59,9 +59,9 @@ def test_where_cloudtrail_denies_everything_nobody_is_taken_for_nobody() -> None
 
     not_asked = NotKnownYet("CloudTrail was not asked any further", "AccessDeniedException")
     assert found.answers == {
-        OLD.instance_id: Nobody("because it was launched more than 90 days ago"),
-        KNOWN.instance_id: not_asked,
-        NEW.instance_id: not_asked,
+        OLD.resource_id: Nobody("because it was launched more than 90 days ago"),
+        KNOWN.resource_id: not_asked,
+        NEW.resource_id: not_asked,
     }
     assert found.problem == (
         "CloudTrail denies LookupEvents (AccessDeniedException); 2 of 3 creators are not known yet"
@@ -72,7 +72,7 @@ def test_where_the_time_is_up_there_is_no_code() -> None:
     found = attributed(KNOWN, out_of_time=lambda: True)
 
     assert found == Attribution(
-        {KNOWN.instance_id: NotKnownYet("CloudTrail was not asked any further")},
+        {KNOWN.resource_id: NotKnownYet("CloudTrail was not asked any further")},
         "the time for look-ups was up; 1 of 1 creators are not known yet",
     )
 
@@ -88,8 +88,8 @@ def test_what_is_known_stays_known_where_the_asking_comes_to_an_early_end() -> N
 
     found = attributed(KNOWN, far, before=deny_the_second)
 
-    assert isinstance(found.answers[KNOWN.instance_id], Known)
-    assert isinstance(found.answers[far.instance_id], NotKnownYet)
+    assert isinstance(found.answers[KNOWN.resource_id], Known)
+    assert isinstance(found.answers[far.resource_id], NotKnownYet)
     assert "1 of 2 creators are not known yet" in found.problem
 
 

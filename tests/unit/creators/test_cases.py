@@ -18,8 +18,8 @@ from tag_policy.creators.cloudtrail import EventHistory as Questions
 from tag_policy.creators.decision import launch_among, what_it_says
 from tag_policy.creators.run_instances import LaunchEvent, is_launch, launch_of, read_launch
 from tag_policy.creators.tag_value import creator_tag
-from tag_policy.model.instance import InstanceRef
 from tag_policy.model.launch import Known
+from tag_policy.model.resource import ResourceRef
 from tag_policy.resources.instance import instances_of_vpcs
 from tag_policy.settings import CreatorFormat
 from tag_policy.triggers import config_rule
@@ -57,11 +57,11 @@ def the_launch(case: Case) -> None:
     assert is_launch(record)
     delivered = launch_of(record, NOW)
     assert looked_up == delivered
-    instance = InstanceRef(INSTANCE, VPC, "", time, managers)
+    instance = ResourceRef(INSTANCE, VPC, "", time, managers)
     assert_creator(case.expected, delivered, instance)
 
 
-def assert_creator(expected: Mapping[str, Any], launch: LaunchEvent, instance: InstanceRef) -> None:
+def assert_creator(expected: Mapping[str, Any], launch: LaunchEvent, instance: ResourceRef) -> None:
     assert launch_among([launch], instance) == launch
     answer = what_it_says(launch, instance)
     assert isinstance(answer, Known)
@@ -82,7 +82,7 @@ def the_search(case: Case) -> None:
         for event in case.input["events"]
     ]
     instances = [
-        InstanceRef(instance_id, VPC, "", datetime.fromisoformat(created_at), {})
+        ResourceRef(instance_id, VPC, "", datetime.fromisoformat(created_at), {})
         for instance_id, created_at in case.input["instances"].items()
     ]
     with mock_aws():
@@ -126,14 +126,14 @@ def the_description(case: Case) -> None:
         found = list(listed(ec2))
 
     assert found
-    assert case.expected.keys() == {instance.ref.instance_id for instance in found}
+    assert case.expected.keys() == {instance.ref.resource_id for instance in found}
     for instance in found:
         known = {
             "managers": dict(instance.ref.managers),
             "tags": dict(instance.tags),
             "created_at": instance.ref.created_at.isoformat(),
         }
-        expected = case.expected[instance.ref.instance_id]
+        expected = case.expected[instance.ref.resource_id]
         assert {key: known[key] for key in expected} == expected
 
 

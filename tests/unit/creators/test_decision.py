@@ -22,7 +22,7 @@ SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days
 
 def launch(event_id: str, after: timedelta = timedelta(), **changes: Any) -> LaunchEvent:
     user = {"type": "IAMUser", "userName": event_id}
-    made = LaunchEvent(event_id, NOW + after, frozenset({INSTANCE.instance_id}), user, True)
+    made = LaunchEvent(event_id, NOW + after, frozenset({INSTANCE.resource_id}), user, True)
     return replace(made, **changes)
 
 

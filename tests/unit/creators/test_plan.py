@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tag_policy.creators.plan import Density, next_batch
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 from tests.support.builders import NOW, ref
 
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ def density(others_per_hour: int) -> Density:
     return learnt
 
 
-def every(gap: timedelta, count: int) -> Iterator[InstanceRef]:
+def every(gap: timedelta, count: int) -> Iterator[ResourceRef]:
     for number in range(count):
         yield ref(f"i-{number:017x}", created_at=NOW - gap * (count - number))
 

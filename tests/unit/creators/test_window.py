@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from tag_policy.creators.run_instances import LaunchEvent
 from tag_policy.creators.window import Window
-from tag_policy.model.instance import InstanceRef
+from tag_policy.model.resource import ResourceRef
 from tests.support.builders import NOW, ref
 
 A, B, C = (ref(f"i-{name}", created_at=NOW) for name in "abc")
@@ -16,8 +16,8 @@ def launch(event_id: str, *names: str, at: datetime = NOW) -> LaunchEvent:
     return LaunchEvent(event_id, at, frozenset(f"i-{name}" for name in names), None, True)
 
 
-def window(*instances: InstanceRef) -> Window:
-    waiting = {one.instance_id: one for one in (instances or (A, B, C))}
+def window(*instances: ResourceRef) -> Window:
+    waiting = {one.resource_id: one for one in (instances or (A, B, C))}
     return Window(waiting)
 
 
@@ -87,7 +87,7 @@ def test_a_launch_is_known_when_all_has_been_read_back_by_as_much_as_two_clocks_
 
 
 def test_whoever_has_an_answer_is_open_no_more() -> None:
-    waiting = {one.instance_id: one for one in (A, B)}
+    waiting = {one.resource_id: one for one in (A, B)}
     some = Window(waiting)
     some.take([launch("1", "a"), launch("2", "b")])
 

@@ -7,7 +7,7 @@ from tests.support.builders import outcome, ref
 
 
 def test_outcomes_that_differ_in_the_instance_alone_are_of_one_kind() -> None:
-    assert outcome(instance=ref("i-1")).kind == outcome(instance=ref("i-2"), owner="jane").kind
+    assert outcome(resource=ref("i-1")).kind == outcome(resource=ref("i-2"), owner="jane").kind
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_each_instance_that_a_limit_held_back_is_listed() -> None:
     held = [
         outcome(
             Result.DEFERRED,
-            instance=ref(f"i-{number:017x}"),
+            resource=ref(f"i-{number:017x}"),
             remedy=Remedy.TERMINATE,
             reason="no tags at all",
             tag_key="",
@@ -176,7 +176,7 @@ def test_a_tag_without_the_detail_that_aws_refused_is_not_told_as_all_well() -> 
 
 def test_findings_are_grouped_by_owner_where_one_is_known() -> None:
     sam, jane, nobody = (
-        outcome(instance=ref(f"i-{number}"), owner=owner)
+        outcome(resource=ref(f"i-{number}"), owner=owner)
         for number, owner in enumerate(["sam", "jane", ""])
     )
 
@@ -261,7 +261,7 @@ def test_an_incomplete_run_and_bad_rules_are_told_before_the_findings() -> None:
 
 def test_many_instances_that_wait_for_the_same_share_a_line() -> None:
     waiting = [
-        outcome(Result.DEFERRED, instance=ref(f"i-{number}"), value=None, detail="throttled")
+        outcome(Result.DEFERRED, resource=ref(f"i-{number}"), value=None, detail="throttled")
         for number in range(800)
     ]
     another = outcome(Result.DEFERRED, value=None, detail="it is so new")
@@ -285,7 +285,7 @@ results = st.sampled_from(list(Result))
     st.lists(
         st.builds(
             lambda result, name, value, detail: outcome(
-                result, instance=ref(name=name), value=value, detail=detail
+                result, resource=ref(name=name), value=value, detail=detail
             ),
             results,
             strangers_text,
@@ -365,7 +365,7 @@ def test_of_what_is_only_audited_the_line_says_what_would_be_done(
 def test_of_a_kind_with_too_many_to_list_their_number_is_told_and_others_are_listed() -> None:
     def mend(number: int, **changes: Any) -> Outcome:
         of = ref(f"i-{number}")
-        return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+        return outcome(Result.REPORTED, resource=of, remedy=Remedy.REPORT, value=None, **changes)
 
     many = [mend(number, owner="jane", note="ask ops") for number in range(5_000)]
     text, machine = parts(report(outcomes=[*many, mend(9, tag_key="Owner", reason="tag empty")]))

@@ -56,7 +56,7 @@ def data_of(text: str) -> dict[str, Any]:
 
 def rendered(texts: list[str], **changes: Any) -> str:
     outcomes = [
-        outcome(instance=ref(name=text), value=text, detail=text, owner=text) for text in texts
+        outcome(resource=ref(name=text), value=text, detail=text, owner=text) for text in texts
     ]
     lines = [json.dumps(as_record(one), ensure_ascii=False) for one in outcomes]
     return page.render(report(outcomes=outcomes, problems=texts, **changes), [], lines)

@@ -27,7 +27,7 @@ from tests.support.small_aws import SmallAws, refusal
 
 OF_EVENTS = {"trigger": Trigger.EVENTS, "scope": Scope.SOME}
 ANNOUNCED = [
-    outcome(Result.MARKED, instance=ref(f"i-{number:017x}"), mark=mark(NOW, NOW))
+    outcome(Result.MARKED, resource=ref(f"i-{number:017x}"), mark=mark(NOW, NOW))
     for number in range(1_500)
 ]
 """More than one message has room for."""
@@ -98,7 +98,7 @@ def test_a_message_that_is_refused_in_the_middle_leaves_what_was_told_before_it_
     assert [one["Message"] for one in aws.published] == [first.body]
     (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     whole: str = vars(line)["report"]
-    assert all(one.finding.instance.instance_id in whole for one in ANNOUNCED)
+    assert all(one.finding.resource.resource_id in whole for one in ANNOUNCED)
 
 
 def test_whatever_keeps_a_message_back_people_could_not_be_told_and_that_is_one_error() -> None:

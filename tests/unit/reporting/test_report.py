@@ -12,11 +12,12 @@ from tag_policy.model.outcome import (
     Result,
 )
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.rule import RuleError
 from tag_policy.model.text import LINE_LIMIT
 from tag_policy.reporting import sns_message as reporting
 from tag_policy.reporting.publish import RunError
-from tag_policy.reporting.report import MOST_KEPT, Outcomes, Severity, summary
+from tag_policy.reporting.report import MOST_KEPT, Outcomes, Severity, Tally, summary
 from tests.support.builders import outcome, ref, report
 from tests.support.reports import ONE_OF_EACH, parts
 
@@ -37,6 +38,9 @@ def test_the_summary_counts_findings_by_outcome() -> None:
         "compliant": 490,
         "exempt": 0,
         "violations": 1010,
+        "resources": {
+            "instance": {"looked_at": 1000, "compliant": 490, "exempt": 0, "violations": 1010}
+        },
         "complete": True,
         "held_back": 0,
         "seconds": 0.0,
@@ -123,7 +127,7 @@ def test_a_problem_is_one_line_from_the_moment_that_it_is_remembered() -> None:
 def mend(number: int, **changes: Any) -> Outcome:
     """Return that an instance lacks a tag that people have to set."""
     of = ref(f"i-{number:017x}")
-    return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+    return outcome(Result.REPORTED, resource=of, remedy=Remedy.REPORT, value=None, **changes)
 
 
 def test_of_one_kind_some_are_kept_and_all_are_counted_so_that_others_have_room() -> None:
@@ -153,3 +157,16 @@ def test_kinds_are_bounded_whatever_strangers_write() -> None:
 
     assert len(outcomes.of(Result.REPORTED)) == 2_000
     assert len(outcomes._of_kind) == 5_000
+
+
+def test_what_is_no_instance_is_counted_by_its_type_and_in_no_other_number() -> None:
+    volumes = Tally(instances=7, compliant=4, exempt=1, violations=3)
+    counted = summary(report(instances=2, compliant=2, by_type={ResourceType.VOLUME: volumes}))
+
+    assert (counted["instances"], counted["compliant"], counted["violations"]) == (2, 2, 0)
+    assert counted["resources"]["volume"] == {
+        "looked_at": 7,
+        "compliant": 4,
+        "exempt": 1,
+        "violations": 3,
+    }

@@ -31,7 +31,7 @@ outcomes = st.lists(
         lambda result, remedy, text, code, launch: outcome(
             result,
             remedy=remedy,
-            instance=ref(name=text),
+            resource=ref(name=text),
             owner=text,
             value=text,
             detail=text,

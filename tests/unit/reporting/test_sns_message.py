@@ -56,7 +56,7 @@ def test_rule_errors_never_make_a_message_too_large() -> None:
 
 
 def test_each_message_of_an_incomplete_run_says_that_it_is() -> None:
-    marked = [outcome(Result.MARKED, instance=ref(f"i-{n:017x}"), mark=MARK) for n in range(1500)]
+    marked = [outcome(Result.MARKED, resource=ref(f"i-{n:017x}"), mark=MARK) for n in range(1500)]
     run = report(outcomes=marked, problems=["no time"], rule_errors=[RuleError("7", "bad")])
 
     several = list(reporting.messages(run))
@@ -80,7 +80,7 @@ def test_the_vpcs_of_a_message_are_those_that_it_is_about() -> None:
 
 
 def test_a_message_over_the_limit_is_cut_at_a_line_and_says_so() -> None:
-    many = [outcome(instance=ref(f"i-{number:017x}")) for number in range(5000)]
+    many = [outcome(resource=ref(f"i-{number:017x}")) for number in range(5000)]
     tagged_and_terminated = [*many, ONE_OF_EACH[7]]
 
     text, machine = parts(report(outcomes=tagged_and_terminated))
@@ -113,7 +113,7 @@ def test_there_are_no_more_attributes_than_sns_delivers() -> None:
 def test_whatever_a_tag_holds_its_line_of_the_log_is_one_line_of_json(text: str) -> None:
     record = logging.makeLogRecord(
         {"msg": "tagged", "levelno": logging.INFO, "name": "tag_policy.runs.engine"}
-        | reporting.as_record(outcome(value=text, instance=ref(name=text), owner=text))
+        | reporting.as_record(outcome(value=text, resource=ref(name=text), owner=text))
     )
 
     line = JsonFormatter().format(record)
@@ -127,7 +127,7 @@ def test_whatever_a_tag_holds_its_line_of_the_log_is_one_line_of_json(text: str)
 @pytest.mark.parametrize("number", [900, 20_000])
 def test_no_message_is_larger_than_sns_takes(character: str, number: int) -> None:
     value = character * 256
-    many = [outcome(value=value, detail=value, instance=ref(name=value)) for _ in range(number)]
+    many = [outcome(value=value, detail=value, resource=ref(name=value)) for _ in range(number)]
 
     message = reporting.message(report(outcomes=many))
 
@@ -156,7 +156,7 @@ def test_each_instance_that_was_ended_is_named_in_a_message_however_many_they_ar
 ) -> None:
     ids = [f"i-{number:017x}" for number in range(1_600)]
     ended = [
-        outcome(result, instance=ref(instance_id=instance_id), tag_key="", value=None)
+        outcome(result, resource=ref(instance_id=instance_id), tag_key="", value=None)
         for instance_id in ids
     ]
 
@@ -170,7 +170,7 @@ def test_each_instance_that_was_ended_is_named_in_a_message_however_many_they_ar
 def test_a_run_publishes_ten_messages_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "MESSAGE_LIMIT", 5_000)
     announced = [
-        outcome(Result.MARKED, mark=mark(NOW, NOW), instance=ref(instance_id=f"i-{number:017x}"))
+        outcome(Result.MARKED, mark=mark(NOW, NOW), resource=ref(instance_id=f"i-{number:017x}"))
         for number in range(200)
     ]
 
@@ -214,7 +214,7 @@ def test_the_worst_that_strangers_can_write_fits_into_a_message(character: str) 
 
 @pytest.mark.parametrize("name", ["web\n", "\ud800"])
 def test_a_finding_is_the_same_clean_line_in_the_log_and_in_the_archive(name: str) -> None:
-    record = reporting.as_record(outcome(instance=ref(name=name), code="\n", tag_key="\u202e"))
+    record = reporting.as_record(outcome(resource=ref(name=name), code="\n", tag_key="\u202e"))
 
     assert all(value.isprintable() for value in record.values())
     assert json.dumps(record, ensure_ascii=False).encode()

@@ -10,7 +10,8 @@ from botocore.parsers import ResponseParserError
 
 from tag_policy.aws import threads
 from tag_policy.aws.pace import PacedCalls
-from tag_policy.model.instance import Instance, InstanceRef
+from tag_policy.model.instance import Instance
+from tag_policy.model.resource import ResourceRef
 from tag_policy.resources import instance
 from tag_policy.resources.instance import (
     FILTER_VALUES,
@@ -53,7 +54,7 @@ def listed(
     **more: Any,
 ) -> list[str]:
     found = instances_of_vpcs(fleet.client(), vpc_ids, paced(), is_late, is_over, **more)
-    return [one.ref.instance_id for one in found]
+    return [one.ref.resource_id for one in found]
 
 
 def filters(request: Any) -> dict[str, list[str]]:
@@ -146,7 +147,7 @@ def test_all_parts_are_asked_for_before_any_of_them_is_used(
     fleet = Fleet(*(described(f"i-{at:016x}{digit}") for at, digit in enumerate(ID_DIGITS)))
     found = instances_of_vpcs(fleet.client(), [VPC], paced(), never, never)
 
-    ids = [next(found).ref.instance_id for _ in range(3)]
+    ids = [next(found).ref.resource_id for _ in range(3)]
 
     assert ids[:2] == list(fleet.descriptions)[:2]
     assert len(list(filter(None, ends(fleet)))) >= 8
@@ -216,7 +217,7 @@ def test_what_lies_outside_the_vpcs_is_not_taken_on_trust_of_a_filter() -> None:
 
     found = instances_of_vpcs(cast("Any", answers), [VPC], paced(), never, never)
 
-    assert [one.ref.instance_id for one in found] == [A]
+    assert [one.ref.resource_id for one in found] == [A]
 
 
 class Answers:
@@ -246,7 +247,7 @@ def test_an_instance_that_is_listed_twice_counts_once_as_it_was_seen_first() -> 
 
     found = list(instances_of_vpcs(cast("Any", answers), [VPC], paced(), never, never))
 
-    assert [one.ref.instance_id for one in found] == [A, B, C]
+    assert [one.ref.resource_id for one in found] == [A, B, C]
     assert found[0].ref.name == "first"
 
 
@@ -385,7 +386,7 @@ def test_instances_are_found_by_their_ids_where_they_are_live_and_in_the_vpcs() 
 
     found = instances_by_id(fleet.client(), [A, B, C, number(9)], [VPC], paced())
 
-    assert [one.ref.instance_id for one in found] == [A]
+    assert [one.ref.resource_id for one in found] == [A]
     assert [filters(one.request) for one in fleet.asked] == [{"instance-id": [A, B, C, number(9)]}]
 
 
@@ -547,8 +548,8 @@ def test_an_instance_is_what_its_description_says() -> None:
     )
 
     assert found == Instance(
-        ref=InstanceRef(
-            instance_id=A,
+        ref=ResourceRef(
+            resource_id=A,
             vpc_id=VPC,
             name="web",
             created_at=NOW - HOUR,

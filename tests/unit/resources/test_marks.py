@@ -119,7 +119,7 @@ def test_what_got_a_tag_after_it_was_announced_gets_no_mark() -> None:
         (C, Result.MARKED, ""),
     ]
     assert found[0].detail == NOT_MARKED.format(
-        "the instance changed while the run was under way; the next run looks again"
+        "it changed while the run was under way; the next run looks again"
     )
     assert made.fleet.requests("create_tags")[0]["Resources"] == [C]
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.instance import Instance
 from tag_policy.model.unknown import Unknown
-from tag_policy.resources.parent_tags import INSTANCES_AHEAD, ParentTags, read_ahead
+from tag_policy.resources.parent_tags import RESOURCES_AHEAD, ParentTags, read_ahead
 from tests.support.builders import NOW, instance
 from tests.support.clock import SimulatedClock
 from tests.support.fake_ec2 import refusal
@@ -202,7 +202,7 @@ def numbered(number: int) -> Instance:
 
 
 def test_instances_come_in_their_order_when_their_parents_were_read() -> None:
-    number = 2 * INSTANCES_AHEAD + 1
+    number = 2 * RESOURCES_AHEAD + 1
     read: list[int] = []
 
     def instances() -> Iterator[Instance]:
@@ -212,7 +212,7 @@ def test_instances_come_in_their_order_when_their_parents_were_read() -> None:
     came = [(one.tags["Name"], sum(read)) for one in ahead]
 
     assert [name for name, _ in came] == [str(one) for one in range(number)]
-    assert read == [INSTANCES_AHEAD, INSTANCES_AHEAD, 1]
+    assert read == [RESOURCES_AHEAD, RESOURCES_AHEAD, 1]
     assert all(int(name) < seen for name, seen in came)
 
 

@@ -262,7 +262,7 @@ def test_what_is_refused_to_three_and_granted_to_nobody_is_asked_for_no_more() -
 
     outcomes = list(made.remediation.finish())
 
-    assert {one.finding.instance.instance_id for one in outcomes} == set(ids)
+    assert {one.finding.resource.resource_id for one in outcomes} == set(ids)
     assert {one.result for one in outcomes} == {Result.FAILED}
     assert len(made.fleet.requests("create_tags")) == 1 + 3
 
@@ -614,7 +614,7 @@ UNWANTED = Rule(9, "Old", Action.REMOVE, required=True, default="")
 def told_of(outcomes: Iterable[Outcome]) -> list[tuple[str, str, Result, str]]:
     """Return of each outcome the instance, the tag key, the result and the detail."""
     return [
-        (one.finding.instance.instance_id, one.finding.tag_key, one.result, one.detail)
+        (one.finding.resource.resource_id, one.finding.tag_key, one.result, one.detail)
         for one in outcomes
     ]
 
@@ -781,7 +781,7 @@ def test_more_than_a_run_holds_is_left_for_the_next(monkeypatch: pytest.MonkeyPa
 
     (left,) = take(made, A, B)
 
-    assert (left.finding.instance.instance_id, left.result) == (B, Result.DEFERRED)
+    assert (left.finding.resource.resource_id, left.result) == (B, Result.DEFERRED)
     assert told(made.remediation.finish()) == [(A, Result.REMOVED, "")]
 
 

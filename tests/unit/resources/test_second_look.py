@@ -31,7 +31,7 @@ def test_a_mark_of_no_grace_period_gives_way_where_another_has_come_in_the_meant
     """Such as one that a run under newer settings has announced to people by now."""
     (finding,) = evaluate(instance({}), DEFAULT_RULES, settings())
     announced = str(mark(NOW + timedelta(days=1), NOW))
-    instance_id = finding.instance.instance_id
+    instance_id = finding.resource.resource_id
 
     def still(seen: str | None) -> bool:
         verdicts = {instance_id: Verdict((replace(finding, value=seen),))}

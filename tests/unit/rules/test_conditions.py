@@ -212,7 +212,6 @@ def test_without_conditions_a_rule_concerns_everything() -> None:
             "red",
             "asks for 'colour', which is not known; known are tag:Key, fact:name, vpc, region",
         ),
-        ("attached", "true", "is about volumes, snapshots, network interfaces and addresses"),
         ("Tag:Stage", "prod", "asks for 'Tag:Stage'"),
         ("age", "30d", "'30d' for an age, which must be such as '>30d'"),
         ("age", ">0d", "'>0d' for an age"),

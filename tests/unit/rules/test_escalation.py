@@ -482,7 +482,7 @@ def test_an_end_that_nobody_remembers_to_have_announced_becomes_an_announcement(
 
 def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() -> None:
     found = old({DUE: announced(OWNER, End.STOP, NOW, 7 * DAY)})
-    anew = Evaluator([OWNER], HOW, ENGINE, NOW, anew={found.ref.instance_id})
+    anew = Evaluator([OWNER], HOW, ENGINE, NOW, anew={found.ref.resource_id})
 
     assert follows(anew(found).findings).remedy is Remedy.MARK
 

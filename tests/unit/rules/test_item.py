@@ -73,7 +73,10 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
             "From has more than 20 sources",
         ),
         (UPDATE | {"From": listed("vpcs")}, "From names 'vpcs', which is not known; known are"),
-        (UPDATE | {"From": listed("instance")}, "a source for volumes and snapshots"),
+        (
+            UPDATE | {"From": listed("instance")},
+            "From names 'instance', which is not known of instance",
+        ),
         (UPDATE | {"From": listed("tag:CostCenter")}, "which is the tag that is missing"),
         (UPDATE | {"From": listed("tag:Tag-Policy:Due")}, "which is the engine's own tag"),
         (
@@ -84,7 +87,10 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
             {"When": {"M": {"fact:stage": listed("prod")}}},
             "When names 'fact:stage', which is not in the input facts of this engine",
         ),
-        ({"When": {"M": {"attached": listed("true")}}}, "is about volumes, snapshots"),
+        (
+            {"When": {"M": {"attached": listed("true")}}},
+            "When asks for 'attached', which is not known of instance; it is of volume, network-in",
+        ),
         ({"Aliases": listed()}, "Aliases must be a list (L) of strings (S), one at least"),
         ({"Aliases": listed("cc", "cc")}, "Aliases has one twice"),
         ({"Aliases": listed(*map(str, range(51)))}, "Aliases has more than 50"),
@@ -97,8 +103,8 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
         ({"Rename": {"S": "Y"}}, "Rename is 'Y', which needs Aliases"),
         ({"Rename": {"S": "yes"}, "Aliases": listed("cc")}, "Rename is 'yes'; it must be 'Y' or"),
         (
-            {"ResourceTypes": listed("instance", "volume")},
-            "ResourceTypes has 'volume', but this version handles only instances",
+            {"ResourceTypes": listed("volume", "volume")},
+            "ResourceTypes has one twice; once will do",
         ),
         (
             {"ResourceTypes": listed("Instance")},
@@ -107,7 +113,10 @@ UPDATE = {"Action": {"S": "Update"}, "Default": {"S": "x"}}
         ({"ResourceTypes": listed()}, "ResourceTypes must be a list (L) of strings (S)"),
         ({"Action": {"S": "Remove"}, "Default": {"S": "x"}}, "Remove writes no value"),
         *(
-            ({"Action": {"S": "Remove"}} | attribute, "only When and Note may go with it")
+            (
+                {"Action": {"S": "Remove"}} | attribute,
+                "only When, ResourceTypes and Note may go with it",
+            )
             for attribute in (
                 {"Aliases": listed("cc")},
                 {"Required": {"S": "N"}, "AllowedValues": listed("x")},

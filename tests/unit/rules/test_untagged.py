@@ -484,7 +484,7 @@ def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() 
     found = instance({DUE: value})
     how = settings(**GRACE)
 
-    (finding,) = Evaluator((), how, "tag-policy", NOW, anew={found.ref.instance_id})(found).findings
+    (finding,) = Evaluator((), how, "tag-policy", NOW, anew={found.ref.resource_id})(found).findings
     assert (finding.remedy, finding.value) == (Remedy.MARK, value)
     assert finding.mark == mark(NOW + DAY, NOW + DAY)
 
@@ -494,7 +494,7 @@ def test_what_is_to_be_announced_anew_is_though_its_time_has_come_by_its_mark() 
 
 def test_what_is_to_be_announced_anew_is_without_a_grace_period_too() -> None:
     found = instance({DUE: str(mark(NOW, None))})
-    judging = Evaluator((), settings(), "tag-policy", NOW, anew={found.ref.instance_id})
+    judging = Evaluator((), settings(), "tag-policy", NOW, anew={found.ref.resource_id})
 
     (finding,) = judging(found).findings
 

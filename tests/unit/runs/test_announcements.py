@@ -16,6 +16,7 @@ from tag_policy.model.mark import Mark
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import End, Remedy
 from tag_policy.model.rule import Action, Rule
+from tag_policy.resources.hanging import Hanging
 from tag_policy.resources.marks import Marks
 from tag_policy.resources.second_look import SecondLook
 from tag_policy.rules.evaluation import Evaluator
@@ -24,6 +25,7 @@ from tag_policy.runs.memory import Memory, Told
 from tests.support.builders import (
     DEFAULT_RULES,
     ENGINE,
+    HOME,
     NOW,
     instance,
     mark,
@@ -68,7 +70,8 @@ class Run:
         evaluate = self.evaluator()
         ec2: Any = self.aws
         paced = PacedCalls(self.clock, lambda: False)
-        look = SecondLook(ec2, lambda: (VPC,), evaluate, "tag-policy:exempt", paced)
+        hanging = Hanging(ec2, HOME.account_id, paced)
+        look = SecondLook(ec2, lambda: (VPC,), evaluate, "tag-policy:exempt", paced, hanging)
         self.announcements.marks = Marks(lambda: ec2, look, paced)
         for one in outcomes:
             assert self.announcements.is_pending(one)
@@ -79,7 +82,7 @@ def marked(aws: SmallAws, instance_id: str = ONE, time: datetime = NOW + DAY) ->
     """Return the outcome of an instance whose tag says that it is being announced."""
     promised = mark(time, time)
     aws.add(instance_id, {DUE: promised.announcing})
-    return outcome(Result.MARKED, instance=ref(instance_id), mark=promised)
+    return outcome(Result.MARKED, resource=ref(instance_id), mark=promised)
 
 
 def told(aws: SmallAws, time: datetime, said: str, instance_id: str = ONE) -> None:
@@ -87,7 +90,7 @@ def told(aws: SmallAws, time: datetime, said: str, instance_id: str = ONE) -> No
 
 
 def untagged(tags: dict[str, str] | None = None, instance_id: str = ONE) -> Instance:
-    return instance(tags or {}, instance_id=instance_id)
+    return instance(tags or {}, resource_id=instance_id)
 
 
 # Who is ended by a mark
@@ -220,14 +223,14 @@ def test_where_the_memory_cannot_be_read_nothing_is_ended_or_announced_but_tags_
 ):
     aws = SmallAws(failing={"BatchGetItem": [refusal("AccessDeniedException")]})
     run = Run(aws)
-    lacks_tags = instance({"Name": "web"}, instance_id="i-3")
+    lacks_tags = instance({"Name": "web"}, resource_id="i-3")
 
     ready, deferred = run.to_announce(
         untagged({DUE: DUE_NOW}), untagged({}, TWO), lacks_tags, grace_period="24h"
     )
 
     assert {finding.remedy for finding in ready} == {Remedy.TAG}
-    assert [one.finding.instance.instance_id for one in deferred] == [ONE, TWO]
+    assert [one.finding.resource.resource_id for one in deferred] == [ONE, TWO]
     assert {one.result for one in deferred} == {Result.DEFERRED}
     (problem,) = run.problems
     assert "AccessDeniedException" in problem
@@ -258,15 +261,15 @@ def test_for_tags_alone_the_memory_is_not_asked() -> None:
 def test_no_more_is_announced_than_messages_have_room_for_and_all_else_goes_on() -> None:
     run = Run(SmallAws())
     many = [untagged(instance_id=f"i-{number:017x}") for number in range(2_001)]
-    lacks_tags = instance({"Name": "web"}, instance_id="i-3")
+    lacks_tags = instance({"Name": "web"}, resource_id="i-3")
 
     ready, (left,) = run.to_announce(*many, lacks_tags)
 
     assert sum(finding.remedy is Remedy.MARK for finding in ready) == 2_000
-    assert {f.remedy for f in ready if f.instance.instance_id == "i-3"} == {Remedy.TAG}
-    assert left.finding.instance.instance_id == many[-1].ref.instance_id
+    assert {f.remedy for f in ready if f.resource.resource_id == "i-3"} == {Remedy.TAG}
+    assert left.finding.resource.resource_id == many[-1].ref.resource_id
     assert left.result is Result.DEFERRED
-    assert left.finding.instance.instance_id in run.announcements.anew
+    assert left.finding.resource.resource_id in run.announcements.anew
 
 
 # After the message
@@ -464,7 +467,7 @@ def to_terminate(run: Run, memory: Told | None) -> timedelta:
         started_at=NOW - 90 * DAY,
     )
     if memory is not None:
-        run.memory.remember_told({stopped.ref.instance_id: memory})
+        run.memory.remember_told({stopped.ref.resource_id: memory})
     evaluate = Evaluator([OWNER], settings(max_escalation="terminate"), ENGINE, NOW)
     findings = [f for f in evaluate(stopped).findings if f.mark is not None]
     (ready,), _ = run.announcements.to_announce(findings, evaluate.announced_anew)
@@ -492,16 +495,16 @@ def test_it_takes_all_its_time_where_the_mark_of_the_one_before_is_a_strangers(
 def test_a_mark_by_which_an_instance_is_about_to_be_ended_does_not_end_it_again() -> None:
     run = Run(SmallAws())
     (found,) = run.evaluator()(untagged({DUE: DUE_NOW})).findings
-    run.memory.remember_told({found.instance.instance_id: Told(NOW, DUE_NOW)})
+    run.memory.remember_told({found.resource.resource_id: Told(NOW, DUE_NOW)})
 
-    run.announcements.used([found.instance.instance_id, "i-0"])
+    run.announcements.used([found.resource.resource_id, "i-0"])
 
     (ready,), _ = run.to_announce(untagged({DUE: DUE_NOW}))
     assert ready.remedy is Remedy.MARK
-    kept = run.memory.last_told([found.instance.instance_id, "i-0"])
-    assert kept == {found.instance.instance_id: Told(NOW, f"used {DUE_NOW}")}
-    run.announcements.taken_back({found.instance.instance_id: DUE_NOW})
-    assert run.memory.last_told(kept)[found.instance.instance_id] == Told(NOW, "")
+    kept = run.memory.last_told([found.resource.resource_id, "i-0"])
+    assert kept == {found.resource.resource_id: Told(NOW, f"used {DUE_NOW}")}
+    run.announcements.taken_back({found.resource.resource_id: DUE_NOW})
+    assert run.memory.last_told(kept)[found.resource.resource_id] == Told(NOW, "")
 
 
 def test_what_waits_by_another_rules_mark_is_announced_by_its_own() -> None:
@@ -509,7 +512,7 @@ def test_what_waits_by_another_rules_mark_is_announced_by_its_own() -> None:
     of_stage = Mark(ENGINE, End.STOP, NOW + 30 * DAY, stage.cause, NOW)
     found = instance({"Name": "web", DUE: str(of_stage)}, created_at=NOW - 99 * DAY)
     run = Run(SmallAws())
-    run.memory.remember_told({found.ref.instance_id: Told(of_stage.time, str(of_stage))})
+    run.memory.remember_told({found.ref.resource_id: Told(of_stage.time, str(of_stage))})
     evaluate = Evaluator([OWNER], settings(max_escalation="terminate"), ENGINE, NOW)
 
     findings = [f for f in evaluate(found).findings if f.mark is not None]

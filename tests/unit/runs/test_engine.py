@@ -68,7 +68,7 @@ def listed(aws: SmallAws, instance_id: str, tags: dict[str, str] | None = None) 
     """Add an instance; return it as a look of this moment shows it."""
     aws.add(instance_id, tags)
     shown = replace(ref(instance_id, created_at=NOW - DAY), seen_at=NOW, shown_at=NOW)
-    return Instance(shown, "running", NOW - DAY, dict(tags or {}))
+    return Instance(shown, "running", dict(tags or {}), started_at=NOW - DAY)
 
 
 def told(aws: SmallAws) -> dict[str, Any]:
@@ -355,7 +355,7 @@ def test_a_listing_that_breaks_off_yields_what_was_found_and_ends_nothing() -> N
 
     found = list(this.judge(listing, lambda: False))
 
-    assert [one.instance.instance_id for some in found for one in some] == [ONE]
+    assert [one.resource.resource_id for some in found for one in some] == [ONE]
     assert this.may_not_end
     assert this.report.failed
     assert "could not all be listed" in this.report.problems[0]
@@ -381,7 +381,7 @@ def test_when_the_time_is_up_no_further_instance_is_asked_for() -> None:
     found = list(this.judge(listing(), lambda: len(drawn) == 2))
 
     assert drawn == [ONE, TWO]
-    assert [some[0].instance.instance_id for some in found] == [ONE, TWO], "seen, so judged"
+    assert [some[0].resource.resource_id for some in found] == [ONE, TWO], "seen, so judged"
     assert this.may_not_end
 
 
@@ -454,11 +454,11 @@ def test_tags_with_known_values_are_written_while_the_rest_is_still_being_found(
     remedied(this, found())
 
     assert tagged_before_the_last == [True]
-    assert all("ProjectCode" in aws.tags(one.ref.instance_id) for one in lacks)
+    assert all("ProjectCode" in aws.tags(one.ref.resource_id) for one in lacks)
 
 
 def one_of(instances: list[Instance]) -> str:
-    return instances[0].ref.instance_id
+    return instances[0].ref.resource_id
 
 
 def test_tags_of_an_instance_that_waits_for_its_creator_wait_with_it_and_share_the_call() -> None:
@@ -569,7 +569,7 @@ def test_what_a_persistent_request_would_launch_anew_is_left_and_the_others_are_
 
     outcomes = remedied(this, this.judge(instances, lambda: False))
 
-    by_id = {one.finding.instance.instance_id: one for one in outcomes}
+    by_id = {one.finding.resource.resource_id: one for one in outcomes}
     assert by_id[ONE].finding.code is Code.PROTECTED
     assert {by_id[i].result for i in (TWO, THREE)} == {Result.MARKED}
     assert aws.tags(ONE) == {}
@@ -588,7 +588,7 @@ def test_where_requests_cannot_be_asked_for_only_those_they_concern_are_left_for
 
     outcomes = remedied(this, this.judge(instances, lambda: False))
 
-    results = {one.finding.instance.instance_id: one.result for one in outcomes}
+    results = {one.finding.resource.resource_id: one.result for one in outcomes}
     assert results == {ONE: Result.DEFERRED, TWO: Result.TAGGED, THREE: Result.MARKED}
     assert not this.report.complete
 

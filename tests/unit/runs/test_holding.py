@@ -26,14 +26,14 @@ def found(name: str, age: int = 0) -> Found:
 
 
 def names(some: Iterable[Found]) -> list[str]:
-    return sorted(findings[0].instance.name for findings in some)
+    return sorted(findings[0].resource.name for findings in some)
 
 
 def test_what_there_is_room_for_is_held() -> None:
     oldest = Oldest(2)
 
     assert [oldest.push(found("a")), oldest.push(found("b"))] == [None, None]
-    assert sorted(oldest, key=lambda some: some[0].instance.name) == [found("a"), found("b")]
+    assert sorted(oldest, key=lambda some: some[0].resource.name) == [found("a"), found("b")]
 
 
 def test_of_one_too_many_the_newest_is_given_back_whenever_it_came() -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_lost_and_the_oldest_stay(ages: list[int], most: int) -> None
     oldest = Oldest(most)
     back = [oldest.push(found(str(age), age)) for age in ages]
 
-    given_back = [int(some[0].instance.name) for some in back if some is not None]
-    held = [int(some[0].instance.name) for some in oldest]
+    given_back = [int(some[0].resource.name) for some in back if some is not None]
+    held = [int(some[0].resource.name) for some in oldest]
     assert sorted(held) == sorted(ages)[-most:]
     assert sorted([*held, *given_back]) == sorted(ages)

@@ -75,7 +75,7 @@ def test_what_is_as_it_was_told_is_known_and_what_was_not_told_is_not() -> None:
         replace(FAILED, detail="at 09:00"),
         replace(FAILED, finding=replace(FAILED.finding, reason="required tag missing, at 09:00")),
         replace(FAILED, finding=replace(FAILED.finding, owner="ann")),
-        replace(FAILED, finding=replace(FAILED.finding, instance=ref(name="another name"))),
+        replace(FAILED, finding=replace(FAILED.finding, resource=ref(name="another name"))),
     ],
     ids=["detail", "reason", "owner", "name"],
 )
@@ -93,7 +93,7 @@ def test_sentences_may_change_without_anything_being_new(changed: Outcome) -> No
         replace(FAILED, result=Result.DEFERRED),
         replace(FAILED, code="TagLimitExceeded"),
         replace(FAILED, finding=replace(FAILED.finding, code=Code.EMPTY)),
-        replace(FAILED, finding=replace(FAILED.finding, instance=ref("i-1"))),
+        replace(FAILED, finding=replace(FAILED.finding, resource=ref("i-1"))),
         replace(FAILED, finding=replace(FAILED.finding, tag_key="Project")),
         replace(FAILED, finding=replace(FAILED.finding, value="Proj008")),
         # The same letters, in other fields.
@@ -278,7 +278,7 @@ def test_what_cannot_be_remembered_is_told_again_and_fails_nothing(
 def missing(number: int, **changes: Any) -> Outcome:
     """Return that an instance lacks a tag that people have to set."""
     of = ref(f"i-{number:017x}")
-    return outcome(Result.REPORTED, instance=of, remedy=Remedy.REPORT, value=None, **changes)
+    return outcome(Result.REPORTED, resource=of, remedy=Remedy.REPORT, value=None, **changes)
 
 
 def test_of_what_people_were_told_how_many_there_are_each_is_known_as_long_as_they_are_many() -> (

@@ -39,7 +39,7 @@ def test_every_live_instance_of_the_vpcs_is_judged_and_no_other() -> None:
     this = engine(aws)
 
     def note(instance: Instance, verdict: Verdict) -> None:
-        judged[instance.ref.instance_id] = verdict
+        judged[instance.ref.resource_id] = verdict
 
     found = list(judge_all(this, note))
 
@@ -47,7 +47,7 @@ def test_every_live_instance_of_the_vpcs_is_judged_and_no_other() -> None:
         ONE: True,
         TWO: False,
     }
-    assert [some[0].instance.instance_id for some in found] == [TWO]
+    assert [some[0].resource.resource_id for some in found] == [TWO]
     assert this.report.complete
 
 
@@ -123,7 +123,7 @@ def test_a_listing_that_is_given_up_between_two_instances_ends_nothing_either() 
     judged: list[str] = []
 
     def note(instance: Instance, _: Verdict) -> None:
-        judged.append(instance.ref.instance_id)
+        judged.append(instance.ref.resource_id)
         clock.sleep(400)
 
     list(judge_all(this, note))
