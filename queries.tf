@@ -44,20 +44,20 @@ locals {
 
     "What AWS refused" = <<-EOT
       filter result = "failed"
-      | stats count(*) as findings, count_distinct(resource_id) as instances by error_code, remedy, tag_key
+      | stats count(*) as findings, count_distinct(resource_id) as resources by error_code, remedy, tag_key
       | sort findings desc
     EOT
 
     "Who launches instances without the tags" = <<-EOT
-      filter remedy in ["tag", "report"] and code = "missing" and ispresent(owner)
+      filter remedy in ["tag", "report"] and code = "missing" and resource_type = "instance" and ispresent(owner)
       | stats count_distinct(resource_id) as instances by owner
       | sort instances desc
     EOT
 
     "Which tags are missing or wrong" = <<-EOT
       filter remedy in ["tag", "report"] or remedy = "remove" and code = "not-allowed"
-      | stats count_distinct(resource_id) as instances by tag_key, code
-      | sort instances desc
+      | stats count_distinct(resource_id) as resources by resource_type, tag_key, code
+      | sort resources desc
     EOT
 
     "What happened to an instance (put in its id)" = <<-EOT

@@ -37,7 +37,7 @@ MARKER = "tag-policy:due"
 class Case:
     """One instance of the demo, and what it is there to show."""
 
-    instance_id: str
+    resource_id: str
     shows: str
     launched_by: str
     is_ours: bool = True

@@ -8,6 +8,7 @@ import pytest
 from tag_policy.model.assignment import Mode
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
+from tag_policy.model.resource import ResourceType
 from tag_policy.model.rule import RuleError
 from tag_policy.reporting import page
 from tag_policy.reporting.report import Tally
@@ -130,11 +131,11 @@ def test_ten_thousand_findings_are_sorted_filtered_and_turned_over(open_page: Op
     seen.page.click("#next")
     assert seen.text("#count") == "101 to 200 of 10,000"
     assert len(seen.rows()) == 100
-    seen.page.click("th[data-field=instance] button")
-    seen.page.click("th[data-field=instance] button")
+    seen.page.click("th[data-field=resource] button")
+    seen.page.click("th[data-field=resource] button")
     assert seen.text("#count") == "1 to 100 of 10,000"
     assert seen.column(2)[0].startswith("i-0000000000000270f web-9999")
-    header = seen.page.locator("th[data-field=instance]")
+    header = seen.page.locator("th[data-field=resource]")
     assert header.get_attribute("aria-sort") == "descending"
     seen.page.select_option("#result", "terminated")
     assert seen.text("#count") == "1 to 100 of 1,000"
@@ -274,3 +275,18 @@ def test_what_a_run_could_not_see_stands_beside_what_it_found(open_page: OpenPag
     assert seen.page.locator("#notes li").all_inner_texts() == [
         "instances may be hidden from this run"
     ]
+
+
+def test_what_is_no_instance_is_counted_by_its_type(open_page: OpenPage) -> None:
+    volumes = Tally(instances=1200, compliant=600, exempt=200, violations=900)
+    seen = open_page(instances=9, compliant=9, by_type={ResourceType.VOLUME: volumes})
+
+    assert seen.page.locator("#types tbody tr").count() == 2
+    assert "instance\t9\t100 %\t0\t0" in seen.text("#types tbody")
+    assert "volume\t1,200\t60 %\t200\t900" in seen.text("#types tbody")
+
+
+def test_where_there_are_only_instances_there_is_no_table_of_types(open_page: OpenPage) -> None:
+    seen = open_page(instances=9, compliant=9)
+
+    assert not seen.page.locator("#types").is_visible()
