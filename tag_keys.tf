@@ -8,7 +8,7 @@ locals {
   resource_types = setunion(
     ["instance"],
     flatten([for rule in values(local.rules) : rule.resource_types if rule.resource_types != null]),
-    try(tolist(var.rules_table.resource_types), []),
+    try([for type in var.rules_table.resource_types : tostring(type)], []),
   )
 
   rule_tag_keys = setunion([for rule in values(local.rules) : rule.tag_key], local.table_tag_keys.writable, local.table_tag_keys.changeable)

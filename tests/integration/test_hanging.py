@@ -309,3 +309,49 @@ def test_a_run_whose_time_is_up_says_so_and_the_next_goes_on(engine: Engine, cal
     for one in (hung.volume, hung.data, hung.snapshot):
         assert engine.tags(one) == {"Center": "4711", "Owner": "jane"}
     assert engine.run()["outcomes"]["tagged"] == 0
+
+
+def test_what_is_not_known_of_the_instance_yet_is_no_reason_for_a_default(engine: Engine) -> None:
+    rest = OWNER_OF_THE_REST | {"Default": "nobody"}
+    engine.set_rules({20: OWNER, 30: rest})
+    hung = launch(engine, {"Name": "web"})
+
+    with failing("LookupEvents", AwsError("AccessDeniedException")):
+        first = engine.run()
+        assert "Owner" not in engine.tags(hung.volume) | engine.tags(hung.snapshot)
+    second = engine.run()
+
+    owner = engine.tags(hung.instance)["Owner"]
+    assert (first["outcomes"]["tagged"], second["outcomes"]["tagged"]) == (0, 4)
+    for one in (hung.volume, hung.data, hung.snapshot):
+        assert engine.tags(one) == {"Owner": owner}
+
+
+def test_where_more_is_handed_on_than_a_run_holds_what_hangs_off_waits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tag_policy.runs.engine.MOST_HELD", 1)
+    hung = [launch(engine, {"Owner": "jane"}) for _ in range(2)]
+    engine.tag(engine.vpc.vpc_id, Center="4700")
+
+    first, second = engine.run(), engine.run()
+
+    assert not first["complete"]
+    assert "volume" not in first["resources"]
+    assert second["complete"]
+    assert all(engine.tags(one.volume)["Center"] == "4700" for one in hung)
+
+
+def test_of_two_rules_for_a_type_the_first_is_the_rule(engine: Engine) -> None:
+    """Found by a reviewer: both were, and each run wrote over what the other had written."""
+    stays = {"TagKey": "Center", "Action": "Update", "ResourceTypes": ["instance", "volume"]}
+    other = stays | {"ResourceTypes": ["volume", "snapshot"], "Default": "4002"}
+    engine.set_rules({10: stays | {"Default": "4001"}, 20: other})
+    hung = launch(engine, {"Name": "web"})
+
+    first, second = engine.run(), engine.run()
+
+    assert first["rule_errors"] == 0
+    assert engine.tags(hung.volume) == {"Center": "4001"}
+    assert engine.tags(hung.snapshot) == {"Center": "4002"}
+    assert second["outcomes"]["tagged"] == 0

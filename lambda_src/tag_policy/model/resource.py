@@ -53,11 +53,16 @@ class ResourceRef:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Something that a resource hangs off, or was made of, with its tags: an instance, a volume."""
+    """Something that a resource hangs off, or was made of, with its tags: an instance, a volume.
+
+    ``not_known`` are the keys of tags of which it is not known yet what they will hold: a rule is
+    still to write them.
+    """
 
     resource_type: ResourceType
     resource_id: str
     tags: Mapping[str, str]
+    not_known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

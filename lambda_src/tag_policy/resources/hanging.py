@@ -26,8 +26,20 @@ from tag_policy.resources.volume import VOLUME, instances_of
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-INSTANCES_A_CALL = FILTER_VALUES
-"""Instances whose volumes are asked for in one call."""
+SIDE_BY_SIDE = 4
+"""Calls that are under way at a time."""
+
+_A_FEW = 50
+
+
+def instances_a_call(kind: Kind) -> int:
+    """Return of how many instances it is asked at a time what hangs off them.
+
+    A volume may have a snapshot for each day of a month, of which each takes 3 KB until it is
+    judged, and some calls are under way at a time: fewer fit into the memory.
+    """
+    return FILTER_VALUES if ResourceType.INSTANCE in kind.filters else _A_FEW
+
 
 _Described = Mapping[str, Description]
 """What EC2 tells of some resources, by their ids."""
@@ -120,7 +132,8 @@ class Hanging:
         found: list[Resource] = []
         for resource_id, description in described.items():
             vpc_id = _vpc_of(above[resource_id], instances)
-            if vpc_id:
+            # An interface may be in another VPC than its instance.
+            if vpc_id and description.get("VpcId", vpc_id) == vpc_id:
                 parents = [
                     *(
                         Parent(ResourceType.VOLUME, i, _tags(VOLUME, volumes[i]))

@@ -95,7 +95,7 @@ class Evaluator:
         taken = frozenset(map(as_iam_compares, keys))
         judges: dict[ResourceType, list[Judge]] = {}
         for of_type in ResourceType:
-            rules = [rule for rule in self.rules if of_type in rule.resource_types]
+            rules = _that_apply(rule for rule in self.rules if of_type in rule.resource_types)
             conditional = {rule.tag_key for rule in rules if rule.when}
             judges[of_type] = [
                 Judge(
@@ -285,6 +285,18 @@ class Evaluator:
             if judge.says_something_of_creators
         )
         return {judge.rule.rule_id: judge for judge in judges}
+
+
+def _that_apply(rules: Iterable[Rule]) -> list[Rule]:
+    """Return those of the rules for a type that no earlier one for the same key settles."""
+    settled = set[str]()
+    applying: list[Rule] = []
+    for rule in rules:
+        if rule.tag_key not in settled:
+            applying.append(rule)
+        if not rule.when:
+            settled.add(rule.tag_key)
+    return applying
 
 
 def _waits(resource: Resource, rule_ids: Sequence[int], *, violation: bool) -> Finding:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tag_policy.model.finding import ALIAS, CREATOR, DEFAULT, FUNCTION, SPELLING, Code, Finding
 from tag_policy.model.remedy import Remedy
-from tag_policy.model.resource import Resource, ResourceType
-from tag_policy.model.rule import Rule
+from tag_policy.model.resource import NEVER, Resource, ResourceType
+from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_keys import guarded_spelling
 from tag_policy.model.tag_limits import MAX_TAG_VALUE_LENGTH
 from tag_policy.model.tag_text import is_blank, quoted
@@ -87,6 +87,7 @@ class Judge:
         self._is_unlocked = is_unlocked
         self._judges_values = self._standard.says_something or self._spelling.changes_something
         self._takes = bool(rule.aliases or rule.sources)
+        self._needs_creation = rule.action is Action.FUNCTION and "launched" in rule.default
         self._absent = frozenset({rule.tag_key})
         # What a value is taken from, or is absent for: it may be otherwise when that is written.
         self._may_change = bool(rule.aliases) or any(one.may_change for one in self._sources)
@@ -303,6 +304,8 @@ class Judge:
         rule, kind = self.rule, self.kind
         if withheld or not kind.writes or (rule.sources and not rule.default):
             return _Taken("", "", passed_over=passed_over)
+        if self._needs_creation and resource.ref.created_at == NEVER:
+            return Unknown.VALUE
         own = kind.fills(rule, self._now, resource.ref.created_at)
         if own is None:
             return _Taken(None, kind.source, passed_over=passed_over)

@@ -130,11 +130,13 @@ class Source:
         if asked.resource.type not in self.types:
             return ()
         if self.parent in HANGS_OFF:
+            parents = [p for p in asked.resource.parents if p.resource_type == self.parent]
+            if any(self.key in parent.not_known for parent in parents):
+                return Unknown.VALUE
             return [
                 (f"{self.said} {parent.resource_id}", value)
-                for parent in asked.resource.parents
-                if parent.resource_type == self.parent
-                and not is_blank(value := parent.tags.get(self.key, ""))
+                for parent in parents
+                if not is_blank(value := parent.tags.get(self.key, ""))
             ]
         found = self._value(asked, tags_of_parents)
         if isinstance(found, Unknown):

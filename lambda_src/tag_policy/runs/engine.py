@@ -16,14 +16,15 @@ from tag_policy.creators.attribution import attribute
 from tag_policy.creators.cloudtrail import EventHistory
 from tag_policy.creators.decision import NOBODY_WILL_ASK, ON_ITS_WAY
 from tag_policy.model.assignment import Mode, Scope, Trigger
-from tag_policy.model.finding import Finding, Verdict
+from tag_policy.model.finding import Code, Finding, Verdict
 from tag_policy.model.instance import Interface
 from tag_policy.model.launch import Answer
 from tag_policy.model.outcome import PART, Outcome, Result
 from tag_policy.model.remedy import End, Remedy
-from tag_policy.model.resource import Resource, ResourceType
+from tag_policy.model.resource import Parent, Resource, ResourceType
 from tag_policy.model.rule import Rule
 from tag_policy.model.tag_keys import as_iam_compares
+from tag_policy.model.tag_text import is_blank
 from tag_policy.reporting import publish
 from tag_policy.reporting.archive import Archive
 from tag_policy.reporting.publish import RunError
@@ -86,7 +87,8 @@ class Engine:
     """One run. ``report`` is what it has to tell so far, ``rules`` are the valid ones.
 
     ``kinds`` are what rules are about beside instances, and ``instance_ids`` the instances that
-    were judged, where there are such rules.
+    were judged, where there are such rules. ``leaves_too_much`` says that more is handed on from
+    them than a run holds.
     ``obstacle`` is why it cannot even begin, or empty: then it tells people, and fails.
     """
 
@@ -99,7 +101,8 @@ class Engine:
         self.by_type: dict[ResourceType, Tally] = {}
         self.kinds: Sequence[Kind] = ()
         self.instance_ids: list[str] = []
-        self._left: dict[str, dict[str, str]] = {}
+        self._left: dict[str, dict[str, str | None]] = {}
+        self.leaves_too_much = False
         self.outcomes = Outcomes()
         self.may_not_end = "" if context.assignment.scope is Scope.ALL else _A_PART
         assignment = context.assignment
@@ -356,6 +359,8 @@ class Engine:
                 tally = self._tally_of(resource)
                 tally.instances += 1
                 verdict = self.evaluate(resource)
+                if verdict.findings and self._sources.handed_on:
+                    self._will_leave(resource, verdict.findings)
                 tally.exempt += verdict.exempt
                 tally.compliant += verdict.compliant
                 if judged is not None:
@@ -398,23 +403,42 @@ class Engine:
         """
         if all(parent.resource_id not in self._left for parent in resource.parents):
             return resource
-        parents = (
-            replace(parent, tags={**parent.tags, **self._left.get(parent.resource_id, {})})
-            for parent in resource.parents
-        )
-        return replace(resource, parents=tuple(parents))
+        return replace(resource, parents=tuple(map(self._parent_as_left, resource.parents)))
+
+    def _parent_as_left(self, parent: Parent) -> Parent:
+        left = self._left.get(parent.resource_id, {})
+        written = {key: value for key, value in left.items() if value is not None}
+        not_known = frozenset(left.keys() - written.keys())
+        return replace(parent, tags={**parent.tags, **written}, not_known=not_known)
+
+    def _will_leave(self, resource: Resource, findings: Iterable[Finding]) -> None:
+        """Remember which tags that are handed on to others are still to be written.
+
+        Until they are, it is not known what they will hold: a creator may be looked up by the next
+        run only, and a rule may wait.
+        """
+        keys: set[str] = set()
+        for finding in findings:
+            if finding.remedy is Remedy.TAG:
+                keys.add(finding.tag_key)
+            elif finding.code is Code.NOT_KNOWN_YET:
+                keys |= {k for k in self._sources.handed_on if is_blank(resource.tags.get(k, ""))}
+        keys &= self._sources.handed_on
+        if keys and len(self._left) >= MOST_HELD:
+            self.leaves_too_much = True
+        elif keys:
+            self._left.setdefault(resource.ref.resource_id, {}).update(dict.fromkeys(keys))
 
     def _leave(self, outcome: Outcome) -> None:
         """Remember what a run has written, or would write, that is handed on to others."""
         finding = outcome.finding
-        is_written = finding.remedy is Remedy.TAG and outcome.result in (
-            Result.TAGGED,
-            Result.AUDITED,
-        )
-        if is_written and finding.value and finding.tag_key in self._sources.handed_on:
-            resource_id = finding.resource.resource_id
-            if resource_id in self._left or len(self._left) < MOST_HELD:
-                self._left.setdefault(resource_id, {})[finding.tag_key] = finding.value
+        left = self._left.get(finding.resource.resource_id, {})
+        if (
+            finding.tag_key in left
+            and finding.remedy is Remedy.TAG
+            and outcome.result in (Result.TAGGED, Result.AUDITED)
+        ):
+            left[finding.tag_key] = finding.value
 
     def remedy(
         self,

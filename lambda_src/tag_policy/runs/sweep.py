@@ -15,7 +15,7 @@ from tag_policy.model.finding import Finding
 from tag_policy.model.remedy import Remedy
 from tag_policy.model.resource import Resource, ResourceType
 from tag_policy.reporting.wording import plural_of
-from tag_policy.resources.hanging import INSTANCES_A_CALL
+from tag_policy.resources.hanging import SIDE_BY_SIDE, instances_a_call
 from tag_policy.resources.instance import (
     ID_DIGITS,
     asks_for_managed,
@@ -23,9 +23,8 @@ from tag_policy.resources.instance import (
     instances_of_vpcs,
 )
 from tag_policy.resources.kind import Kind
-from tag_policy.resources.remediation import SIDE_BY_SIDE
 from tag_policy.resources.vpc import missing_vpcs
-from tag_policy.runs.engine import TIME_WAS_UP, Engine, Judged
+from tag_policy.runs.engine import MOST_HELD, TIME_WAS_UP, Engine, Judged
 
 _OVERRIDE_OF_NONE = (
     "vpc_overrides names a VPC that this engine does not look after, so the VPC that was meant "
@@ -56,6 +55,12 @@ def put_right_what_hangs_off(
     ``remedies`` are those that the run makes; what asks for another is left to the sweep.
     """
     instance_ids = _drawn(engine.instance_ids, engine.context.request_id)
+    if engine.kinds and engine.leaves_too_much:
+        engine.problem(
+            f"more than {MOST_HELD:,} resources get tags that are handed on to what hangs off "
+            "them, and a run can hold no more; the next run goes on with what hangs off them"
+        )
+        return
     for kind in engine.kinds:
         what = plural_of(kind.type)
         if engine.context.until_margin()():
@@ -78,7 +83,7 @@ def _listed(
         yield hanging.off(kind, some, vpc_ids)
 
     shared = set[str]()  # only what hangs off several instances may be listed twice
-    parts = map(off, chunks(instance_ids, INSTANCES_A_CALL))
+    parts = map(off, chunks(instance_ids, instances_a_call(kind)))
     with closing(side_by_side(parts, SIDE_BY_SIDE)) as listed:
         for resource in itertools.chain.from_iterable(listed):
             above = [p for p in resource.parents if p.resource_type is ResourceType.INSTANCE]

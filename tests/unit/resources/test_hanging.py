@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 from tag_policy.aws.pace import PacedCalls
 from tag_policy.model.resource import NEVER, Parent, ResourceType
 from tag_policy.resources.elastic_ip import ELASTIC_IP
-from tag_policy.resources.hanging import Hanging
+from tag_policy.resources.hanging import Hanging, instances_a_call
 from tag_policy.resources.image import IMAGE
 from tag_policy.resources.network_interface import NETWORK_INTERFACE
 from tag_policy.resources.snapshot import SNAPSHOT
@@ -321,3 +321,20 @@ def test_what_was_seen_is_as_old_as_the_first_of_the_calls() -> None:
     (found,) = of.off(VOLUME, ["i-1"], [OURS])
 
     assert found.ref.seen_at == NOW == clock.now() - timedelta(seconds=3)
+
+
+def test_an_interface_in_another_vpc_than_its_instance_is_left_out() -> None:
+    ec2 = Ec2([instance("i-1")])
+    ec2.others = [
+        {"NetworkInterfaceId": "eni-1", "VpcId": OTHER, "Attachment": {"InstanceId": "i-1"}},
+        {"NetworkInterfaceId": "eni-2", "VpcId": OURS, "Attachment": {"InstanceId": "i-1"}},
+    ]
+
+    (found,) = hanging(ec2).off(NETWORK_INTERFACE, ["i-1"], [OURS, OTHER])
+
+    assert found.ref.resource_id == "eni-2"
+
+
+def test_of_fewer_instances_it_is_asked_at_a_time_what_may_be_many_each() -> None:
+    assert instances_a_call(VOLUME) == 200
+    assert instances_a_call(SNAPSHOT) < instances_a_call(IMAGE)

@@ -12,6 +12,7 @@ from tag_policy.model.finding import Code, Finding
 from tag_policy.model.instance import Instance
 from tag_policy.model.launch import Launch, PrincipalKind
 from tag_policy.model.remedy import Remedy, UntaggedAction
+from tag_policy.model.resource import NEVER, Resource, ResourceRef, ResourceType
 from tag_policy.model.rule import Action, Rule
 from tag_policy.model.tag_text import is_blank
 from tag_policy.model.target import Target
@@ -1062,3 +1063,21 @@ def test_a_table_of_thousands_of_rules_takes_little_memory() -> None:
         tracemalloc.stop()
 
     assert peak < 40 * 2**20
+
+
+def test_the_day_of_what_came_to_be_on_no_day_that_is_told_is_not_known() -> None:
+    since = Rule(
+        1,
+        "Since",
+        Action.FUNCTION,
+        required=True,
+        default="launched(-1w)",
+        resource_types=(ResourceType.IMAGE,),
+    )
+    of = ResourceRef("ami-1", "vpc-abc123c1", "", NEVER, {}, resource_type=ResourceType.IMAGE)
+
+    (found,) = Evaluator([since], settings(), "tag-policy", NOW)(
+        Resource(of, "available", {})
+    ).findings
+
+    assert (found.remedy, found.code) == (Remedy.WAIT, Code.NOT_KNOWN_YET)
