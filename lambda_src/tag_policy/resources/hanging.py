@@ -64,12 +64,13 @@ class Hanging:
         Raises botocore's errors.
         """
         asked_at = self._paced.now()
+        volumes: _Described = {}
         if ResourceType.INSTANCE in kind.filters:
             found = self._by(kind, kind.filters[ResourceType.INSTANCE], instance_ids)
         else:
             volumes = self._by(VOLUME, VOLUME.filters[ResourceType.INSTANCE], instance_ids)
             found = self._by(kind, kind.filters[ResourceType.VOLUME], list(volumes))
-        return self._resources(kind, found, vpc_ids, asked_at)
+        return self._resources(kind, found, vpc_ids, asked_at, volumes)
 
     def by_id(
         self, kind: Kind, resource_ids: Sequence[str], vpc_ids: Collection[str]
@@ -82,7 +83,9 @@ class Hanging:
         found = self._by(kind, kind.id_filter, resource_ids)
         asked_for = frozenset(resource_ids)
         ours = {i: description for i, description in found.items() if i in asked_for}
-        return self._resources(kind, ours, vpc_ids, asked_at)
+        hang_off = (kind.parent_ids(one).get(ResourceType.VOLUME, ()) for one in ours.values())
+        volumes = self._by(VOLUME, VOLUME.id_filter, _all(hang_off))
+        return self._resources(kind, ours, vpc_ids, asked_at, volumes)
 
     def _by(self, kind: Kind, filter_name: str, values: Sequence[str]) -> _Described:
         return {
@@ -116,12 +119,15 @@ class Hanging:
                 return
 
     def _resources(
-        self, kind: Kind, described: _Described, vpc_ids: Collection[str], asked_at: datetime
+        self,
+        kind: Kind,
+        described: _Described,
+        vpc_ids: Collection[str],
+        asked_at: datetime,
+        volumes: _Described,
     ) -> list[Resource]:
-        """Return described resources with what they hang off, which is looked at after them."""
+        """Return described resources with what they hang off: volumes, and then instances."""
         parents_of = {i: kind.parent_ids(description) for i, description in described.items()}
-        volume_ids = _all(ids.get(ResourceType.VOLUME, ()) for ids in parents_of.values())
-        volumes = self._by(VOLUME, VOLUME.id_filter, volume_ids) if volume_ids else {}
         above = {
             resource_id: _instances_above(parent_ids, volumes)
             for resource_id, parent_ids in parents_of.items()

@@ -29,7 +29,6 @@ from tag_policy.model.ending import ENDING_OF_REMEDY
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
-from tag_policy.model.resource import ResourceType
 from tag_policy.resources.ending import Ending, Keep
 from tag_policy.resources.instance import chunks
 from tag_policy.resources.marks import Marks
@@ -114,7 +113,7 @@ class Remediation:
             ec2_once, second_look, paced, self._queue, clock, isolation_groups, keep
         )
         self.marks = Marks(ec2_once, second_look, paced)
-        self._filling: dict[tuple[ResourceType, Remedy, Tags], Call] = {}  # that are not full yet
+        self._filling: dict[tuple[Remedy, Tags], Call] = {}  # calls that are not full yet
         self._endings: list[Call] = []
         self._removals: list[Finding] = []
         self._under_way: dict[Future[Any], tuple[Sequence[Call], _Settle]] = {}
@@ -146,8 +145,8 @@ class Remediation:
         for (remedy, _), some in alike.items():
             resource = some[0].resource
             seen_at = resource.seen_at
-            key = (resource.resource_type, remedy, tags_of(some))
-            call = self._filling.setdefault(key, Call(*key[1:], {}, seen_at))
+            key = (remedy, tags_of(some))
+            call = self._filling.setdefault(key, Call(*key, {}, seen_at))
             if seen_at < call.seen_at:
                 self._filling[key] = call = replace(call, seen_at=seen_at)
             call.findings[resource.resource_id] = some
@@ -306,11 +305,10 @@ class Remediation:
 
 def _calls_that_remove(findings: Iterable[Finding]) -> list[Call]:
     """Return the calls that delete tags: each key and value in calls of its own."""
-    by_tag: dict[tuple[ResourceType, Tags], Call] = {}
+    by_tag: dict[Tags, Call] = {}
     for finding in findings:
         tags = tags_of([finding])
-        key = (finding.resource.resource_type, tags)
-        call = by_tag.setdefault(key, Call(Remedy.REMOVE, tags, {}, LONG_AGO))
+        call = by_tag.setdefault(tags, Call(Remedy.REMOVE, tags, {}, LONG_AGO))
         call.findings[finding.resource.resource_id] = [finding]
     return [
         call.of(ids) for call in by_tag.values() for ids in chunks([*call.findings], BATCH_SIZE)

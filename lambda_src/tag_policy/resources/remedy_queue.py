@@ -10,7 +10,6 @@ from tag_policy.model.ending import ENDINGS
 from tag_policy.model.finding import Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import Remedy
-from tag_policy.model.resource import ResourceType
 
 BATCH_SIZE = 180
 """Instances a call, so that one look will do: with twenty keys, as many as a filter takes.
@@ -55,13 +54,10 @@ CHANGED = Refusal(
 
 Tags = tuple[tuple[str, str], ...]
 
-What = tuple[Remedy, str, ResourceType]
-"""A remedy, the key of the tag that it is about, and what is to have it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A remedy for some resources of a type, in one call; all of them need the same tags.
+    """A remedy for some resources, in one call; all of them need the same tags.
 
     ``seen_at`` is when the first of the instances was looked at, ``looks`` how many looks were in
     vain. ``tried`` says that the instances were part of a call that failed. AWS may have carried
@@ -101,16 +97,10 @@ class Call:
         return self.without({key for key, _ in self.tags} - keys)
 
     @property
-    def type(self) -> ResourceType:
-        """What all of it is about: the role may write a tag of one type, and not of another."""
-        (some, *_) = self.findings.values()
-        return some[0].resource.resource_type
-
-    @property
-    def whats(self) -> frozenset[What]:
+    def whats(self) -> frozenset[tuple[Remedy, str]]:
         """What may be refused to all alike: the remedy, with each of its tags."""
         (some, *_) = self.findings.values()
-        return frozenset((self.remedy, finding.tag_key, self.type) for finding in some)
+        return frozenset((self.remedy, finding.tag_key) for finding in some)
 
     @property
     def is_unlocked(self) -> bool:
@@ -171,9 +161,9 @@ class Queue:
     def __init__(self) -> None:
         self.later = deque[Call]()
         self.at_once = deque[Call]()
-        self._worked = set[What]()
-        self._refusals = Counter[tuple[What, str]]()
-        self._given_up: dict[What, Refusal] = {}
+        self._worked = set[tuple[Remedy, str]]()
+        self._refusals = Counter[tuple[Remedy, str, str]]()
+        self._given_up: dict[tuple[Remedy, str], Refusal] = {}
 
     def worked(self, call: Call) -> None:
         """Remember that AWS grants what a call is about: it is not refused to all alike."""
@@ -191,8 +181,8 @@ class Queue:
         """Return what is left of a call without what is known to be refused, and that, refused."""
         refusals = {
             tag_key: refusal
-            for (remedy, tag_key, of_type), refusal in self._given_up.items()
-            if (remedy, of_type) == (call.remedy, call.type)
+            for (remedy, tag_key), refusal in self._given_up.items()
+            if remedy is call.remedy
         }
         refused = [
             Outcome(finding, refusal.result, refusal.detail, refusal.code)
@@ -209,14 +199,14 @@ class Queue:
 
     def count(self, call: Call, refusal: Refusal) -> None:
         """Count a refusal to one instance; give up when it is one to all alike."""
-        for what in call.whats:
-            self._refusals[what, refusal.code] += 1
-            alike = self._refusals[what, refusal.code] >= _PROBES
-            if alike and what not in self._worked:
+        for remedy, tag_key in call.whats:
+            self._refusals[remedy, tag_key, refusal.code] += 1
+            alike = self._refusals[remedy, tag_key, refusal.code] >= _PROBES
+            if alike and (remedy, tag_key) not in self._worked:
                 detail = (
                     f"{refusal.detail} (refused for all that were tried; the others were not tried)"
                 )
-                self._given_up[what] = replace(refusal, detail=detail)
+                self._given_up[remedy, tag_key] = replace(refusal, detail=detail)
 
     def split(self, call: Call, error: Exception) -> None:
         """Queue the parts of a refused call: a part a tag, else by instance.

@@ -52,7 +52,9 @@ def put_right_what_hangs_off(
 ) -> None:
     """Judge what hangs off the instances that were judged, and act, where rules are about that.
 
-    ``remedies`` are those that the run makes; what asks for another is left to the sweep.
+    ``remedies`` are those that the run makes; what asks for another is left to the sweep. Each kind
+    is put right before the next, which may take its tags from there, and on its own: AWS may grant
+    a tag to one type, and refuse it to another.
     """
     instance_ids = _drawn(engine.instance_ids, engine.context.request_id)
     if engine.kinds and engine.leaves_too_much:

@@ -47,7 +47,10 @@ def volume(volume_id: str, *instance_ids: str, **more: Any) -> dict[str, Any]:
 
 
 class Ec2:
-    """EC2, as far as it is asked here; ``asked`` are the requests, by the operation."""
+    """EC2, as far as it is asked here; ``asked`` are the requests, by the operation.
+
+    It takes some ``seconds`` to describe instances.
+    """
 
     def __init__(self, instances: Iterable[Any] = (), volumes: Iterable[Any] = ()) -> None:
         self.instances = list(instances)
@@ -57,6 +60,7 @@ class Ec2:
         self.errors: list[Exception] = []
         self.page_size = 1000
         self.token = ""
+        self.clock, self.seconds = SimulatedClock(NOW), 0
         shape = type("Shape", (), {"input_shape": None})
         self.meta: Any = type("Meta", (), {"service_model": type("Model", (), {})()})()
         self.meta.service_model.operation_model = lambda _: shape()
@@ -77,6 +81,7 @@ class Ec2:
     def describe_instances(self, **request: Any) -> dict[str, Any]:
         """Answer the instances with some ids."""
         self.asked.append(("describe_instances", request))
+        self.clock.sleep(self.seconds)
         ids = self._values(request)["instance-id"]
         found = [one for one in self.instances if one["InstanceId"] in ids]
         return {"Reservations": [{"Instances": found}]}
@@ -221,6 +226,18 @@ def test_a_snapshot_hangs_off_its_volume_and_by_that_off_the_instance() -> None:
     )
 
 
+def test_volumes_that_were_listed_are_not_described_again() -> None:
+    ec2 = Ec2([instance("i-1")], [volume("vol-1", "i-1")])
+    ec2.others = [{"SnapshotId": "snap-1", "VolumeId": "vol-1", "StartTime": NOW, "State": "x"}]
+
+    assert len(hanging(ec2).off(SNAPSHOT, ["i-1"], [OURS])) == 1
+    assert [name for name, _ in ec2.asked] == [
+        "describe_volumes",
+        "describe_snapshots",
+        "describe_instances",
+    ]
+
+
 def test_a_snapshot_whose_volume_is_gone_hangs_off_nothing() -> None:
     ec2 = Ec2([instance("i-1")])
     ec2.others = [{"SnapshotId": "snap-1", "VolumeId": "vol-1", "StartTime": NOW, "State": "x"}]
@@ -307,14 +324,8 @@ def test_errors_are_raised() -> None:
 
 def test_what_was_seen_is_as_old_as_the_first_of_the_calls() -> None:
     ec2 = Ec2([instance("i-1")], [volume("vol-1", "i-1")])
-    clock = SimulatedClock(NOW)
-    describe = ec2.describe_instances
-
-    def slowly(**request: Any) -> Any:
-        clock.sleep(3)
-        return describe(**request)
-
-    ec2.describe_instances = slowly  # type: ignore[method-assign]
+    clock = ec2.clock
+    ec2.seconds = 3
     client: Any = ec2
     of = Hanging(client, HOME.account_id, PacedCalls(clock, lambda: False))
 

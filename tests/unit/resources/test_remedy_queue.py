@@ -9,7 +9,6 @@ from tag_policy.aws.errors import NotConfirmedError, Refusal
 from tag_policy.model.finding import Code, Finding
 from tag_policy.model.outcome import Outcome, Result
 from tag_policy.model.remedy import End, Remedy
-from tag_policy.model.resource import ResourceType
 from tag_policy.resources.remedy_queue import (
     CHANGED,
     OUT_OF_TIME,
@@ -134,12 +133,8 @@ def test_an_instance_of_which_nothing_is_left_is_left_out() -> None:
 
 
 def test_what_a_call_is_about_is_its_remedy_with_each_of_its_tags() -> None:
-    of_instances = ResourceType.INSTANCE
-    assert call(1, keys=("Owner", "Team")).whats == {
-        (Remedy.TAG, "Owner", of_instances),
-        (Remedy.TAG, "Team", of_instances),
-    }
-    assert ending(1).whats == {(Remedy.TERMINATE, "", of_instances)}
+    assert call(1, keys=("Owner", "Team")).whats == {(Remedy.TAG, "Owner"), (Remedy.TAG, "Team")}
+    assert ending(1).whats == {(Remedy.TERMINATE, "")}
 
 
 def test_the_tags_of_findings_are_those_that_they_write_each_once_and_details_first() -> None:

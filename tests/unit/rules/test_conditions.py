@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tag_policy.model.resource import NEVER, Resource, ResourceRef, ResourceType
 from tag_policy.model.target import Target
 from tag_policy.model.unknown import Unknown, Value
 from tag_policy.rules.aliases import Spellings
@@ -225,3 +226,32 @@ def test_what_nobody_can_answer_is_refused(fact: str, pattern: str, problem: str
         When(((fact, (pattern,)),))
 
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"), [(">1d", False), ("<1d", False), ("!>1d", True), ("!<1d", True)]
+)
+def test_what_came_to_be_at_no_time_that_is_told_is_of_no_age(pattern: str, expected: bool) -> None:
+    assert holds("age", pattern, created_at=NEVER) is expected
+
+
+@pytest.mark.parametrize(
+    ("fact", "pattern", "expected"),
+    [
+        ("attached", "true", True),
+        ("attached", "!true", False),
+        ("availability_zone", "eu-west-1a", True),
+        ("platform", "*", False),
+        ("platform", "!*", True),
+        ("subnet", "!*", True),
+        ("state", "in-use", True),
+    ],
+)
+def test_what_a_type_does_not_have_is_as_what_is_not_there(
+    fact: str, pattern: str, expected: bool
+) -> None:
+    of = ResourceRef("vol-1", "vpc-1", "", NOW, {}, resource_type=ResourceType.VOLUME)
+    volume = Resource(of, "in-use", {}, availability_zone="eu-west-1a", is_attached=True)
+    asked = Context(volume, lambda _: None, HERE, NOW, FACTS, Spellings({}))
+
+    assert When(((fact, (pattern,)),)).holds(asked) is expected
