@@ -336,6 +336,7 @@ def test_where_more_is_handed_on_than_a_run_holds_what_hangs_off_waits(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tag_policy.runs.engine.MOST_HELD", 1)
+    engine.set_rules({10: CENTER | {"From": ["instance", "vpc"]}})
     hung = [launch(engine, {"Owner": "jane"}) for _ in range(2)]
     engine.tag(engine.vpc.vpc_id, Center="4700")
 
@@ -345,6 +346,23 @@ def test_where_more_is_handed_on_than_a_run_holds_what_hangs_off_waits(
     assert "volume" not in first["resources"]
     assert second["complete"]
     assert all(engine.tags(one.volume)["Center"] == "4700" for one in hung)
+
+
+def test_what_more_volumes_hand_on_than_a_run_holds_is_left_to_the_next_run(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tag_policy.runs.engine.MOST_HELD", 1)
+    engine.set_rules({10: CENTER | {"Default": "4000"}})
+    hung = launch(engine, {"Center": "4711"})
+    engine.client("ec2").create_snapshot(VolumeId=hung.volume)
+
+    first, second = engine.run(), engine.run()
+
+    assert not first["complete"]
+    assert "volume" in first["resources"]
+    assert "snapshot" not in first["resources"]
+    assert (second["complete"], second["outcomes"]["tagged"]) == (True, 5)
+    assert engine.tags(hung.snapshot) == {"Center": "4711"}
 
 
 def test_of_two_rules_for_a_type_the_first_is_the_rule(engine: Engine) -> None:

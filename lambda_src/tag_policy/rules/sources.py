@@ -170,19 +170,19 @@ class Sources:
     """The sources of all rules of a run, and what has to be read for them.
 
     ``keys`` are the tag keys that are asked of each kind of parent, ``handed_on`` those that are
-    asked of what resources hang off. ``ask_for_more`` says that what is read of instances only
-    where a rule asks for it is asked for.
+    asked of each type that resources hang off. ``ask_for_more`` says that what is read of instances
+    only where a rule asks for it is asked for.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._of_rules = [(rule, some) for rule in rules if (some := sources_of(rule))]
         self.keys: dict[str, set[str]] = {}
-        self.handed_on: set[str] = set()
+        self.handed_on: dict[str, set[str]] = {}
         for source in itertools.chain.from_iterable(some for _, some in self._of_rules):
             if source.parent in PARENTS:
                 self.keys.setdefault(source.parent, set()).add(source.key)
             elif source.parent:
-                self.handed_on.add(source.key)
+                self.handed_on.setdefault(source.parent, set()).add(source.key)
         self.ask_for_more = any(map(asks_for_more, rules)) or any(
             source.is_read_where_asked_for
             for rule, some in self._of_rules

@@ -417,13 +417,13 @@ class Engine:
         Until they are, it is not known what they will hold: a creator may be looked up by the next
         run only, and a rule may wait.
         """
+        handed_on = self._sources.handed_on.get(resource.type, set())
         keys: set[str] = set()
         for finding in findings:
-            if finding.remedy is Remedy.TAG:
+            if finding.remedy is Remedy.TAG and finding.tag_key in handed_on:
                 keys.add(finding.tag_key)
             elif finding.code is Code.NOT_KNOWN_YET:
-                keys |= {k for k in self._sources.handed_on if is_blank(resource.tags.get(k, ""))}
-        keys &= self._sources.handed_on
+                keys |= {key for key in handed_on if is_blank(resource.tags.get(key, ""))}
         if keys and len(self._left) >= MOST_HELD:
             self.leaves_too_much = True
         elif keys:

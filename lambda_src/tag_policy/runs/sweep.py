@@ -57,14 +57,14 @@ def put_right_what_hangs_off(
     a tag to one type, and refuse it to another.
     """
     instance_ids = _drawn(engine.instance_ids, engine.context.request_id)
-    if engine.kinds and engine.leaves_too_much:
-        engine.problem(
-            f"more than {MOST_HELD:,} resources get tags that are handed on to what hangs off "
-            "them, and a run can hold no more; the next run goes on with what hangs off them"
-        )
-        return
     for kind in engine.kinds:
         what = plural_of(kind.type)
+        if engine.leaves_too_much:
+            engine.problem(
+                f"more than {MOST_HELD:,} resources get tags that are handed on to others, and a "
+                f"run can hold no more; the next run goes on with the {what}"
+            )
+            continue
         if engine.context.until_margin()():
             engine.problem(f"{TIME_WAS_UP} of the {what}")
             continue
